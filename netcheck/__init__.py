@@ -1,0 +1,1 @@
+"""netcheck: network connectivity diagnostics for Amazon MSK -> MSK Connect -> ClickHouse."""
