@@ -1,0 +1,29 @@
+"""The contract of a check: all that the author of one has to read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import ClassVar
+
+from netcheck.context import Context
+from netcheck.model import Finding, Target
+
+
+class Check(ABC):
+    """One question about one target.
+
+    The class docstring is the user's documentation: its first line is the title, a claim that is true when
+    the check passes; then comes when it fails; then what to do, in a paragraph that starts with `Fix:`.
+    """
+
+    id: ClassVar[str]
+    """`concern.claim`: stable, public, and the anchor in docs/checks.md."""
+    kinds: ClassVar[frozenset[str]]
+    """The kinds of target it applies to."""
+    after: ClassVar[frozenset[str]] = frozenset()
+    """Ids of checks whose failure on the same target explains ours. Not an order: all run side by side."""
+
+    @abstractmethod
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        """Yield findings. Raise Skip if the question is moot; let anything unexpected propagate."""

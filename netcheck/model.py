@@ -1,0 +1,250 @@
+"""What netcheck talks about: targets, findings, results, the report. Pure data; imports nothing of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Scalar = str | int | float | bool | None
+Json = Scalar | list["Json"] | dict[str, "Json"]
+"""What may stand in evidence: anything that `json.dumps` writes."""
+
+
+class Status(StrEnum):
+    """`pass`, `warn` and `fail` speak of the network; `unknown` speaks of us; `skip` has a reason."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    SKIP = "skip"
+
+
+class Layer(StrEnum):
+    """Where in the stack a finding belongs, from the ground up."""
+
+    AGENT = "agent"
+    CONFIG = "config"
+    DNS = "dns"
+    ROUTE = "route"
+    FILTER = "filter"
+    TCP = "tcp"
+    TLS = "tls"
+    KAFKA = "kafka"
+    HTTP = "http"
+    CLICKHOUSE = "clickhouse"
+    AWS = "aws"
+    IAM = "iam"
+
+
+class Kind(StrEnum):
+    """Kinds of targets; `pipeline` is for questions that have no single port."""
+
+    KAFKA = "kafka"
+    CLICKHOUSE_HTTPS = "clickhouse-https"
+    CLICKHOUSE_NATIVE = "clickhouse-native"
+    AWS_SERVICE = "aws-service"
+    PIPELINE = "pipeline"
+
+
+class Security(StrEnum):
+    """How a listener is spoken to, in the names of Kafka's `security.protocol`."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+    @property
+    def tls(self) -> bool:
+        """True where bytes travel inside TLS."""
+        return self in (Security.SSL, Security.SASL_SSL)
+
+    @property
+    def sasl(self) -> bool:
+        """True where the listener wants a SASL login before anything else."""
+        return self in (Security.SASL_PLAINTEXT, Security.SASL_SSL)
+
+
+class Cause(StrEnum):
+    """The closed vocabulary of reasons. A name here is public: it is never renamed or reused."""
+
+    # names
+    DNS_NXDOMAIN = "dns_nxdomain"
+    DNS_NO_ADDRESS = "dns_no_address"
+    DNS_SERVFAIL = "dns_servfail"
+    DNS_REFUSED = "dns_refused"
+    DNS_TIMED_OUT = "dns_timed_out"
+    DNS_MALFORMED = "dns_malformed"
+    DNS_RESOLVER_FAILED = "dns_resolver_failed"
+    DNS_VIEWS_DIFFER = "dns_views_differ"
+    # transport
+    TIMED_OUT = "timed_out"
+    CONNECTION_REFUSED = "connection_refused"
+    CONNECTION_RESET = "connection_reset"
+    CONNECTION_CLOSED = "connection_closed"
+    HOST_UNREACHABLE = "host_unreachable"
+    NETWORK_UNREACHABLE = "network_unreachable"
+    PERMISSION_DENIED = "permission_denied"
+    # TLS
+    TLS_CERTIFICATE_EXPIRED = "tls_certificate_expired"
+    TLS_CERTIFICATE_EXPIRES_SOON = "tls_certificate_expires_soon"
+    TLS_CERTIFICATE_NOT_YET_VALID = "tls_certificate_not_yet_valid"
+    TLS_CERTIFICATE_INVALID = "tls_certificate_invalid"
+    TLS_HOSTNAME_MISMATCH = "tls_hostname_mismatch"
+    TLS_UNTRUSTED = "tls_untrusted"
+    TLS_SELF_SIGNED = "tls_self_signed"
+    TLS_INTERCEPTED = "tls_intercepted"
+    TLS_STRICT_ONLY = "tls_strict_only"
+    TLS_PROTOCOL_VERSION = "tls_protocol_version"
+    TLS_HANDSHAKE_FAILURE = "tls_handshake_failure"
+    TLS_CLIENT_CERTIFICATE_WANTED = "tls_client_certificate_wanted"
+    TLS_CLOSED_AFTER_CLIENT_HELLO = "tls_closed_after_client_hello"
+    TLS_RESET_AFTER_CLIENT_HELLO = "tls_reset_after_client_hello"
+    TLS_SILENT_AFTER_CLIENT_HELLO = "tls_silent_after_client_hello"
+    TLS_STALLED = "tls_stalled"
+    TLS_NOT_SPOKEN = "tls_not_spoken"
+    # what answered was something else
+    WRONG_PROTOCOL = "wrong_protocol"
+    SPOKE_PLAINTEXT_TO_TLS = "spoke_plaintext_to_tls"
+    # Kafka
+    KAFKA_SILENT = "kafka_silent"
+    KAFKA_MALFORMED = "kafka_malformed"
+    KAFKA_ERROR = "kafka_error"
+    KAFKA_SASL_REQUIRED = "kafka_sasl_required"
+    KAFKA_SASL_NOT_ENABLED = "kafka_sasl_not_enabled"
+    KAFKA_SASL_MECHANISM = "kafka_sasl_mechanism"
+    KAFKA_AUTH = "kafka_auth"
+    KAFKA_ACCESS_DENIED = "kafka_access_denied"
+    KAFKA_TOO_MANY_CONNECTS = "kafka_too_many_connects"
+    KAFKA_NO_CREDENTIALS = "kafka_no_credentials"
+    KAFKA_UNSUPPORTED_VERSION = "kafka_unsupported_version"
+    KAFKA_NO_BROKERS = "kafka_no_brokers"
+    # HTTP in front of ClickHouse and AWS
+    HTTP_SILENT = "http_silent"
+    HTTP_MALFORMED = "http_malformed"
+    HTTP_ERROR = "http_error"
+    HTTP_REDIRECTED = "http_redirected"
+    HTTP_LOAD_BALANCER = "http_load_balancer"
+    # ClickHouse
+    CLICKHOUSE_AUTH = "clickhouse_auth"
+    CLICKHOUSE_NO_DATABASE = "clickhouse_no_database"
+    CLICKHOUSE_NO_TABLES = "clickhouse_no_tables"
+    CLICKHOUSE_NATIVE_PORT = "clickhouse_native_port"
+    CLICKHOUSE_HTTP_PORT = "clickhouse_http_port"
+    CLICKHOUSE_SLOW_WAKE = "clickhouse_slow_wake"
+    CLICKHOUSE_TOO_OLD = "clickhouse_too_old"
+    CLICKHOUSE_EXCEPTION = "clickhouse_exception"
+    CLICKHOUSE_SILENT = "clickhouse_silent"
+    CLICKHOUSE_MALFORMED = "clickhouse_malformed"
+    CLICKHOUSE_NOT_CLICKHOUSE = "clickhouse_not_clickhouse"
+    # AWS
+    AWS_UNEXPECTED_ANSWER = "aws_unexpected_answer"
+    # of us, not of the network
+    DEADLINE = "deadline"
+    NOT_RECORDED = "not_recorded"
+    INTERRUPTED = "interrupted"
+    CHECK_BUG = "check_bug"
+    PLUGIN_BROKEN = "plugin_broken"
+    FACT_UNAVAILABLE = "fact_unavailable"
+    TOO_MANY_TARGETS = "too_many_targets"
+    RESOURCES = "resources"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """One thing to reach. `host` is a name or a bare address; `port` is 0 for the pipeline."""
+
+    kind: Kind
+    host: str
+    port: int
+    security: Security = field(default=Security.SSL, compare=False)
+
+    def __str__(self) -> str:
+        if self.kind is Kind.PIPELINE:
+            return "pipeline"
+        return f"{self.kind}://{self.endpoint}"
+
+    @property
+    def endpoint(self) -> str:
+        """`host:port` as one types it, an IPv6 address in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+PIPELINE = Target(Kind.PIPELINE, "", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check yields: an answer about its target, in one sentence, with its evidence.
+
+    `discovered` names targets learnt on the way (a broker advertised by another): the runner sends
+    every check that fits down to them as well.
+    """
+
+    status: Status
+    summary: str
+    cause: Cause | None = None
+    layer: Layer | None = None
+    evidence: Mapping[str, Json] = field(default_factory=dict)
+    discovered: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finding, stamped with the check, the target and the time it took.
+
+    `key` is unique within a report (`tls.handshake@kafka://b-1:9094`, then `...#2`); `caused_by` is the
+    key of the result whose failure explains this one.
+    """
+
+    key: str
+    check: str
+    target: Target
+    finding: Finding
+    seconds: float
+    caused_by: str | None = None
+
+    @property
+    def status(self) -> Status:
+        return self.finding.status
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A change that mends a root cause, in the words of one tool (`awscli`, `terraform`, `text`)."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RootCause:
+    """What is left when consequences are folded under causes; `results` are the keys that show it."""
+
+    code: str
+    component: str
+    title: str
+    certain: bool
+    results: tuple[str, ...]
+    explains: tuple[str, ...] = ()
+    fix: tuple[Fix, ...] = ()
+    fix_proved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One run: when and from where, what was found, and why."""
+
+    started: str
+    seconds: float
+    vantage: Mapping[str, Json]
+    pipeline: Mapping[str, Json]
+    results: tuple[Result, ...]
+    root_causes: tuple[RootCause, ...]
+
+    def count(self, status: Status) -> int:
+        """How many results have this status."""
+        return sum(result.status is status for result in self.results)
