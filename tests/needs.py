@@ -1,0 +1,48 @@
+"""What a test may do without on a laptop, and must have in CI.
+
+A test that needs something from outside the Python environment asks here for it first. Where it is missing,
+the test is skipped with the reason; with the environment variable CI set, it fails, so that a green run has
+left nothing out. `tools/fetch_servers.py` installs all of it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+
+def skip_or_fail(reason: str) -> NoReturn:
+    """Skip this test for that reason; in CI, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def program(name: str, package: str) -> None:
+    """The program must be on the path (or in /usr/sbin, which is not on everybody's)."""
+    if shutil.which(name) is None and not Path("/usr/sbin", name).exists():
+        skip_or_fail(f"{name} is not installed: Debian has it in {package}")
+
+
+def keytool() -> None:
+    """The JDK's keytool, which writes JKS trust stores."""
+    program("keytool", "openjdk-17-jre-headless")
+
+
+def chdb() -> None:
+    """The current ClickHouse engine as a Python package."""
+    if importlib.util.find_spec("chdb") is None:
+        skip_or_fail("chdb is not installed: pip install 'netcheck[dev]'")
+
+
+def network_namespaces() -> None:
+    """The right to make network namespaces, and the tools for it."""
+    program("ip", "iproute2")
+    program("nft", "nftables")
+    if os.geteuid() != 0:
+        skip_or_fail("network namespaces need root")
