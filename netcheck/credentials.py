@@ -17,7 +17,7 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class KafkaLogin:
-    """A SASL login. `mechanism` in Kafka's names: SCRAM-SHA-256, SCRAM-SHA-512, PLAIN, AWS_MSK_IAM, OAUTHBEARER.
+    """A SASL login by `mechanism`: SCRAM-SHA-256, SCRAM-SHA-512, PLAIN, AWS_MSK_IAM or OAUTHBEARER.
 
     AWS_MSK_IAM takes its credentials from the AWS environment, as the connector does; OAUTHBEARER takes its
     token from `password`, or, without one, an MSK IAM token from the AWS environment.

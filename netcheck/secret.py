@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
+from netcheck.model import Json
+
 HIDDEN = "***"
 SHORTEST_SCRUBBED = 3
 """A secret shorter than this is not searched for in text: it would blot out half of every sentence."""
@@ -51,6 +53,18 @@ class Scrubber:
             if form in text:
                 text = text.replace(form, HIDDEN)
         return text
+
+    def tree(self, value: Json) -> Json:
+        """The same for every text in a JSON value, keys too."""
+        match value:
+            case str():
+                return self(value)
+            case list():
+                return [self.tree(item) for item in value]
+            case dict():
+                return {self(key): self.tree(item) for key, item in value.items()}
+            case _:
+                return value
 
 
 def _forms(secret: str) -> set[str]:

@@ -1,0 +1,221 @@
+"""What a run is asked to do: read once, from arguments, a YAML file or a Lambda event, and frozen.
+
+`OPTIONS` is the one list of what `netcheck run` takes: the command line, the keys of `--config` and the keys
+of an event are all made from it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from netcheck.credentials import ClickHouseLogin, KafkaLogin, Trust
+from netcheck.endpoint import EndpointError, Url, parse_endpoint, parse_url, shown
+from netcheck.model import Security
+from netcheck.secret import Scrubber
+
+DEADLINE_SECONDS = 60.0
+TIMEOUT_SECONDS = 5.0
+MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "AWS_MSK_IAM", "OAUTHBEARER")
+FORMATS = ("table", "json")
+
+
+class UsageError(Exception):
+    """What was asked cannot be done as asked: one line says what, where and how to mend it. Exit code 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One run's settings, validated. Seconds are wall-clock seconds."""
+
+    bootstrap: tuple[tuple[str, int], ...] = ()
+    security_protocol: Security | None = None
+    sasl_mechanism: str | None = None
+    ca: str | None = None
+    clickhouse: Url | None = None
+    clickhouse_native: tuple[str, int] | None = None
+    aws_service: tuple[str, ...] = ()
+    region: str | None = None
+    profile: str | None = None
+    credentials: str | None = None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    deadline: float = DEADLINE_SECONDS
+    timeout: float = TIMEOUT_SECONDS
+    strict: bool = False
+    plugins: str | None = None
+    format: str = "table"
+    output: str | None = None
+    record: str | None = None
+    replay: str | None = None
+    trust: Trust = field(default_factory=Trust)
+    kafka_login: KafkaLogin | None = None
+    clickhouse_login: ClickHouseLogin | None = None
+
+    def scrubber(self) -> Scrubber:
+        """Blots out every secret this configuration knows of."""
+        logins = (self.kafka_login and self.kafka_login.password, self.trust.password)
+        clickhouse = self.clickhouse_login and self.clickhouse_login.password
+        ours = [secret.reveal() for secret in (*logins, clickhouse) if secret]
+        aws = [os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
+        return Scrubber([*ours, *aws])
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that `run` takes. `read` turns what was given into the setting, or raises ValueError."""
+
+    name: str
+    metavar: str
+    help: str
+    read: Callable[[object], object]
+    group: str
+    many: bool = False
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+def text(given: object) -> str:
+    if not isinstance(given, str) or not given.strip():
+        raise ValueError("a text is wanted")
+    return given.strip()
+
+
+def switch(given: object) -> bool:
+    if not isinstance(given, bool):
+        raise ValueError("true or false is wanted")
+    return given
+
+
+def seconds(given: object) -> float:
+    try:
+        value = float(given) if isinstance(given, (str, int, float)) and not isinstance(given, bool) else -1.0
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 3600:
+        raise ValueError(f"{shown(str(given))}: give seconds, more than 0 and at most 3600")
+    return value
+
+
+def texts(given: object) -> tuple[str, ...]:
+    """Several texts: a list, or one text with commas between them."""
+    items = given if isinstance(given, (list, tuple)) else [given]
+    parts = [part.strip() for item in items for part in text(item).split(",")]
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def endpoints(given: object) -> tuple[tuple[str, int], ...]:
+    return tuple(dict.fromkeys(parse_endpoint(item) for item in texts(given)))
+
+
+def one_of(*allowed: str) -> Callable[[object], str]:
+    def read(given: object) -> str:
+        value = text(given)
+        if value not in allowed:
+            raise ValueError(f"{shown(value)}: one of {', '.join(allowed)} is wanted")
+        return value
+
+    return read
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option("bootstrap", "HOST:PORT,...", "Kafka bootstrap brokers", endpoints, "targets", many=True),
+    Option(
+        "security_protocol",
+        "NAME",
+        "how the brokers are spoken to: SSL, SASL_SSL, PLAINTEXT or SASL_PLAINTEXT (default: by MSK's port, "
+        "SSL for any other)",
+        lambda given: Security(one_of(*Security)(given)),
+        "targets",
+    ),
+    Option(
+        "sasl_mechanism",
+        "NAME",
+        f"the SASL mechanism: {', '.join(MECHANISMS)} (default: by MSK's port)",
+        one_of(*MECHANISMS),
+        "targets",
+    ),
+    Option(
+        "ca",
+        "FILE",
+        "trust store with the CAs to trust instead of the system's: PEM, PKCS12 or JKS",
+        text,
+        "targets",
+    ),
+    Option(
+        "clickhouse",
+        "URL",
+        "ClickHouse's HTTP interface: https://[user@]host:8443[/database]",
+        lambda g: parse_url(text(g)),
+        "targets",
+    ),
+    Option(
+        "clickhouse_native",
+        "HOST:PORT",
+        "ClickHouse's native interface: host:9440 (TLS), host:9000 (plain)",
+        lambda g: parse_endpoint(text(g)),
+        "targets",
+    ),
+    Option(
+        "aws_service",
+        "NAME",
+        "AWS services the connector uses: secretsmanager, glue, sts, ... or a https:// URL",
+        texts,
+        "targets",
+        many=True,
+    ),
+    Option("region", "NAME", "AWS Region (default: AWS_REGION, AWS_DEFAULT_REGION)", text, "aws"),
+    Option("profile", "NAME", "AWS profile", text, "aws"),
+    Option("credentials", "FILE", "YAML file with the logins; see netcheck run --help", text, "targets"),
+    Option("only", "GLOB", "run only these checks (tls.*)", texts, "run", many=True),
+    Option("skip", "GLOB", "leave these checks out", texts, "run", many=True),
+    Option(
+        "deadline", "SECONDS", f"the whole run ends by then (default {DEADLINE_SECONDS:g})", seconds, "run"
+    ),
+    Option(
+        "timeout", "SECONDS", f"the longest wait for one answer (default {TIMEOUT_SECONDS:g})", seconds, "run"
+    ),
+    Option("strict", "", "exit 1 on warnings too", switch, "run"),
+    Option("plugins", "DIR", "also load the checks in the .py files of this folder", text, "run"),
+    Option("format", "NAME", f"{' or '.join(FORMATS)} (default table)", one_of(*FORMATS), "output"),
+    Option("output", "FILE", "write the report there instead of standard output", text, "output"),
+    Option(
+        "record",
+        "FILE",
+        "keep every observation of this run in one file (.json or .json.gz), without secrets",
+        text,
+        "output",
+    ),
+    Option("replay", "FILE", "judge a recorded run again, with no network", text, "output"),
+)
+BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+def settings(given: Mapping[str, object], where: Callable[[str], str]) -> dict[str, object]:
+    """The settings in what was given, by option name. `where(name)` says in an error where a value stands."""
+    found: dict[str, object] = {}
+    for name, value in given.items():
+        try:
+            found[name] = BY_NAME[name].read(value)
+        except EndpointError as error:
+            raise UsageError(f"{where(name)}: {error}") from None
+        except ValueError as error:
+            raise UsageError(f"{where(name)}: {error}") from None
+    return found
+
+
+def build(found: Mapping[str, object], environment: Mapping[str, str]) -> Config:
+    """The configuration of these settings, but for the logins (see `logins`). Raises UsageError."""
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or None
+    config = Config(**{"region": region, **found})  # type: ignore[arg-type]  # every reader returns its field's type
+    if config.replay and config.record:
+        raise UsageError("--replay and --record: a replayed run observes nothing new; leave one out")
+    for name in ("ca", "credentials", "plugins"):
+        path = getattr(config, name)
+        if path and not config.replay and not Path(path).exists():
+            raise UsageError(f"{BY_NAME[name].flag} {path}: no such file")
+    return config

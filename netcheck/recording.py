@@ -1,0 +1,132 @@
+"""The seam between probing and judging: every question to the network, asked live, kept, or looked up.
+
+A recording holds what was observed and what was asked for, with the secrets left out. It is what a person
+attaches to a ticket: `--replay` judges it again without a network, by the same code.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from netcheck.codec import CodecError, decode, encode
+from netcheck.context import DeadlineExceeded, NotRecorded
+from netcheck.model import Json
+from netcheck.secret import Scrubber
+
+T = TypeVar("T")
+SCHEMA = "netcheck.recording/1"
+
+
+class RecordingError(Exception):
+    """A recording that cannot be read; the message names the file, what is wrong and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One run as it was observed: its configuration, when it was, and every answer by question."""
+
+    config: dict[str, Json]
+    started: str
+    seconds: float
+    answers: dict[str, Json]
+
+
+class Live:
+    """Asks the network and forgets."""
+
+    def observe(self, probe: Callable[..., T], args: tuple[object, ...], ask: Callable[[], T]) -> T:  # noqa: ARG002
+        return ask()
+
+
+class Recorder:
+    """Asks the network and keeps what it said, scrubbed."""
+
+    def __init__(self, scrub: Scrubber) -> None:
+        self._scrub = scrub
+        self._answers: dict[str, Json] = {}
+        self._lock = threading.Lock()
+
+    def observe(self, probe: Callable[..., T], args: tuple[object, ...], ask: Callable[[], T]) -> T:
+        question = question_of(probe, args)
+        try:
+            answer = ask()
+        except DeadlineExceeded as error:
+            self._keep(question, {"raised": "deadline", "text": str(error)})
+            raise
+        self._keep(question, {"answer": encode(answer)})
+        return answer
+
+    def _keep(self, question: str, answer: Json) -> None:
+        scrubbed = self._scrub.tree(answer)
+        with self._lock:
+            self._answers[question] = scrubbed
+
+    def recording(self, config: dict[str, Json], started: str, seconds: float) -> Recording:
+        """What was kept so far."""
+        with self._lock:
+            answers = dict(sorted(self._answers.items()))
+        clean = self._scrub.tree(config)
+        assert isinstance(clean, dict)
+        return Recording(clean, started, seconds, {self._scrub(q): a for q, a in answers.items()})
+
+
+class Player:
+    """Looks answers up in a recording; nothing is sent anywhere."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._answers = recording.answers
+
+    def observe(self, probe: Callable[..., T], args: tuple[object, ...], ask: Callable[[], T]) -> T:  # noqa: ARG002
+        question = question_of(probe, args)
+        kept = self._answers.get(question)
+        if not isinstance(kept, dict):
+            raise NotRecorded(f"the recording does not hold {question}")
+        if "raised" in kept:
+            raise DeadlineExceeded(str(kept.get("text", "no time left")))
+        try:
+            value: T = decode(get_type_hints(probe)["return"], kept.get("answer"), question)
+        except CodecError as error:
+            raise NotRecorded(f"the recording is not of this version of netcheck: {error}") from None
+        return value
+
+
+def question_of(probe: Callable[..., Any], args: tuple[object, ...]) -> str:
+    """The name a question has in a recording: probe and arguments, secrets starred."""
+    place = probe.__module__.rpartition(".")[2]
+    return f"{place}.{probe.__name__}{json.dumps(encode(args), ensure_ascii=False)}"
+
+
+def write(recording: Recording, path: Path, tool: str) -> None:
+    """Write a recording as JSON, compressed where the name ends in .gz. Raises OSError."""
+    document = {"schema": SCHEMA, "tool": tool, **_fields(recording)}
+    data = (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+
+
+def read(path: Path) -> Recording:
+    """Read a recording. Raises RecordingError."""
+    try:
+        data = path.read_bytes()
+        document = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+            raise RecordingError(f"{path}: not a recording ({SCHEMA} expected): give a file made by --record")
+        recording: Recording = decode(Recording, document, "recording")
+    except OSError as error:
+        raise RecordingError(f"{path}: {error.strerror or error}") from None
+    except (ValueError, EOFError, RecursionError) as error:  # broken gzip, UTF-8, JSON or types
+        raise RecordingError(
+            f"{path}: broken or cut short ({error}); record it again with --record"
+        ) from None
+    return recording
+
+
+def _fields(recording: Recording) -> dict[str, Json]:
+    fields = encode(recording)
+    assert isinstance(fields, dict)
+    return fields

@@ -1,0 +1,236 @@
+"""Runs every check against every target it fits, side by side, until all are done or the time is over.
+
+Whatever a check does becomes results: it yields, skips, lacks a fact, runs out of time, raises, or
+never comes back. Daemon threads, not a ThreadPoolExecutor: the executor joins its workers when the process
+ends, and one hung probe would hold the process.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from netcheck.check import Check
+from netcheck.codec import encode
+from netcheck.context import Context, DeadlineExceeded, FactUnavailable, NotRecorded, Skip
+from netcheck.model import PIPELINE, Cause, Finding, Layer, Result, Status, Target
+from netcheck.plugins import Broken
+from netcheck.secret import Scrubber
+
+MOST_THREADS = 400
+MOST_TARGETS = 500
+"""A cluster has at most some dozens of brokers; a peer that advertises thousands is not one."""
+GRACE_SECONDS = 0.15
+"""How long past the deadline results are still taken: probes end at the deadline and report just after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One check against one target. `order` is its place in the report."""
+
+    check: Check
+    target: Target
+    order: tuple[int, int, str, int] = field(compare=False)
+
+    def __hash__(self) -> int:
+        return hash((self.check.id, self.target))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding came. `origin` is the failed fact it lacked, where that is why."""
+
+    job: Job
+    finding: Finding
+    seconds: float
+    origin: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    job: Job
+
+
+Event = Found | Started | Ended
+Watch = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to; `interrupted` when it was ended by Ctrl-C."""
+
+    results: tuple[Result, ...]
+    interrupted: bool
+
+
+class Run:
+    """One run: its jobs, the threads they run in, and the events these send."""
+
+    def __init__(self, checks: Sequence[Check], context: Context, watch: Watch, scrub: Scrubber) -> None:
+        self._checks = checks
+        self._context = context
+        self._watch = watch
+        self._scrub = scrub
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._waiting: list[Job] = []
+        self._pending: dict[Job, float] = {}
+        self._targets: set[Target] = set()
+        self._found: list[Found] = []
+
+    def results(self, targets: Iterable[Target], broken: Iterable[Broken]) -> Outcome:
+        """Run everything and return what was found, in the order of targets and checks."""
+        interrupted = False
+        for place, target in enumerate(targets):
+            self._add(target, (0, place, ""))
+        try:
+            self._work()
+        except KeyboardInterrupt:
+            interrupted = True
+        self._give_up(Cause.INTERRUPTED if interrupted else Cause.DEADLINE)
+        return Outcome((*_stamp(self._found), *map(_broken_result, broken)), interrupted)
+
+    def _add(self, target: Target, place: tuple[int, int, str]) -> None:
+        self._targets.add(target)
+        for number, check in enumerate(self._checks):
+            if target.kind in check.kinds:
+                self._waiting.append(Job(check, target, (*place, number)))
+
+    def _work(self) -> None:
+        while self._waiting or self._pending:
+            self._start()
+            wait = self._context.deadline.left() + GRACE_SECONDS
+            try:
+                self._take(self._events.get(timeout=wait))
+            except queue.Empty:
+                return
+
+    def _start(self) -> None:
+        while self._waiting and len(self._pending) < MOST_THREADS:
+            job = self._waiting.pop(0)
+            self._pending[job] = time.monotonic()
+            self._watch(Started(job))
+            name = f"{job.check.id}@{job.target}"
+            threading.Thread(target=self._attempt, args=(job,), name=name, daemon=True).start()
+
+    def _take(self, event: Event) -> None:
+        if event.job not in self._pending:
+            return
+        match event:
+            case Found(finding=finding):
+                self._found.append(event)
+                self._discover(event.job, finding.discovered)
+            case Ended(job):
+                del self._pending[job]
+        self._watch(event)
+
+    def _discover(self, job: Job, targets: tuple[Target, ...]) -> None:
+        for target in targets:
+            if target in self._targets:
+                continue
+            if len(self._targets) >= MOST_TARGETS:
+                text = f"more than {MOST_TARGETS} targets: {target} and those after it were left out"
+                finding = Finding(Status.UNKNOWN, text, Cause.TOO_MANY_TARGETS, Layer.AGENT)
+                self._found.append(Found(job, finding, 0.0))
+                return
+            self._add(target, (1, 0, str(target)))
+
+    def _give_up(self, cause: Cause) -> None:
+        """Give every job that has not ended a result that says so."""
+        while not self._events.empty():
+            self._take(self._events.get())
+        for job in [*self._pending, *self._waiting]:
+            since = self._pending.get(job)
+            waited = 0.0 if since is None else time.monotonic() - since
+            self._found.append(Found(job, _unfinished(cause, waited), waited))
+        self._pending, self._waiting = {}, []
+
+    def _attempt(self, job: Job) -> None:
+        """Run one check in its thread. Nothing it does gets out but as events."""
+        started, yielded = time.monotonic(), False
+
+        def say(finding: Finding, origin: object = None) -> None:
+            self._events.put(Found(job, _scrubbed(finding, self._scrub), time.monotonic() - started, origin))
+
+        try:
+            for finding in job.check.run(job.target, self._context):
+                if not isinstance(finding, Finding):
+                    raise TypeError(f"{job.check.id} yielded {type(finding).__name__}, not a Finding")
+                yielded = True
+                say(finding)
+            if not yielded:
+                say(_bug(f"{job.check.id} came to no finding"))
+        except Skip as reason:
+            say(Finding(Status.SKIP, str(reason) or "moot"))
+        except DeadlineExceeded:
+            say(_unfinished(Cause.DEADLINE, time.monotonic() - started))
+        except NotRecorded as error:
+            say(Finding(Status.UNKNOWN, str(error), Cause.NOT_RECORDED, Layer.AGENT))
+        except FactUnavailable as error:
+            evidence = {"missing_permission": error.action} if error.action else {}
+            say(
+                Finding(Status.UNKNOWN, error.reason, Cause.FACT_UNAVAILABLE, Layer.AGENT, evidence),
+                error.origin,
+            )
+        except BaseException as error:  # noqa: BLE001 - a check's own bug must not look like silence
+            say(_bug(_bug_text(job, error)))
+        finally:
+            self._events.put(Ended(job))
+
+
+def _unfinished(cause: Cause, waited: float) -> Finding:
+    match cause:
+        case Cause.INTERRUPTED:
+            text = f"not finished: interrupted after {waited:.1f} s"
+        case _:
+            text = f"not finished: the run's time was over after {waited:.1f} s; give it more with --deadline"
+    return Finding(Status.UNKNOWN, text, cause, Layer.AGENT)
+
+
+def _bug(text: str) -> Finding:
+    return Finding(Status.UNKNOWN, f"a bug in the check: {text}", Cause.CHECK_BUG, Layer.AGENT)
+
+
+def _bug_text(job: Job, error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if f.name == "run"] or frames
+    place = f" at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
+    return f"{job.check.id} raised {type(error).__name__}: {error}{place}"
+
+
+def _scrubbed(finding: Finding, scrub: Scrubber) -> Finding:
+    evidence = scrub.tree(encode(finding.evidence))
+    assert isinstance(evidence, dict)
+    return replace(finding, summary=scrub(finding.summary), evidence=evidence)
+
+
+def _stamp(found: list[Found]) -> list[Result]:
+    """Results in report order, each with its key; a failed fact is told once, its dependants point there."""
+    results: list[Result] = []
+    told: dict[object, str] = {}
+    counts: dict[str, int] = {}
+    for event in sorted(found, key=lambda e: e.job.order):
+        name = f"{event.job.check.id}@{event.job.target}"
+        counts[name] = counts.get(name, 0) + 1
+        key = name if counts[name] == 1 else f"{name}#{counts[name]}"
+        finding, teller = event.finding, None
+        if event.origin is not None and (teller := told.setdefault(event.origin, key)) != key:
+            finding = replace(finding, status=Status.SKIP, cause=None, evidence={})
+        caused_by = teller if teller != key else None
+        results.append(Result(key, event.job.check.id, event.job.target, finding, event.seconds, caused_by))
+    return results
+
+
+def _broken_result(broken: Broken) -> Result:
+    text = f"{broken.source} gives no checks: {broken.reason}"
+    finding = Finding(Status.UNKNOWN, text, Cause.PLUGIN_BROKEN, Layer.AGENT)
+    return Result(f"plugin@{broken.source}", "plugin", PIPELINE, finding, 0.0)
