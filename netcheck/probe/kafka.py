@@ -1,0 +1,414 @@
+"""Kafka, one broker at a time: what it speaks, how it wants to be logged in to, and which brokers it
+advertises.
+
+Side effects: a login counts against the broker's rate of connections (MSK: 100 a second with IAM, far less
+on small brokers), so there is at most one a question, and one more where the broker asked to slow down. No
+request names a topic, so none can be created; no group is joined.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from netcheck.context import Deadline
+from netcheck.credentials import KafkaLogin, Trust
+from netcheck.model import Cause, Security
+from netcheck.probe import sasl
+from netcheck.probe.failure import Failed
+from netcheck.probe.kafkawire import Apis, Conversation, error_name
+from netcheck.probe.stream import Tls, open_stream
+from netcheck.secret import Scrubber
+
+MOST_BROKERS = 2000
+SLOW_DOWN = 1.0
+"""Seconds to wait after `Too many connects`
+(https://docs.aws.amazon.com/msk/latest/developerguide/limits.html).
+"""
+
+_SECOND_LOOK = 2.0
+_SASL_STEPS = 4
+_LONG_ENOUGH_TO_BE_MEANT = 8
+_HOST = re.compile(
+    r"(?=.{1,255}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?"
+)
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+_TEXT = 200
+
+_NOT_TLS_AFTER_ALL = (
+    Cause.TLS_NOT_SPOKEN,
+    Cause.TLS_CLOSED_AFTER_CLIENT_HELLO,
+    Cause.TLS_RESET_AFTER_CLIENT_HELLO,
+)
+_GONE = (Cause.CONNECTION_CLOSED, Cause.CONNECTION_RESET)
+
+
+class _Error(IntEnum):
+    """Kafka's error codes that mean something to us
+    (https://kafka.apache.org/protocol#protocol_error_codes).
+    """
+
+    NONE = 0
+    UNSUPPORTED_SASL_MECHANISM = 33
+    ILLEGAL_SASL_STATE = 34
+    SASL_AUTHENTICATION_FAILED = 58
+
+
+class Stage(StrEnum):
+    """How far a conversation came: the step that ended it, or `done`."""
+
+    LOGIN = "login"
+    CONNECT = "connect"
+    API_VERSIONS = "api_versions"
+    SASL_HANDSHAKE = "sasl_handshake"
+    SASL_AUTHENTICATE = "sasl_authenticate"
+    METADATA = "metadata"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaHello:
+    """What a broker says to anybody.
+
+    `broker_version` is the release that the broker's API versions belong to, at least; `apis` is their
+    number. `mechanisms` are the SASL mechanisms that the listener offers. `sasl` is whether it wants a SASL
+    login, None where that was not asked.
+    """
+
+    stage: Stage
+    broker_version: str | None
+    apis: int
+    mechanisms: tuple[str, ...]
+    sasl: bool | None
+    cause: Cause | None
+    detail: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A broker as another one advertises it. A client goes to `host`:`port` next; `rack` is the zone on
+    MSK.
+    """
+
+    node_id: int
+    host: str
+    port: int
+    rack: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaMetadata:
+    """The cluster as one broker describes it to us, and how far we came.
+
+    `mechanisms` are those that a listener offers, where it was asked; `attempts` counts connections with a
+    login.
+    """
+
+    stage: Stage
+    cluster_id: str | None
+    controller: int | None
+    brokers: tuple[Broker, ...]
+    mechanisms: tuple[str, ...]
+    attempts: int
+    cause: Cause | None
+    detail: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a conversation has brought to light so far; kept when it fails."""
+
+    stage: Stage = Stage.CONNECT
+    apis: Apis | None = None
+    mechanisms: tuple[str, ...] = ()
+    sasl: bool | None = None
+    attempts: int = 0
+    cluster_id: str | None = None
+    controller: int | None = None
+    brokers: tuple[Broker, ...] = ()
+    scrub: Scrubber = field(default_factory=lambda: Scrubber(()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a listener is, and how it is spoken to."""
+
+    address: str
+    port: int
+    server_name: str
+    security: Security
+    trust: Trust
+
+    @contextlib.contextmanager
+    def conversation(self, deadline: Deadline, *, verify: bool) -> Iterator[Conversation]:
+        tls = Tls(self.server_name, self.trust, verify) if self.security.tls else None
+        with open_stream(deadline, self.address, self.port, tls=tls) as stream:
+            yield Conversation(stream)
+
+
+def hello(
+    deadline: Deadline,
+    address: str,
+    port: int,
+    server_name: str,
+    security: Security,
+    trust: Trust,
+    mechanism: str,
+) -> KafkaHello:
+    """Ask a broker for its API versions, and a SASL listener for its mechanisms. Sends no credentials.
+
+    TLS is not verified: nothing secret is sent, and what is wrong with a certificate is another question.
+    """
+    place = _Place(address, port, server_name, security, trust)
+    started, seen = time.monotonic(), _Seen()
+    failure = None
+    try:
+        with place.conversation(deadline, verify=False) as broker:
+            _greet(broker, seen)
+            if security.sasl:
+                _choose(broker, seen, mechanism)
+            seen.stage = Stage.DONE
+    except Failed as first:
+        failure = _looked_at_again(deadline, place, seen, first)
+    return KafkaHello(
+        seen.stage,
+        seen.apis.broker_version if seen.apis else None,
+        len(seen.apis.versions) if seen.apis else 0,
+        seen.mechanisms,
+        seen.sasl,
+        failure.cause if failure else None,
+        _plain(failure.detail) if failure else "",
+        time.monotonic() - started,
+    )
+
+
+def metadata(
+    deadline: Deadline,
+    address: str,
+    port: int,
+    server_name: str,
+    security: Security,
+    trust: Trust,
+    login: KafkaLogin | None,
+) -> KafkaMetadata:
+    """Log in where there is a login and the listener wants one, and ask which brokers the cluster has.
+
+    With a login TLS is verified first, as secrets follow. `Too many connects` is tried once more, a second
+    later.
+    """
+    place = _Place(address, port, server_name, security, trust)
+    started, seen = time.monotonic(), _Seen()
+    failure = _described(deadline, place, login if security.sasl else None, seen)
+    return KafkaMetadata(
+        seen.stage,
+        seen.cluster_id,
+        seen.controller,
+        seen.brokers,
+        seen.mechanisms,
+        seen.attempts,
+        failure.cause if failure else None,
+        _plain(seen.scrub(failure.detail)) if failure else "",
+        time.monotonic() - started,
+    )
+
+
+def _described(deadline: Deadline, place: _Place, login: KafkaLogin | None, seen: _Seen) -> Failed | None:
+    """Fill in `seen`; the failure that ended it, if any."""
+    try:
+        prepared = None
+        if login is not None:
+            seen.stage = Stage.LOGIN
+            prepared = sasl.prepare(deadline, login, place.server_name)
+            seen.scrub = Scrubber(prepared.hidden)
+        try:
+            _describe(deadline, place, prepared, seen)
+        except Failed as failure:
+            if failure.cause is not Cause.KAFKA_TOO_MANY_CONNECTS or deadline.left() <= SLOW_DOWN:
+                raise
+            time.sleep(SLOW_DOWN)
+            _describe(deadline, place, prepared, seen)
+    except Failed as failure:
+        if prepared is None and seen.stage is Stage.METADATA and failure.cause in _GONE:
+            return _wants_sasl(deadline, place, seen, failure)
+        return _looked_at_again(deadline, place, seen, failure)
+    return None
+
+
+def _describe(deadline: Deadline, place: _Place, prepared: sasl.Prepared | None, seen: _Seen) -> None:
+    seen.stage = Stage.CONNECT
+    with place.conversation(deadline, verify=prepared is not None) as broker:
+        apis = _greet(broker, seen)
+        if prepared is not None:
+            _choose(broker, seen, prepared.mechanism)
+            _log_in(broker, apis, prepared, seen)
+        seen.stage = Stage.METADATA
+        _keep(broker.metadata(apis), seen)
+        seen.stage = Stage.DONE
+
+
+def _greet(broker: Conversation, seen: _Seen) -> Apis:
+    seen.stage = Stage.API_VERSIONS
+    seen.apis = broker.api_versions()
+    return seen.apis
+
+
+def _choose(broker: Conversation, seen: _Seen, mechanism: str) -> None:
+    """SaslHandshake: whether the listener takes this mechanism, and which others it has."""
+    assert seen.apis is not None
+    seen.stage = Stage.SASL_HANDSHAKE
+    answer = broker.sasl_handshake(seen.apis, mechanism)
+    seen.mechanisms = tuple(_plain(seen.scrub(name)) for name in answer.mechanisms[:20])
+    match answer.error:
+        case _Error.NONE:
+            seen.sasl = True
+        case _Error.UNSUPPORTED_SASL_MECHANISM:
+            seen.sasl = True
+            offered = ", ".join(seen.mechanisms) or "nothing"
+            raise Failed(
+                Cause.KAFKA_SASL_MECHANISM, f"the listener does not take {mechanism}; it offers {offered}"
+            )
+        case _Error.ILLEGAL_SASL_STATE:
+            seen.sasl = False
+            raise Failed(
+                Cause.KAFKA_SASL_NOT_ENABLED, "the listener takes no SASL login: ILLEGAL_SASL_STATE (34)"
+            )
+        case code:
+            raise Failed(Cause.KAFKA_ERROR, f"SaslHandshake: {error_name(code)}")
+
+
+def _log_in(broker: Conversation, apis: Apis, prepared: sasl.Prepared, seen: _Seen) -> None:
+    seen.stage = Stage.SASL_AUTHENTICATE
+    seen.attempts += 1
+    exchange = prepared.start()
+    message = next(exchange)
+    for _ in range(_SASL_STEPS):
+        answer = broker.sasl_authenticate(apis, message)
+        if answer.error:
+            raise _refused(answer.error, answer.message)
+        try:
+            message = exchange.send(answer.data)
+        except StopIteration:
+            return
+    raise Failed(Cause.KAFKA_MALFORMED, f"the login did not end within {_SASL_STEPS} steps")
+
+
+def _refused(code: int, message: str) -> Failed:
+    """Why a login failed. MSK and Kafka say so in the text; the code is the same for all of them."""
+    detail = f"{error_name(code)}: {message}"
+    if code != _Error.SASL_AUTHENTICATION_FAILED:
+        return Failed(Cause.KAFKA_ERROR, detail)
+    text = message.lower()
+    if "too many connects" in text:
+        return Failed(Cause.KAFKA_TOO_MANY_CONNECTS, detail)
+    return Failed(Cause.KAFKA_ACCESS_DENIED if "access denied" in text else Cause.KAFKA_AUTH, detail)
+
+
+def _keep(answer: Any, seen: _Seen) -> None:
+    """Take what the metadata says, unless it makes no sense. Raises Failed."""
+    if not answer.brokers:
+        raise Failed(Cause.KAFKA_NO_BROKERS, "the broker advertises no broker at all, not even itself")
+    if len(answer.brokers) > MOST_BROKERS:
+        raise Failed(Cause.KAFKA_MALFORMED, f"{len(answer.brokers)} brokers are advertised")
+    brokers = tuple(
+        Broker(broker.node_id, broker.host or "", broker.port, _optional(broker.rack, seen.scrub))
+        for broker in answer.brokers
+    )
+    for broker in brokers:
+        _must_be_reachable_in_form(broker, seen.scrub)
+    seen.brokers = brokers
+    seen.cluster_id = _optional(answer.cluster_id, seen.scrub)
+    seen.controller = answer.controller_id
+
+
+def _must_be_reachable_in_form(broker: Broker, scrub: Scrubber) -> None:
+    """Raises Failed where no client could go there, whatever the network."""
+    host = _plain(scrub(broker.host))
+    if not (1 <= broker.port <= 65535):
+        raise Failed(
+            Cause.KAFKA_MALFORMED, f"broker {broker.node_id} is advertised at port {broker.port} of {host!r}"
+        )
+    if not _is_host(broker.host):
+        raise Failed(
+            Cause.KAFKA_MALFORMED, f"broker {broker.node_id} is advertised as {host!r}, which is no host name"
+        )
+    # A short password may well be part of a host name; a long one is there because somebody echoes it.
+    if host != broker.host and len(broker.host) - len(host) + 3 >= _LONG_ENOUGH_TO_BE_MEANT:
+        raise Failed(
+            Cause.KAFKA_MALFORMED, f"broker {broker.node_id} is advertised by a name that holds the password"
+        )
+
+
+def _is_host(text: str) -> bool:
+    if ":" in text:
+        try:
+            return ipaddress.ip_address(text).version == 6
+        except ValueError:
+            return False
+    return _HOST.fullmatch(text) is not None
+
+
+def _wants_sasl(deadline: Deadline, place: _Place, seen: _Seen, failure: Failed) -> Failed:
+    """The connection ended when it was asked for metadata without a login: does the listener want one?
+
+    A Kafka listener with SASL answers ApiVersions to anybody and hangs up on anything else. SaslHandshake,
+    on a new connection, tells for certain; where that cannot be had, the sequence speaks for itself.
+    """
+    with (
+        contextlib.suppress(Failed),
+        place.conversation(deadline.step(_SECOND_LOOK), verify=False) as broker,
+    ):
+        answer = broker.sasl_handshake(broker.api_versions(), "PLAIN")
+        if answer.error == _Error.ILLEGAL_SASL_STATE:
+            return failure
+        seen.mechanisms = tuple(_plain(name) for name in answer.mechanisms[:20])
+    offered = f"; it offers {', '.join(seen.mechanisms)}" if seen.mechanisms else ""
+    detail = f"it answered ApiVersions and hung up when asked for metadata without a login{offered}"
+    return Failed(Cause.KAFKA_SASL_REQUIRED, detail)
+
+
+def _looked_at_again(deadline: Deadline, place: _Place, seen: _Seen, failure: Failed) -> Failed:
+    """A better account of a failure, where a second connection can tell: is it TLS on one side only?"""
+    step = deadline.step(_SECOND_LOOK)
+    if place.security.tls and seen.stage is Stage.CONNECT and failure.cause in _NOT_TLS_AFTER_ALL:
+        if _speaks_plaintext(step, place):
+            return Failed(Cause.TLS_NOT_SPOKEN, "it answers Kafka without TLS: this is a plaintext listener")
+        return failure
+    hung_up = seen.stage is Stage.API_VERSIONS and failure.cause in _GONE
+    if hung_up and not place.security.tls and _speaks_tls(step, place):
+        return Failed(Cause.SPOKE_PLAINTEXT_TO_TLS, "it hung up on plaintext and answers TLS")
+    return failure
+
+
+def _speaks_plaintext(deadline: Deadline, place: _Place) -> bool:
+    security = Security.SASL_PLAINTEXT if place.security.sasl else Security.PLAINTEXT
+    try:
+        with replace(place, security=security).conversation(deadline, verify=False) as broker:
+            broker.api_versions()
+    except Failed:
+        return False
+    return True
+
+
+def _speaks_tls(deadline: Deadline, place: _Place) -> bool:
+    try:
+        with replace(place, security=Security.SSL).conversation(deadline, verify=False):
+            return True
+    except Failed:
+        return False
+
+
+def _optional(text: str | None, scrub: Scrubber) -> str | None:
+    return None if text is None else _plain(scrub(text))
+
+
+def _plain(text: str) -> str:
+    """A peer's words, short and printable."""
+    return _UNPRINTABLE.sub("?", text[:_TEXT])

@@ -1,0 +1,43 @@
+"""A hard wall around foreign code: it is left behind when the deadline passes, whatever it is doing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from netcheck.context import Deadline
+
+T = TypeVar("T")
+
+_ABOVE_CRITICAL = logging.CRITICAL + 1
+
+
+def behind_wall(deadline: Deadline, work: Callable[[], T]) -> T:
+    """Return what `work()` returns, or raise what it raises; TimeoutError when the deadline passes first.
+
+    It runs in a daemon thread, which is abandoned if it does not end in time: nothing can stop a thread,
+    and a daemon thread keeps neither the run nor the process waiting.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001 - raised again, unchanged, in the thread that waits
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name=f"wall-{getattr(work, '__name__', 'work')}").start()
+    return future.result(deadline.remaining())
+
+
+def silence(*names: str) -> None:
+    """Keep what these libraries log, and their parts, away from every handler: at debug level they log
+    secrets.
+    """
+    for name in names:
+        logger = logging.getLogger(name)
+        logger.setLevel(_ABOVE_CRITICAL)
+        logger.propagate = False
