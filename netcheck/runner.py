@@ -27,6 +27,7 @@ MOST_TARGETS = 500
 """A cluster has at most some dozens of brokers; a peer that advertises thousands is not one."""
 GRACE_SECONDS = 0.15
 """How long past the deadline results are still taken: probes end at the deadline and report just after."""
+TICK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,17 @@ class Ended:
     job: Job
 
 
-Event = Found | Started | Ended
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Nothing happened for a moment: time to show that the run is alive."""
+
+
+Event = Found | Started | Ended | Tick
 Watch = Callable[[Event], None]
+
+
+def unwatched(event: Event) -> None:
+    """Does nothing with an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ class Run:
         self._context = context
         self._watch = watch
         self._scrub = scrub
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Found | Ended] = queue.SimpleQueue()
         self._waiting: list[Job] = []
         self._pending: dict[Job, float] = {}
         self._targets: set[Target] = set()
@@ -110,9 +120,11 @@ class Run:
             self._start()
             wait = self._context.deadline.left() + GRACE_SECONDS
             try:
-                self._take(self._events.get(timeout=wait))
+                self._take(self._events.get(timeout=min(wait, TICK_SECONDS)))
             except queue.Empty:
-                return
+                if wait <= TICK_SECONDS:
+                    return
+                self._watch(Tick())
 
     def _start(self) -> None:
         while self._waiting and len(self._pending) < MOST_THREADS:
@@ -122,7 +134,7 @@ class Run:
             name = f"{job.check.id}@{job.target}"
             threading.Thread(target=self._attempt, args=(job,), name=name, daemon=True).start()
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: Found | Ended) -> None:
         if event.job not in self._pending:
             return
         match event:

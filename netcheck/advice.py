@@ -1,0 +1,357 @@
+"""For every cause: what it is in a few words, what it means, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from netcheck.model import Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """`title` heads a group of findings; `mend` says what to change or where to look next."""
+
+    title: str
+    mend: str
+
+
+ADVICE: Mapping[Cause, Advice] = {
+    Cause.DNS_NXDOMAIN: Advice(
+        "the name does not exist",
+        "Compare the name with the source of truth (aws kafka get-bootstrap-brokers, ClickHouse "
+        "Cloud's Connect page). If it is right, this VPC does not see its zone: a PrivateLink name "
+        "needs a private hosted zone associated with the VPC, an MSK Serverless name resolves only "
+        "in the VPCs of its VpcConfigs, and a private zone for a parent domain hides public names.",
+    ),
+    Cause.DNS_NO_ADDRESS: Advice(
+        "the name exists and has no address",
+        "Add the A (or AAAA) record; a private hosted zone that holds the name hides the public record.",
+    ),
+    Cause.DNS_SERVFAIL: Advice(
+        "the name server failed",
+        "Look at the name server's forwarders: SERVFAIL means that it could not get the answer "
+        "itself. Compare with the VPC's own resolver, 169.254.169.253.",
+    ),
+    Cause.DNS_REFUSED: Advice(
+        "the name server refuses to answer this host",
+        "Allow this VPC's addresses on the name server, or name another server in the VPC's DHCP options.",
+    ),
+    Cause.DNS_TIMED_OUT: Advice(
+        "the name server does not answer",
+        "Open UDP and TCP port 53 to the name servers of the VPC's DHCP options, both ways, or use "
+        "AmazonProvidedDNS; enableDnsSupport has to be on.",
+    ),
+    Cause.DNS_MALFORMED: Advice(
+        "the name server answers nonsense",
+        "Something else listens on port 53, or a middlebox rewrites DNS; query the server with dig "
+        "and compare.",
+    ),
+    Cause.DNS_RESOLVER_FAILED: Advice(
+        "this host's resolver failed",
+        "Look at /etc/resolv.conf and /etc/nsswitch.conf of the host or container that netcheck runs in.",
+    ),
+    Cause.DNS_VIEWS_DIFFER: Advice(
+        "name servers disagree",
+        "Find out which view the workers use (the VPC's DHCP options) and make the servers agree, or "
+        "name only one kind of server.",
+    ),
+    Cause.TIMED_OUT: Advice(
+        "no answer: packets are swallowed on the way",
+        "Something on the path drops packets without a word: a security group, a network ACL (also "
+        "for the reply, on ports 1024-65535), a missing route or NAT gateway, or a host that is "
+        "gone. Check, in this order: egress of the worker's security group, ingress of the target's, "
+        "both subnets' network ACLs both ways, the subnets' route tables.",
+    ),
+    Cause.CONNECTION_REFUSED: Advice(
+        "nothing listens on that port",
+        "The path is good both ways: a refusal came back. Use the port of a listener that is enabled "
+        "(MSK: 9092 plain, 9094 TLS, 9096 SCRAM, 9098 IAM; ClickHouse: 8443 HTTPS, 9440 native TLS), "
+        "or wait while the broker restarts.",
+    ),
+    Cause.CONNECTION_RESET: Advice(
+        "the connection was reset",
+        "The path is good as far as whoever sent the reset: the service itself, a load balancer "
+        "without healthy targets, or a firewall that rejects. Look at the service's own log for the "
+        "time of this run.",
+    ),
+    Cause.CONNECTION_CLOSED: Advice(
+        "the peer closed the connection without a word",
+        "Usually the wrong protocol for the port (plain text to a TLS listener, or the other way "
+        "round), or a proxy without a backend. Check port and security protocol against each other.",
+    ),
+    Cause.HOST_UNREACHABLE: Advice(
+        "a router or the kernel says the host cannot be reached",
+        "AWS itself never sends this: a router or firewall outside AWS, or this host's own route "
+        "table does. The evidence names who sent it.",
+    ),
+    Cause.NETWORK_UNREACHABLE: Advice(
+        "this host has no route to that network",
+        "Nothing was sent: the host or container that netcheck runs in has no route for this address "
+        "family. For IPv6 targets use the IPv4 bootstrap string, or add an IPv6 route.",
+    ),
+    Cause.PERMISSION_DENIED: Advice(
+        "this host's own firewall forbids the connection",
+        "A local packet filter, a prohibit route or a container policy stops it before it leaves; "
+        "the target says nothing about it.",
+    ),
+    Cause.TLS_CERTIFICATE_EXPIRED: Advice(
+        "the certificate has expired",
+        "Renew the certificate on the server, with its chain; if every server shows it, compare this "
+        "host's clock first.",
+    ),
+    Cause.TLS_CERTIFICATE_EXPIRES_SOON: Advice(
+        "the certificate expires soon",
+        "Renew it in time, with its chain.",
+    ),
+    Cause.TLS_CERTIFICATE_NOT_YET_VALID: Advice(
+        "the certificate is not valid yet",
+        "Set the clock of the host (on AWS: chrony with 169.254.169.123), or wait until the "
+        "certificate's first day.",
+    ),
+    Cause.TLS_CERTIFICATE_INVALID: Advice(
+        "the certificate does not verify",
+        "The evidence holds OpenSSL's reason and the chain as it was presented.",
+    ),
+    Cause.TLS_HOSTNAME_MISMATCH: Advice(
+        "the certificate is for another name",
+        "Use a name that the certificate holds: MSK's own broker names rather than an alias or a "
+        "load balancer, ClickHouse's own host name rather than an address or a vpce- name.",
+    ),
+    Cause.TLS_UNTRUSTED: Advice(
+        "the certificate's issuer is not trusted",
+        "For a private CA give its certificate (--ca here; sslrootcert in jdbcConnectionProperties "
+        "for the ClickHouse sink, which ignores ssl.truststore.*). If the chain lacks its "
+        "intermediate, install the full chain on the server.",
+    ),
+    Cause.TLS_SELF_SIGNED: Advice(
+        "the certificate is self-signed",
+        "Give clients this certificate as a CA, or install one of a public CA.",
+    ),
+    Cause.TLS_INTERCEPTED: Advice(
+        "something on the way re-signs TLS",
+        "The issuer is not one of the service's operator: a proxy or firewall decrypts. Exempt this "
+        "host name from inspection, or have the workers trust its CA.",
+    ),
+    Cause.TLS_STRICT_ONLY: Advice(
+        "the chain breaks RFC 5280 in a way that only strict clients refuse",
+        "The JVM of the connector accepts it; Python 3.13 and others do not. Issue the CA anew with "
+        "the extensions that are missing.",
+    ),
+    Cause.TLS_PROTOCOL_VERSION: Advice(
+        "no common TLS version",
+        "Enable TLS 1.2 or 1.3 on the server.",
+    ),
+    Cause.TLS_HANDSHAKE_FAILURE: Advice(
+        "the server refuses the handshake",
+        "The alert in the evidence says why; mostly no common cipher, or a name (SNI) that the "
+        "server does not serve.",
+    ),
+    Cause.TLS_CLIENT_CERTIFICATE_WANTED: Advice(
+        "the server wants a client certificate",
+        "MSK Connect cannot present one: use a listener with IAM or without client authentication "
+        "(mutual TLS also lives on 9094).",
+    ),
+    Cause.TLS_CLOSED_AFTER_CLIENT_HELLO: Advice(
+        "the connection was closed on the first byte of TLS",
+        "For ClickHouse Cloud this is how its IP access list refuses: add the public addresses of "
+        "all NAT gateways, or the endpoint id for PrivateLink. Else: a plain-text listener, a load "
+        "balancer without a backend, or a firewall that filters by name.",
+    ),
+    Cause.TLS_RESET_AFTER_CLIENT_HELLO: Advice(
+        "the connection was reset on the first byte of TLS",
+        "For ClickHouse Cloud this is how its IP access list refuses: add the public addresses of "
+        "all NAT gateways, or the endpoint id for PrivateLink. Else: a plain-text listener, or a "
+        "firewall that filters by name.",
+    ),
+    Cause.TLS_SILENT_AFTER_CLIENT_HELLO: Advice(
+        "the connection opens, then TLS gets no answer",
+        "The evidence says whether the ClientHello was acknowledged. If it was: a dead backend, a "
+        "plain-text listener that waits for more, or answers too large for the path (MTU). If not: a "
+        "middlebox drops it.",
+    ),
+    Cause.TLS_STALLED: Advice(
+        "the handshake begins and does not end",
+        "Some bytes of the server's answer came and then no more: packets that are too large for the "
+        "path and whose ICMP error is filtered (MTU), or an overloaded server.",
+    ),
+    Cause.TLS_NOT_SPOKEN: Advice(
+        "the port does not speak TLS",
+        "The security protocol and the port do not belong together: use the TLS port (MSK 9094, "
+        "9096, 9098; ClickHouse 8443, 9440), or the plain protocol on the plain port (MSK 9092; "
+        "ClickHouse 8123, 9000).",
+    ),
+    Cause.WRONG_PROTOCOL: Advice(
+        "something else listens there",
+        "The evidence says what answered; compare host and port with the service's own page.",
+    ),
+    Cause.SPOKE_PLAINTEXT_TO_TLS: Advice(
+        "plain text was spoken to a TLS port",
+        "Set the security protocol to SSL or SASL_SSL for this port (ClickHouse sink: ssl=true; it "
+        "is documented as the default, and is not).",
+    ),
+    Cause.KAFKA_SILENT: Advice(
+        "the connection opens and Kafka does not answer",
+        "A TLS client on a plain listener waits like that, and so does an overloaded broker: check "
+        "port and security protocol against each other, then the broker's load.",
+    ),
+    Cause.KAFKA_MALFORMED: Advice(
+        "the answer is not Kafka's",
+        "A proxy or another service answers on that port; the evidence holds its first bytes.",
+    ),
+    Cause.KAFKA_ERROR: Advice(
+        "the broker answers with an error",
+        "The evidence holds Kafka's error code and name.",
+    ),
+    Cause.KAFKA_SASL_REQUIRED: Advice(
+        "the listener wants a SASL login",
+        "Set the security protocol to SASL_SSL and give a login, or use the listener without "
+        "authentication (MSK: 9094).",
+    ),
+    Cause.KAFKA_SASL_NOT_ENABLED: Advice(
+        "the listener knows no SASL",
+        "Use security protocol SSL (or PLAINTEXT) on this port, or the port of the SASL listener "
+        "(MSK: 9096 SCRAM, 9098 IAM).",
+    ),
+    Cause.KAFKA_SASL_MECHANISM: Advice(
+        "the listener does not offer this SASL mechanism",
+        "Use a mechanism that it offers (see the evidence), or the port that belongs to the "
+        "mechanism (MSK: 9096 SCRAM-SHA-512, 9098 AWS_MSK_IAM).",
+    ),
+    Cause.KAFKA_AUTH: Advice(
+        "Kafka refuses the login",
+        "Check user and password. On MSK the secret's name has to begin with AmazonMSK_, be "
+        "encrypted with a key of your own, and be associated with the cluster (aws kafka "
+        "list-scram-secrets).",
+    ),
+    Cause.KAFKA_ACCESS_DENIED: Advice(
+        "IAM denies the connection to the cluster",
+        "Allow kafka-cluster:Connect on the cluster's ARN to the role in use; the evidence says "
+        "which identity that was.",
+    ),
+    Cause.KAFKA_TOO_MANY_CONNECTS: Advice(
+        "the broker limits new IAM connections",
+        "Raise reconnect.backoff.ms to 1000 or more, run fewer tasks, or use larger brokers "
+        "(t3.small allows 4 a second).",
+    ),
+    Cause.KAFKA_NO_CREDENTIALS: Advice(
+        "no AWS credentials here to log in with",
+        "Run netcheck where the role of the connector, or one like it, is available, or set a profile.",
+    ),
+    Cause.KAFKA_UNSUPPORTED_VERSION: Advice(
+        "the broker speaks no version of the protocol that we speak",
+        "Kafka older than 0.10 is not supported by MSK Connect either; compare the address with the "
+        "cluster's.",
+    ),
+    Cause.KAFKA_NO_BROKERS: Advice(
+        "the cluster names no brokers",
+        "The broker answers and lists none: it has not joined the cluster yet, or a proxy filters "
+        "its answer.",
+    ),
+    Cause.HTTP_SILENT: Advice(
+        "the connection opens and HTTP gets no answer",
+        "An idle ClickHouse Cloud service takes 20 to 60 seconds to wake: try again now, and set "
+        "timeoutSeconds=60 in the sink. Otherwise a load balancer waits for a dead backend.",
+    ),
+    Cause.HTTP_MALFORMED: Advice(
+        "the answer is not proper HTTP",
+        "Something else listens there; the evidence holds its first bytes.",
+    ),
+    Cause.HTTP_ERROR: Advice(
+        "the HTTP answer is an error",
+        "The evidence holds status and body; look at whatever answered (Server, Via).",
+    ),
+    Cause.HTTP_REDIRECTED: Advice(
+        "the answer is a redirect",
+        "A captive portal or proxy answers in place of the service: bypass it for this host name.",
+    ),
+    Cause.HTTP_LOAD_BALANCER: Advice(
+        "a load balancer answers, and has no healthy backend",
+        "Look at the target group's health and the backend's port; TLS and the path up to the load "
+        "balancer are good.",
+    ),
+    Cause.CLICKHOUSE_AUTH: Advice(
+        "ClickHouse refuses the user or the password",
+        "Check username and password of the sink; a user restricted by HOST is refused with the same "
+        "words. The sink's log says only that the connection is not active.",
+    ),
+    Cause.CLICKHOUSE_NO_DATABASE: Advice(
+        "the database does not exist",
+        "Create it, or correct `database` in the connector's configuration; a user without rights on "
+        "it sees the same.",
+    ),
+    Cause.CLICKHOUSE_NO_TABLES: Advice(
+        "the database has no tables that this user sees",
+        "The sink refuses to start without one: create the table of each topic, or grant the user "
+        "SHOW TABLES and SELECT on them.",
+    ),
+    Cause.CLICKHOUSE_NATIVE_PORT: Advice(
+        "that is ClickHouse's native port, the sink speaks HTTP",
+        "Use port 8443 (HTTPS), or 8123 for plain HTTP.",
+    ),
+    Cause.CLICKHOUSE_HTTP_PORT: Advice(
+        "that is ClickHouse's HTTP port, not the native one",
+        "Use port 9440 (native, TLS), or 9000 for plain native.",
+    ),
+    Cause.CLICKHOUSE_SLOW_WAKE: Advice(
+        "ClickHouse took long to give its first answer",
+        "Typical of an idle Cloud service that wakes: set timeoutSeconds=60 and retryCount=5 in the "
+        "sink, or switch idling off.",
+    ),
+    Cause.CLICKHOUSE_TOO_OLD: Advice(
+        "this ClickHouse is older than the sink accepts",
+        "Upgrade to 23.3 or later; the sink refuses to start before it.",
+    ),
+    Cause.CLICKHOUSE_EXCEPTION: Advice(
+        "ClickHouse answers with an exception",
+        "The evidence holds its code and first words.",
+    ),
+    Cause.CLICKHOUSE_SILENT: Advice(
+        "the connection opens and ClickHouse does not answer",
+        "The wrong protocol for the port waits like that; otherwise the server is overloaded or waking.",
+    ),
+    Cause.CLICKHOUSE_MALFORMED: Advice(
+        "the answer is not ClickHouse's native protocol",
+        "Something else listens there; the evidence holds its first bytes.",
+    ),
+    Cause.CLICKHOUSE_NOT_CLICKHOUSE: Advice(
+        "what answers is not ClickHouse",
+        "Compare host and port with ClickHouse's own page; a proxy may answer in its place.",
+    ),
+    Cause.AWS_UNEXPECTED_ANSWER: Advice(
+        "what answers is not AWS",
+        "A proxy or captive portal answers in place of the AWS endpoint: bypass it, or use a VPC endpoint.",
+    ),
+    Cause.DEADLINE: Advice(
+        "the run's time was over",
+        "Give it more time with --deadline.",
+    ),
+    Cause.NOT_RECORDED: Advice(
+        "the recording does not hold this",
+        "Record again with this version of netcheck and the same targets.",
+    ),
+    Cause.INTERRUPTED: Advice(
+        "the run was interrupted",
+        "Run it again to the end.",
+    ),
+    Cause.CHECK_BUG: Advice(
+        "a bug in a check",
+        "This is ours, not the network's: report it with the line in the evidence.",
+    ),
+    Cause.PLUGIN_BROKEN: Advice(
+        "a plugin could not be loaded",
+        "Mend or remove it; the rest of the run is not affected.",
+    ),
+    Cause.FACT_UNAVAILABLE: Advice(
+        "something needed could not be found out",
+        "The text says what is missing.",
+    ),
+    Cause.TOO_MANY_TARGETS: Advice(
+        "too many targets",
+        "Look at what advertises that many brokers.",
+    ),
+    Cause.RESOURCES: Advice(
+        "this host ran out of sockets, ports or memory",
+        "Raise ulimit -n, or run with fewer targets at once.",
+    ),
+}

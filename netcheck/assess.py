@@ -1,0 +1,123 @@
+"""One run from a configuration to a report: the same for every way of running."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from netcheck import diagnose, discover, facts, plugins, recording
+from netcheck.check import Check
+from netcheck.codec import encode
+from netcheck.config import Config, UsageError
+from netcheck.context import Context, Deadline
+from netcheck.model import Json, Report, Target
+from netcheck.probe.trust import TrustError, load
+from netcheck.recording import Live, Player, Recorder, Recording, RecordingError
+from netcheck.runner import Event, Run
+
+ABOUT_THE_RUN = ("only", "skip", "deadline", "strict", "plugins", "format", "output")
+"""What may be said again for a replay; everything else is what was recorded."""
+NOT_RECORDED = ("plugins", "format", "output", "record", "replay", "credentials", "profile")
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A report, the checks that made it, and the recording where one was asked for."""
+
+    report: Report
+    checks: tuple[Check, ...]
+    recording: Recording | None
+    interrupted: bool
+
+
+def assess(config: Config, watch: Callable[[Event], None]) -> Assessment:
+    """Run everything that `config` asks for. Raises UsageError for what cannot be done as asked."""
+    clock, started = time.monotonic(), _now()
+    scrub = config.scrubber()
+    observer: Live | Recorder | Player = Recorder(scrub) if config.record else Live()
+    replayed = _read_recording(config.replay) if config.replay else None
+    if replayed:
+        observer = Player(replayed)
+        config = _recorded_config(replayed, config)
+    else:
+        _check_trust(config)
+    found = plugins.find(config.plugins)
+    checks = select(found.checks, config.only, config.skip)
+    targets = discover.targets(config)
+    context = Context(config, Deadline(config.deadline), observer)
+    vantage = facts.vantage(context)
+    outcome = Run(checks, context, watch, scrub).results(targets, found.broken)
+    results = diagnose.explain(outcome.results, {check.id: check.after for check in found.checks})
+    seconds = replayed.seconds if replayed else time.monotonic() - clock
+    report = Report(
+        started=replayed.started if replayed else started,
+        seconds=seconds,
+        vantage=vantage,
+        pipeline=_pipeline(targets),
+        results=results,
+        root_causes=diagnose.root_causes(results),
+    )
+    kept = (
+        observer.recording(_config_to_keep(config), started, seconds)
+        if isinstance(observer, Recorder)
+        else None
+    )
+    return Assessment(report, found.checks, kept, outcome.interrupted)
+
+
+def select(checks: Sequence[Check], only: Sequence[str], skip: Sequence[str]) -> tuple[Check, ...]:
+    """The checks that match a glob of `only` (all, if empty) and none of `skip`. Raises UsageError."""
+    for flag, globs in (("--only", only), ("--skip", skip)):
+        for glob in globs:
+            if not any(fnmatchcase(check.id, glob) for check in checks):
+                raise UsageError(f"{flag} {glob}: no check has such an id; netcheck checks lists them")
+    return tuple(
+        check
+        for check in checks
+        if (not only or any(fnmatchcase(check.id, glob) for glob in only))
+        and not any(fnmatchcase(check.id, glob) for glob in skip)
+    )
+
+
+def _check_trust(config: Config) -> None:
+    """A trust store that cannot be read is a matter of usage: said once, before the run."""
+    if config.trust.path:
+        try:
+            load(config.trust)
+        except TrustError as error:
+            raise UsageError(f"--ca: {error}") from None
+
+
+def _read_recording(path: str) -> Recording:
+    try:
+        return recording.read(Path(path))
+    except RecordingError as error:
+        raise UsageError(f"--replay: {error}") from None
+
+
+def _recorded_config(replayed: Recording, given: Config) -> Config:
+    from netcheck.codec import CodecError, decode
+
+    try:
+        recorded: Config = decode(Config, replayed.config, "config")
+    except CodecError as error:
+        raise UsageError(f"--replay {given.replay}: {error}; it is not of this version of netcheck") from None
+    return replace(recorded, replay=given.replay, **{name: getattr(given, name) for name in ABOUT_THE_RUN})
+
+
+def _config_to_keep(config: Config) -> dict[str, Json]:
+    kept = encode(replace(config, **{name: getattr(Config(), name) for name in NOT_RECORDED}))
+    assert isinstance(kept, dict)
+    return kept
+
+
+def _pipeline(targets: Sequence[Target]) -> dict[str, Json]:
+    return {"targets": [str(target) for target in targets if target.host]}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,73 @@
+"""The command line: finds the command, and turns whatever happens into an exit code.
+
+Only the module of the command that was asked for is imported, so that `netcheck --version` costs little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from netcheck.version import VERSION
+
+COMMANDS = {
+    "run": "check a pipeline, or any part of one",
+    "path": "trace a flow through AWS configuration",
+    "snapshot": "save AWS configuration to a folder",
+    "checks": "list every check",
+    "explain": "print one check's documentation",
+    "demo": "replay a recorded run: no AWS account, no network",
+}
+EXIT_CODES = """exit codes:
+  0  nothing failed
+  1  something failed (with --strict: or warned)
+  2  wrong usage or configuration
+  3  nothing failed, but something could not be determined
+"""
+EXAMPLES = """examples:
+  netcheck demo
+  netcheck run --bootstrap b-1.example:9094,b-2.example:9094 --clickhouse https://ch.example:8443
+  netcheck explain tls.handshake
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot write a sign gets a question mark
+            stream.reconfigure(errors="replace")
+    parser = _parser(arguments)
+    try:
+        parsed = parser.parse_args(arguments)
+        code: int = parsed.run(parsed)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader of a pipe went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("netcheck: interrupted", file=sys.stderr)
+        return 3
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="netcheck",
+        description="Finds why data does not get from Amazon MSK through MSK Connect to ClickHouse.",
+        epilog=f"{EXAMPLES}\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"netcheck {VERSION}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    asked = next((word for word in arguments if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        if name == asked:
+            importlib.import_module(f"netcheck.commands.{name}").add_parser(commands)
+        else:
+            commands.add_parser(name, help=summary)
+    return parser

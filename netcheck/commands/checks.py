@@ -1,0 +1,41 @@
+"""`netcheck checks`: list every check."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from netcheck import plugins
+from netcheck.config import UsageError
+from netcheck.documentation import markdown, page
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `netcheck checks` to the commands."""
+    parser = commands.add_parser(
+        "checks", help="list every check", description="Lists every check and its claim."
+    )
+    parser.add_argument("--plugins", metavar="DIR", help="also those in the .py files of this folder")
+    parser.add_argument(
+        "--markdown", action="store_true", help="all of their documentation, as docs/checks.md has it"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the list. Returns 3 when a plugin could not be loaded."""
+    from tabulate import tabulate
+
+    try:
+        found = plugins.find(args.plugins)
+    except UsageError as error:
+        print(f"netcheck: {error}", file=sys.stderr)
+        return 2
+    if args.markdown:
+        print(markdown(found.checks), end="")
+    else:
+        pages = sorted((page(check) for check in found.checks), key=lambda entry: entry.id)
+        print(tabulate([(entry.id, entry.title) for entry in pages], tablefmt="plain"))
+    for broken in found.broken:
+        print(f"netcheck: {broken.source} gives no checks: {broken.reason}", file=sys.stderr)
+    return 3 if found.broken else 0

@@ -1,0 +1,160 @@
+"""`netcheck run`: check a pipeline and report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from netcheck import recording
+from netcheck.assess import ABOUT_THE_RUN, Assessment, assess
+from netcheck.cli import EXIT_CODES
+from netcheck.config import BY_NAME, OPTIONS, Config, Option, UsageError, build, settings
+from netcheck.documentation import page
+from netcheck.logins import VARIABLES, read_logins
+from netcheck.model import Status
+from netcheck.report import json, table
+from netcheck.report.live import Live
+from netcheck.report.style import Style, style_of
+from netcheck.runner import unwatched
+from netcheck.version import VERSION
+from netcheck.yamlfile import read_mapping
+
+GROUPS = {"targets": "what to check", "aws": "AWS", "run": "how to run", "output": "what to write"}
+EPILOG = f"""logins come from the environment or from --credentials FILE (YAML), never from arguments:
+{chr(10).join(f"  {variable:<30} {key}" for key, variable in VARIABLES.items())}
+
+every option is also a key of --config FILE, with the same name:
+  bootstrap: [b-1.example:9094, b-2.example:9094]
+  clickhouse: https://ch.example:8443
+  deadline: 30
+
+{EXIT_CODES}"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `netcheck run` to the commands."""
+    parser = commands.add_parser(
+        "run",
+        help="check a pipeline, or any part of one",
+        description="Checks names, connections, TLS and protocols of every target, side by side.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    groups = {name: parser.add_argument_group(title) for name, title in GROUPS.items()}
+    for option in OPTIONS:
+        _add(groups[option.group], option)
+    groups["targets"].add_argument(
+        "--config", metavar="FILE", help="YAML file with any of these options as keys"
+    )
+    parser.set_defaults(run=run)
+
+
+def _add(group: argparse._ArgumentGroup, option: Option) -> None:
+    match option:
+        case Option(metavar=""):
+            group.add_argument(option.flag, action="store_true", default=None, help=option.help)
+        case Option(many=True):
+            group.add_argument(
+                option.flag, metavar=option.metavar, action="extend", nargs="+", help=option.help
+            )
+        case _:
+            group.add_argument(option.flag, metavar=option.metavar, help=option.help)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run and report. Returns the exit code."""
+    try:
+        config = _config(args, os.environ)
+        _check_writable(config)
+        return report(assess_with_progress(config), config)
+    except UsageError as error:
+        print(f"netcheck: {error}", file=sys.stderr)
+        return 2
+
+
+def assess_with_progress(config: Config) -> Assessment:
+    """Assess, showing on a terminal what is going on."""
+    if not sys.stderr.isatty() or config.replay:
+        return assess(config, unwatched)
+    live = Live(sys.stderr, style_of(sys.stderr, os.environ))
+    try:
+        return assess(config, live)
+    finally:
+        live.close()
+
+
+def report(assessment: Assessment, config: Config) -> int:
+    """Write report and recording, and return the exit code. Raises UsageError for what cannot be written."""
+    failed = _write_recording(assessment, config)
+    style = style_of(sys.stdout, os.environ) if config.output is None else Style()
+    text = render(assessment, config.format, style)
+    if config.output is None:
+        sys.stdout.write(text)
+    else:
+        try:
+            Path(config.output).write_text(text, encoding="utf-8")
+        except OSError as error:
+            sys.stdout.write(text)
+            failed = f"--output {config.output}: {error.strerror}; the report is above"
+    if failed:
+        raise UsageError(failed)
+    return exit_code(assessment, config.strict)
+
+
+def render(assessment: Assessment, format: str, style: Style) -> str:
+    """The report in one of the formats."""
+    match format:
+        case "json":
+            return json.render(assessment.report)
+        case _:
+            titles = {check.id: page(check).title for check in assessment.checks}
+            return table.render(assessment.report, style, titles)
+
+
+def exit_code(assessment: Assessment, strict: bool) -> int:
+    """0 nothing failed, 1 something failed (or warned, when strict), 3 something is unknown."""
+    count = assessment.report.count
+    if count(Status.FAIL) or (strict and count(Status.WARN)):
+        return 1
+    return 3 if count(Status.UNKNOWN) else 0
+
+
+def _config(args: argparse.Namespace, environment: Mapping[str, str]) -> Config:
+    given = {name: value for name in BY_NAME if (value := getattr(args, name)) is not None}
+    found = settings(given, lambda name: BY_NAME[name].flag)
+    if args.config:
+        entries = read_mapping(args.config, allowed=tuple(BY_NAME))
+        lines = {name: entry.line for name, entry in entries.items()}
+        values = {name: entry.value for name, entry in entries.items() if name not in found}
+        found = settings(values, lambda name: f"{args.config}:{lines[name]}: {name}") | found
+    if "replay" in found and (more := sorted(found.keys() - {"replay", "region", *ABOUT_THE_RUN})):
+        flags = ", ".join(BY_NAME[name].flag for name in more)
+        raise UsageError(f"--replay judges what was recorded: leave out {flags}")
+    return read_logins(build(found, environment), environment)
+
+
+def _check_writable(config: Config) -> None:
+    """Before anything runs: a report that cannot be written would be lost at the end."""
+    for flag, name in (("--output", config.output), ("--record", config.record)):
+        if name is None:
+            continue
+        path = Path(name)
+        if path.is_dir():
+            raise UsageError(f"{flag} {name}: is a folder, give a file's name")
+        if not path.parent.is_dir():
+            raise UsageError(f"{flag} {name}: there is no folder {path.parent}")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise UsageError(f"{flag} {name}: may not be written")
+
+
+def _write_recording(assessment: Assessment, config: Config) -> str | None:
+    if assessment.recording is None or config.record is None:
+        return None
+    try:
+        recording.write(assessment.recording, Path(config.record), f"netcheck {VERSION}")
+    except OSError as error:
+        return f"--record {config.record}: {error.strerror}; the recording is lost, the report is not"
+    return None

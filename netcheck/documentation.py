@@ -1,0 +1,71 @@
+"""A check's docstring as documentation: for `netcheck explain`, `netcheck checks` and docs/checks.md."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from netcheck.check import Check
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a check's docstring says. `title` is a claim; `body` says when it fails; `fix` what to do then."""
+
+    id: str
+    title: str
+    body: str
+    fix: str
+    kinds: tuple[str, ...]
+    after: tuple[str, ...]
+
+    @property
+    def anchor(self) -> str:
+        return anchor(self.id)
+
+
+def anchor(check_id: str) -> str:
+    """The heading's anchor in docs/checks.md, as GitHub makes it: `tls.handshake` -> `tls-handshake`."""
+    return check_id.replace(".", "-")
+
+
+def page(check: Check) -> Page:
+    """Read a check's docstring."""
+    title, _, rest = inspect.cleandoc(type(check).__doc__ or "").partition("\n")
+    body, _, fix = rest.strip().partition("Fix:")
+    return Page(
+        check.id,
+        title.strip(),
+        body.strip(),
+        fix.strip(),
+        tuple(sorted(check.kinds)),
+        tuple(sorted(check.after)),
+    )
+
+
+def markdown(checks: Iterable[Check]) -> str:
+    """docs/checks.md: every check by id, one anchor each."""
+    lines = [
+        "# Checks",
+        "",
+        "Made from the checks' docstrings by `make docs`; a test keeps it true. See also `netcheck explain`.",
+        "",
+    ]
+    for entry in sorted((page(check) for check in checks), key=lambda p: p.id):
+        lines += [f'<a id="{entry.anchor}"></a>', "", f"## {entry.id}", "", f"**{entry.title}**", ""]
+        lines += [entry.body, ""] if entry.body else []
+        lines += [f"**Fix:** {entry.fix}", ""] if entry.fix else []
+        lines += [f"Asked of: {', '.join(entry.kinds)}." + _after(entry), ""]
+    return "\n".join(lines)
+
+
+def _after(entry: Page) -> str:
+    return f" Explained by a failure of: {', '.join(entry.after)}." if entry.after else ""
+
+
+def plain(entry: Page) -> str:
+    """One check's page for a terminal."""
+    parts = [f"{entry.id}: {entry.title}", entry.body, f"Fix: {entry.fix}" if entry.fix else ""]
+    parts.append(f"Asked of: {', '.join(entry.kinds)}." + _after(entry))
+    return "\n\n".join(part for part in parts if part)

@@ -1,0 +1,140 @@
+"""The report for people: causes first, then the checklist, then how long it took and from where."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+
+from tabulate import tabulate
+
+from netcheck.model import Report, Result, RootCause, Status
+from netcheck.report.style import Style, printable
+
+ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.SKIP)
+
+
+def render(report: Report, style: Style, titles: Mapping[str, str]) -> str:
+    """The whole report, ending in a newline. `titles` are the checks' claims by id."""
+    parts = [
+        _verdict(report, style),
+        *_causes(report, style),
+        _checklist(report, style, titles),
+        _closing(report, style),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _verdict(report: Report, style: Style) -> str:
+    causes, unknown, warned = len(report.root_causes), report.count(Status.UNKNOWN), report.count(Status.WARN)
+    folded = sum(len(cause.explains) for cause in report.root_causes)
+    if causes:
+        follow = (
+            f", {_count(folded, 'more result')} {'follows' if folded == 1 else 'follow'} from it"
+            if folded
+            else ""
+        )
+        follow = follow.replace(" from it", " from them") if causes > 1 else follow
+        return f"{style.mark(Status.FAIL)} {style.bold(_count(causes, 'root cause'))}{follow}"
+    if unknown:
+        told = f"Nothing failed, but {_count(unknown, 'question')} could not be answered"
+        return f"{style.mark(Status.UNKNOWN)} {style.bold(told)}"
+    if warned:
+        return f"{style.mark(Status.WARN)} {style.bold('Nothing failed')}, {_count(warned, 'warning')}"
+    if not report.count(Status.PASS):
+        return f"{style.mark(Status.UNKNOWN)} {style.bold('Nothing was checked')}"
+    return f"{style.mark(Status.PASS)} {style.bold('Everything asked works from here')}"
+
+
+def _causes(report: Report, style: Style) -> Iterator[str]:
+    by_key = {result.key: result for result in report.results}
+    for number, cause in enumerate(report.root_causes, 1):
+        yield "\n".join(_cause_lines(number, cause, by_key, style))
+
+
+def _cause_lines(number: int, cause: RootCause, by_key: Mapping[str, Result], style: Style) -> Iterator[str]:
+    certainty = "" if cause.certain else "  (what is silent is certain; where it is lost is not)"
+    yield f"{style.bold(f'{number}. {printable(cause.title)}')}"
+    yield _field("what", f"{cause.code}{certainty}", style)
+    yield _field("where", cause.component, style)
+    if len(cause.results) > 1:
+        for key in cause.results[:6]:
+            yield _field("seen", by_key[key].finding.summary, style)
+        if len(cause.results) > 6:
+            yield _field("seen", f"... and {len(cause.results) - 6} more", style)
+    if cause.explains:
+        checks = dict.fromkeys(by_key[key].check for key in cause.explains)
+        yield _field("explains", f"{_count(len(cause.explains), 'result')}: {', '.join(checks)}", style)
+    for fix in cause.fix:
+        yield _field("fix", fix.text, style)
+    yield _field("more", f"netcheck explain {by_key[cause.results[0]].check}", style)
+
+
+def _field(name: str, text: str, style: Style) -> str:
+    lines = textwrap.wrap(
+        printable(text), style.width - 13, break_long_words=False, break_on_hyphens=False
+    ) or [""]
+    return "\n".join(
+        f"   {style.dim(f'{label:<9}')} {line}"
+        for label, line in zip([name] + [""] * len(lines), lines, strict=False)
+    )
+
+
+def _checklist(report: Report, style: Style, titles: Mapping[str, str]) -> str:
+    rows = [*_open_rows(report, style), *_passed_rows(report.results, style, titles)]
+    return tabulate(rows, tablefmt="plain", disable_numparse=True)
+
+
+def _open_rows(report: Report, style: Style) -> Iterator[list[str]]:
+    """What did not pass, each followed by what is folded under it."""
+    folded: dict[str, list[Result]] = {}
+    for result in report.results:
+        if result.caused_by:
+            folded.setdefault(result.caused_by, []).append(result)
+    tops = [r for r in report.results if r.caused_by is None and r.status is not Status.PASS]
+    for result in sorted(tops, key=lambda r: ORDER.index(r.status)):
+        yield _row(result, style, "")
+        for consequence in folded.get(result.key, ()):
+            yield _row(consequence, style, "└ " if style.unicode else "` ")
+
+
+def _row(result: Result, style: Style, indent: str) -> list[str]:
+    room = max(30, style.width - 62)
+    text = "\n".join(textwrap.wrap(printable(result.finding.summary), room) or [""])
+    return [style.mark(result.status), indent + result.check, _where(result), text]
+
+
+def _where(result: Result) -> str:
+    where = str(result.target)
+    return where if len(where) <= 34 else "\n".join(textwrap.wrap(where, 34))
+
+
+def _passed_rows(results: Iterable[Result], style: Style, titles: Mapping[str, str]) -> Iterator[list[str]]:
+    """What passed, one line a check."""
+    passed: dict[str, int] = {}
+    for result in results:
+        if result.status is Status.PASS:
+            passed[result.check] = passed.get(result.check, 0) + 1
+    for check, count in passed.items():
+        yield [style.mark(Status.PASS), check, f"{count} passed", printable(titles.get(check, ""))]
+
+
+def _closing(report: Report, style: Style) -> str:
+    counts = ", ".join(
+        f"{report.count(s)} {_WORDS[s]}" for s in Status if report.count(s) or s is Status.PASS
+    )
+    where = report.vantage.get("summary")
+    line = f"{counts}; {report.seconds:.1f} s" + (f", from {printable(str(where))}" if where else "")
+    return style.dim(line)
+
+
+_WORDS = {
+    Status.PASS: "passed",
+    Status.WARN: "warned",
+    Status.FAIL: "failed",
+    Status.UNKNOWN: "unknown",
+    Status.SKIP: "skipped",
+}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
