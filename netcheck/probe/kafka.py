@@ -23,6 +23,7 @@ from netcheck.model import Cause, Security
 from netcheck.probe import sasl
 from netcheck.probe.failure import Failed
 from netcheck.probe.kafkawire import Apis, Conversation, error_name
+from netcheck.probe.secondlook import HUNG_UP, HUNG_UP_ON_TLS, LONGEST, plaintext_to_tls
 from netcheck.probe.stream import Tls, open_stream
 from netcheck.secret import Scrubber
 
@@ -32,7 +33,6 @@ SLOW_DOWN = 1.0
 (https://docs.aws.amazon.com/msk/latest/developerguide/limits.html).
 """
 
-_SECOND_LOOK = 2.0
 _SASL_STEPS = 4
 _LONG_ENOUGH_TO_BE_MEANT = 8
 _HOST = re.compile(
@@ -40,13 +40,6 @@ _HOST = re.compile(
 )
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _TEXT = 200
-
-_NOT_TLS_AFTER_ALL = (
-    Cause.TLS_NOT_SPOKEN,
-    Cause.TLS_CLOSED_AFTER_CLIENT_HELLO,
-    Cause.TLS_RESET_AFTER_CLIENT_HELLO,
-)
-_GONE = (Cause.CONNECTION_CLOSED, Cause.CONNECTION_RESET)
 
 
 class _Error(IntEnum):
@@ -236,7 +229,7 @@ def _described(deadline: Deadline, place: _Place, login: KafkaLogin | None, seen
             time.sleep(SLOW_DOWN)
             _describe(deadline, place, prepared, seen)
     except Failed as failure:
-        if prepared is None and seen.stage is Stage.METADATA and failure.cause in _GONE:
+        if prepared is None and seen.stage is Stage.METADATA and failure.cause in HUNG_UP:
             return _wants_sasl(deadline, place, seen, failure)
         return _looked_at_again(deadline, place, seen, failure)
     return None
@@ -363,7 +356,7 @@ def _wants_sasl(deadline: Deadline, place: _Place, seen: _Seen, failure: Failed)
     """
     with (
         contextlib.suppress(Failed),
-        place.conversation(deadline.step(_SECOND_LOOK), verify=False) as broker,
+        place.conversation(deadline.step(LONGEST), verify=False) as broker,
     ):
         answer = broker.sasl_handshake(broker.api_versions(), "PLAIN")
         if answer.error == _Error.ILLEGAL_SASL_STATE:
@@ -376,33 +369,26 @@ def _wants_sasl(deadline: Deadline, place: _Place, seen: _Seen, failure: Failed)
 
 def _looked_at_again(deadline: Deadline, place: _Place, seen: _Seen, failure: Failed) -> Failed:
     """A better account of a failure, where a second connection can tell: is it TLS on one side only?"""
-    step = deadline.step(_SECOND_LOOK)
-    if place.security.tls and seen.stage is Stage.CONNECT and failure.cause in _NOT_TLS_AFTER_ALL:
-        if _speaks_plaintext(step, place):
+    if place.security.tls:
+        if (
+            seen.stage is Stage.CONNECT
+            and failure.cause in HUNG_UP_ON_TLS
+            and _speaks_plaintext(deadline, place)
+        ):
             return Failed(Cause.TLS_NOT_SPOKEN, "it answers Kafka without TLS: this is a plaintext listener")
-        return failure
-    hung_up = seen.stage is Stage.API_VERSIONS and failure.cause in _GONE
-    if hung_up and not place.security.tls and _speaks_tls(step, place):
-        return Failed(Cause.SPOKE_PLAINTEXT_TO_TLS, "it hung up on plaintext and answers TLS")
+    elif seen.stage is Stage.API_VERSIONS:
+        return plaintext_to_tls(deadline, place.address, place.port, place.server_name, failure)
     return failure
 
 
 def _speaks_plaintext(deadline: Deadline, place: _Place) -> bool:
     security = Security.SASL_PLAINTEXT if place.security.sasl else Security.PLAINTEXT
     try:
-        with replace(place, security=security).conversation(deadline, verify=False) as broker:
+        with replace(place, security=security).conversation(deadline.step(LONGEST), verify=False) as broker:
             broker.api_versions()
     except Failed:
         return False
     return True
-
-
-def _speaks_tls(deadline: Deadline, place: _Place) -> bool:
-    try:
-        with replace(place, security=Security.SSL).conversation(deadline, verify=False):
-            return True
-    except Failed:
-        return False
 
 
 def _optional(text: str | None, scrub: Scrubber) -> str | None:

@@ -48,26 +48,25 @@ def aws_keys(deadline: Deadline) -> AwsKeys:
     Looking for them may go to the instance's metadata service or to STS, so it has the deadline too. Raises
     Failed with KAFKA_NO_CREDENTIALS.
     """
-    try:
-        return behind_wall(deadline, _find_keys)
-    except TimeoutError:
-        raise Failed(
-            Cause.KAFKA_NO_CREDENTIALS, "looking for AWS credentials took longer than this step has"
-        ) from None
+    match behind_wall(deadline, _find_keys):
+        case AwsKeys() as keys:
+            return keys
+        case Failed() as failure:
+            raise failure
+        case TimeoutError():
+            detail = "looking for AWS credentials took longer than this step has"
+        case error:
+            # Its name only: the message of a failed STS call may quote what was sent.
+            detail = f"AWS credentials cannot be loaded: {type(error).__name__}"
+    raise Failed(Cause.KAFKA_NO_CREDENTIALS, detail)
 
 
 def _find_keys() -> AwsKeys:
-    from botocore.exceptions import BotoCoreError, ClientError
     from botocore.session import Session
 
     silence("botocore", "urllib3")
-    try:
-        found = Session().get_credentials()
-        keys = None if found is None else found.get_frozen_credentials()
-    except (BotoCoreError, ClientError) as error:
-        # The name only: the message of a failed STS call may quote what was sent.
-        detail = f"AWS credentials cannot be loaded: {type(error).__name__}"
-        raise Failed(Cause.KAFKA_NO_CREDENTIALS, detail) from None
+    found = Session().get_credentials()
+    keys = None if found is None else found.get_frozen_credentials()
     if keys is None or not keys.access_key or not keys.secret_key:
         detail = "no AWS credentials: no variables, no profile, no role of the container or instance"
         raise Failed(Cause.KAFKA_NO_CREDENTIALS, detail)

@@ -15,22 +15,26 @@ T = TypeVar("T")
 _ABOVE_CRITICAL = logging.CRITICAL + 1
 
 
-def behind_wall(deadline: Deadline, work: Callable[[], T]) -> T:
-    """Return what `work()` returns, or raise what it raises; TimeoutError when the deadline passes first.
+def behind_wall(deadline: Deadline, work: Callable[[], T]) -> T | Exception:
+    """Return what `work()` returns, or the exception that ended it; TimeoutError when the deadline passes
+    first.
 
     It runs in a daemon thread, which is abandoned if it does not end in time: nothing can stop a thread,
     and a daemon thread keeps neither the run nor the process waiting.
     """
-    future: Future[T] = Future()
+    future: Future[T | Exception] = Future()
 
     def run() -> None:
         try:
             future.set_result(work())
-        except Exception as error:  # noqa: BLE001 - raised again, unchanged, in the thread that waits
-            future.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - foreign code may raise anything; whoever waits is told
+            future.set_result(error)
 
-    threading.Thread(target=run, daemon=True, name=f"wall-{getattr(work, '__name__', 'work')}").start()
-    return future.result(deadline.remaining())
+    threading.Thread(target=run, daemon=True, name="behind-wall").start()
+    try:
+        return future.result(deadline.left())
+    except TimeoutError as error:
+        return error
 
 
 def silence(*names: str) -> None:
