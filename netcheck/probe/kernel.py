@@ -94,6 +94,16 @@ def tcp_info(connection: socket.socket) -> TcpInfo | None:
     )
 
 
+def is_connected_to_itself(connection: socket.socket) -> bool:
+    """Whether a connection to a port of this host met itself: TCP's simultaneous open, when the port that the
+    kernel picked for us is the one we call and nobody listens there.
+    """
+    try:
+        return bool(connection.getsockname() == connection.getpeername())
+    except OSError:
+        return False
+
+
 def want_icmp_errors(connection: socket.socket) -> None:
     """Ask the kernel to keep ICMP errors for this socket, with their sender. Nothing where it cannot.
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -67,6 +68,7 @@ class Session:
         """Raises Failed where `server_name` cannot be the name of a host."""
         self.wire = wire
         self.established = False
+        self.verify_code: int | None = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         try:
@@ -84,10 +86,41 @@ class Session:
         except Failed as failure:
             raise self._refined(failure) from failure
         except ssl.SSLCertVerificationError as error:
+            self.verify_code = error.verify_code
             raise Failed(certificate_cause(error.verify_code), error.verify_message) from error
         except ssl.SSLError as error:
             raise self._refused(error) from error
         self.established = True
+
+    def refusal(self, patience: float) -> Failed | None:
+        """After a handshake: whether the server turns us away for having no client certificate.
+
+        In TLS 1.3 its refusal comes after our side of the handshake is done, a session ticket when it is
+        content. Waits at most `patience` seconds, and only where the server asked for a certificate. What
+        else it sends is read and dropped, so nothing can be read afterwards.
+        """
+        end = time.monotonic() + patience
+        if self.tls.version() != "TLSv1.3":
+            return None
+        while self.tls.certificate_requested and not self.tls.ticket_received:
+            if not self.wire.wait_readable(end - time.monotonic()):
+                return None
+            try:
+                data = self.wire.receive()
+                if not data:
+                    return Failed(Cause.TLS_CLIENT_CERTIFICATE_WANTED, "closed, as we sent no certificate")
+                self._incoming.write(data)
+                self.tls.read()
+                return None  # it talks to us
+            except ssl.SSLWantReadError:
+                continue
+            except ssl.SSLError as error:
+                return self._refused(error)
+            except Failed as failure:
+                return Failed(
+                    Cause.TLS_CLIENT_CERTIFICATE_WANTED, f"we sent no certificate; {failure.detail}"
+                )
+        return None
 
     def read(self, limit: int = 65536) -> bytes:
         """The next bytes of the application, at least one; b"" at the end of the stream. Raises Failed."""

@@ -47,8 +47,8 @@ def open_stream(deadline: Deadline, address: str, port: int, *, tls: Tls | None 
         session.handshake()
     except TrustError as error:
         wire.close()
-        # Configuration is checked before any probe runs: the file changed since.
-        raise Failed(Cause.TLS_UNTRUSTED, str(error)) from error
+        # Configuration is checked before any probe runs: the file changed since. No fault of the network.
+        raise Failed(Cause.FACT_UNAVAILABLE, str(error)) from error
     except BaseException:
         wire.close()
         raise

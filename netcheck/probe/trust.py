@@ -7,6 +7,7 @@ import importlib.util
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from netcheck.credentials import Trust
 from netcheck.probe import jks
@@ -74,6 +75,16 @@ def public_roots() -> frozenset[bytes]:
     """
     bundle = _certifi()
     return frozenset() if bundle is None else frozenset(_pem_certificates(bundle.read_bytes()))
+
+
+@functools.lru_cache(maxsize=1)
+def public_organisations() -> frozenset[str]:
+    """The organisations behind `public_roots()`, and Let's Encrypt, whose roots are ISRG's."""
+    if not public_roots():
+        return frozenset()
+    subjects: list[Any] = [one["subject"] for one in public_context().get_ca_certs()]
+    names = (name for subject in subjects for part in subject for name in part)
+    return frozenset(value for key, value in names if key == "organizationName") | {"Let's Encrypt"}
 
 
 @functools.lru_cache(maxsize=1)

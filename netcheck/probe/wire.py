@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import os
 import select
@@ -53,6 +54,8 @@ class Wire:
             except BlockingIOError:
                 self._wait(select.POLLOUT, doing)
             number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number == 0 and kernel.is_connected_to_itself(self._socket):
+                number = errno.ECONNREFUSED
             if number:
                 raise OSError(number, os.strerror(number))
         except OSError as error:
@@ -96,6 +99,12 @@ class Wire:
             return self._taken(self._socket.recv(65536))
         except OSError:
             return b""
+
+    def wait_readable(self, seconds: float) -> bool:
+        """Whether there is something to receive (or an end to learn of) within that time."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(max(0.0, min(seconds, self._deadline.left())) * 1000))
 
     def farewell(self, data: bytes) -> None:
         """Send what goes out at once and let go of the rest; never waits, never raises."""
