@@ -322,6 +322,14 @@ ADVICE: Mapping[Cause, Advice] = {
         "what answers is not AWS",
         "A proxy or captive portal answers in place of the AWS endpoint: bypass it, or use a VPC endpoint.",
     ),
+    Cause.CLOCK_SKEW: Advice(
+        "this host's clock is wrong",
+        "Set it by NTP (on AWS: chrony with 169.254.169.123); AWS refuses signatures five minutes off.",
+    ),
+    Cause.NOT_ASKED: Advice(
+        "not asked, as what it stands on is missing",
+        "Mend what failed below it, and run again.",
+    ),
     Cause.DEADLINE: Advice(
         "the run's time was over",
         "Give it more time with --deadline.",

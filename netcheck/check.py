@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
 
+from netcheck.codec import encode
 from netcheck.context import Context
-from netcheck.model import Finding, Target
+from netcheck.model import ABOUT_US, Cause, Finding, Layer, Status, Target
 
 
 class Check(ABC):
@@ -27,3 +28,22 @@ class Check(ABC):
     @abstractmethod
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         """Yield findings. Raise Skip if the question is moot; let anything unexpected propagate."""
+
+
+def answer(cause: Cause | None, summary: str, layer: Layer, seen: object) -> Finding:
+    """The finding for what a probe saw: pass without a cause, unknown for a cause of ours, else fail.
+
+    `seen` is the probe's observation, kept whole as evidence.
+    """
+    evidence = encode(seen)
+    assert isinstance(evidence, dict)
+    if cause is None:
+        return Finding(Status.PASS, summary, None, layer, evidence)
+    return Finding(Status.UNKNOWN if cause in ABOUT_US else Status.FAIL, summary, cause, layer, evidence)
+
+
+def warning(cause: Cause, summary: str, layer: Layer, seen: object) -> Finding:
+    """The finding for something that works and will not for long, or not for everybody."""
+    evidence = encode(seen)
+    assert isinstance(evidence, dict)
+    return Finding(Status.WARN, summary, cause, layer, evidence)

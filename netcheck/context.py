@@ -20,6 +20,13 @@ class Skip(Exception):
     """Raised by a check whose question is moot; the text is the reason shown."""
 
 
+class NotAsked(Skip):
+    """Raised where a question could not be asked because what it stands on is missing.
+
+    No address, no connection: whatever failed below explains it.
+    """
+
+
 class DeadlineExceeded(Exception):
     """The run's time is over: nothing can be said of what was not finished."""
 

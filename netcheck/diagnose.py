@@ -20,8 +20,8 @@ def explain(results: Sequence[Result], after: After) -> tuple[Result, ...]:
     """The same results, those that follow from another's failure with `caused_by` set to the chain's first.
 
     `after` is followed transitively on one target: a name that does not resolve explains a TLS handshake
-    that was skipped because there was no connection. A result that passed is never explained away, and
-    neither is a failure by something unknown or merely skipped. Nothing is taken out.
+    that was not asked for because there was no connection. A result that passed, or that was moot, is never
+    explained away, and neither is a failure by something unknown or merely skipped. Nothing is taken out.
     """
     by_question: dict[tuple[Target, str], list[Result]] = {}
     for result in results:
@@ -37,21 +37,28 @@ class _Folder:
 
     def root_of(self, result: Result, seen: frozenset[str]) -> str | None:
         """The key of the result that explains this one, or None. `seen` ends a plugin's circular `after`."""
-        if result.status is Status.PASS or result.check in seen:
+        if result.status is Status.PASS or _is_moot(result) or result.check in seen:
             return None
         for check in sorted(self.after.get(result.check, frozenset())):
             for parent in self.by_question.get((result.target, check), ()):
                 above = parent.caused_by or self.root_of(parent, seen | {result.check})
                 if above is not None:
                     return above
-                if parent.status is Status.FAIL or (parent.status is Status.UNKNOWN and _is_moot(result)):
+                if parent.status is Status.FAIL or (
+                    parent.status is Status.UNKNOWN and _was_not_asked(result)
+                ):
                     return parent.key
         return None
 
 
 def _is_moot(result: Result) -> bool:
+    """Whether the question was never one, such as TLS of a plain port: that follows from nothing."""
+    return result.status is Status.SKIP and not _was_not_asked(result)
+
+
+def _was_not_asked(result: Result) -> bool:
     """Whether the result only says that it could not ask: the unknown explains that, but never a failure."""
-    return result.status in (Status.SKIP, Status.UNKNOWN)
+    return result.status is Status.UNKNOWN or result.finding.cause is Cause.NOT_ASKED
 
 
 def root_causes(results: Sequence[Result]) -> tuple[RootCause, ...]:

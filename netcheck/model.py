@@ -141,7 +141,9 @@ class Cause(StrEnum):
     CLICKHOUSE_NOT_CLICKHOUSE = "clickhouse_not_clickhouse"
     # AWS
     AWS_UNEXPECTED_ANSWER = "aws_unexpected_answer"
+    CLOCK_SKEW = "clock_skew"
     # of us, not of the network
+    NOT_ASKED = "not_asked"
     DEADLINE = "deadline"
     NOT_RECORDED = "not_recorded"
     INTERRUPTED = "interrupted"
@@ -150,6 +152,22 @@ class Cause(StrEnum):
     FACT_UNAVAILABLE = "fact_unavailable"
     TOO_MANY_TARGETS = "too_many_targets"
     RESOURCES = "resources"
+
+
+ABOUT_US = frozenset(
+    {
+        Cause.NOT_ASKED,
+        Cause.DEADLINE,
+        Cause.NOT_RECORDED,
+        Cause.INTERRUPTED,
+        Cause.CHECK_BUG,
+        Cause.PLUGIN_BROKEN,
+        Cause.FACT_UNAVAILABLE,
+        Cause.TOO_MANY_TARGETS,
+        Cause.RESOURCES,
+    }
+)
+"""Causes that say nothing of the network: a result with one of them is `unknown`."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from netcheck.check import Check
 from netcheck.codec import encode
-from netcheck.context import Context, DeadlineExceeded, FactUnavailable, NotRecorded, Skip
+from netcheck.context import Context, DeadlineExceeded, FactUnavailable, NotAsked, NotRecorded, Skip
 from netcheck.model import PIPELINE, Cause, Finding, Layer, Result, Status, Target
 from netcheck.plugins import Broken
 from netcheck.secret import Scrubber
@@ -181,6 +181,8 @@ class Run:
                 say(finding)
             if not yielded:
                 say(_bug(f"{job.check.id} came to no finding"))
+        except NotAsked as reason:
+            say(Finding(Status.SKIP, str(reason), Cause.NOT_ASKED))
         except Skip as reason:
             say(Finding(Status.SKIP, str(reason) or "moot"))
         except DeadlineExceeded:
@@ -236,7 +238,7 @@ def _stamp(found: list[Found]) -> list[Result]:
         key = name if counts[name] == 1 else f"{name}#{counts[name]}"
         finding, teller = event.finding, None
         if event.origin is not None and (teller := told.setdefault(event.origin, key)) != key:
-            finding = replace(finding, status=Status.SKIP, cause=None, evidence={})
+            finding = replace(finding, status=Status.SKIP, cause=Cause.NOT_ASKED, evidence={})
         caused_by = teller if teller != key else None
         results.append(Result(key, event.job.check.id, event.job.target, finding, event.seconds, caused_by))
     return results

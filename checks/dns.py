@@ -1,0 +1,121 @@
+"""Does the name resolve, here and at every name server?"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from netcheck import facts
+from netcheck.check import Check, answer, warning
+from netcheck.context import Context, Skip
+from netcheck.model import Cause, Finding, Kind, Layer, Target
+from netcheck.probe.dns import NameServer, compare
+
+NAMED = frozenset({Kind.KAFKA, Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE, Kind.AWS_SERVICE})
+
+
+class Resolves(Check):
+    """The name resolves on this host.
+
+    Asked as every program on this host asks (getaddrinfo: hosts file, nsswitch, search list, name
+    servers). It fails when the name does not exist, has no address, or no name server gives an answer.
+    Addresses, private or public, are in the evidence.
+
+    Fix: compare the name with its source (aws kafka get-bootstrap-brokers, ClickHouse Cloud's Connect
+    page); a PrivateLink name needs a private hosted zone that is associated with this VPC.
+    """
+
+    id = "dns.resolves"
+    kinds = NAMED
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        if _is_address(target.host):
+            raise Skip("an address was given, there is no name to resolve")
+        seen = ctx.get(facts.resolution, target.host)
+        if seen.cause is not None:
+            yield answer(
+                seen.cause,
+                f"{target.host} does not resolve here: {_why(seen.cause, seen.detail)}",
+                Layer.DNS,
+                seen,
+            )
+            return
+        kinds = {"private" if one.private else "public" for one in seen.addresses}
+        told = ", ".join(one.address for one in seen.addresses)
+        yield answer(None, f"{target.host} is {told} ({' and '.join(sorted(kinds))})", Layer.DNS, seen)
+
+
+class ServersAgree(Check):
+    """Every configured name server answers, and they agree.
+
+    Each name server of /etc/resolv.conf is asked on its own, for A and AAAA, over UDP and TCP. It warns
+    when one of them is silent or fails while another answers (lookups are slow, or fail now and then),
+    when their answers differ in a way that matters (one private, one public; one knows the name and
+    another does not), and when this host's own view differs from theirs (hosts file). That the name
+    does not exist anywhere is said by dns.resolves.
+
+    Fix: workers use the name servers of the VPC's DHCP options: make them agree, open UDP and TCP port
+    53 to each of them, or use AmazonProvidedDNS alone.
+    """
+
+    id = "dns.servers"
+    kinds = NAMED
+    after = frozenset({"dns.resolves"})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        if _is_address(target.host):
+            raise Skip("an address was given, there is no name to ask for")
+        resolution, seen = ctx.get(facts.resolution, target.host), ctx.get(facts.name_servers, target.host)
+        comparison = compare(resolution, seen)
+        if comparison.cause is not None:
+            text = f"views of {target.host} differ: {'; '.join(comparison.differences)}"
+            yield warning(comparison.cause, text, Layer.DNS, seen)
+            return
+        bad = [one for one in seen.servers if one.cause in _NO_ANSWER]
+        if bad and bad[0].cause is not None:
+            text = (
+                f"{len(bad)} of {len(seen.servers)} name servers give no answer: {'; '.join(map(_told, bad))}"
+            )
+            yield warning(bad[0].cause, text, Layer.DNS, seen)
+        else:
+            told = ", ".join(one.address for one in seen.servers)
+            yield answer(None, f"the name servers agree: {told}", Layer.DNS, seen)
+
+
+_NO_ANSWER = frozenset(
+    {
+        Cause.DNS_TIMED_OUT,
+        Cause.DNS_SERVFAIL,
+        Cause.DNS_REFUSED,
+        Cause.DNS_MALFORMED,
+        Cause.CONNECTION_REFUSED,
+    }
+)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _told(server: NameServer) -> str:
+    return f"{server.address} ({_why(server.cause, server.detail)})"
+
+
+def _why(cause: Cause | None, detail: str) -> str:
+    match cause:
+        case Cause.DNS_NXDOMAIN:
+            return "no such name (NXDOMAIN)"
+        case Cause.DNS_NO_ADDRESS:
+            return "the name exists, without an address"
+        case Cause.DNS_SERVFAIL:
+            return "SERVFAIL"
+        case Cause.DNS_REFUSED:
+            return "REFUSED"
+        case Cause.DNS_TIMED_OUT:
+            return "no answer in time"
+        case _:
+            return detail

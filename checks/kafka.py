@@ -1,0 +1,141 @@
+"""Does a Kafka broker answer, take the login, and advertise brokers that can be reached?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from netcheck import facts
+from netcheck.check import Check, answer
+from netcheck.context import Context, NotAsked, Skip
+from netcheck.discover import kafka_target
+from netcheck.model import Cause, Finding, Kind, Layer, Target
+from netcheck.probe.kafka import Stage
+
+BELOW = frozenset({"tcp.connects", "tls.handshake"})
+ABOUT_SASL = frozenset({Cause.KAFKA_SASL_MECHANISM, Cause.KAFKA_SASL_NOT_ENABLED})
+
+
+class Answers(Check):
+    """A Kafka broker answers in the protocol that is configured.
+
+    ApiVersions is asked, which every broker answers before any login. It fails when something else
+    listens there (HTTP, SSH), when plain text was spoken to a TLS port or TLS to a plain one, and when
+    the peer stays silent, closes or answers nonsense.
+
+    Fix: bring port and security protocol together: on MSK 9092 is PLAINTEXT, 9094 SSL, 9096 SASL_SSL
+    with SCRAM, 9098 SASL_SSL with IAM.
+    """
+
+    id = "kafka.protocol"
+    kinds = frozenset({Kind.KAFKA})
+    after = BELOW
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        seen = ctx.get(facts.kafka_hello, target)
+        if seen.cause is None or seen.cause in ABOUT_SASL:
+            version = f"Kafka {seen.broker_version} or later" if seen.broker_version else "Kafka"
+            yield answer(
+                None, f"{version} answers {target.security} with {seen.apis} APIs", Layer.KAFKA, seen
+            )
+        else:
+            text = (
+                f"{target.endpoint} does not answer as a Kafka broker with {target.security}: {seen.detail}"
+            )
+            yield answer(seen.cause, text, Layer.KAFKA, seen)
+
+
+class OffersMechanism(Check):
+    """The listener offers the SASL mechanism that is configured.
+
+    A listener tells its mechanisms to anybody, before a login. It fails when the wanted one is not
+    among them, or when the listener knows no SASL at all: then port and mechanism do not belong
+    together.
+
+    Fix: use a mechanism that the listener offers, or the port of the mechanism: on MSK 9096 is
+    SCRAM-SHA-512, 9098 is AWS_MSK_IAM. MSK Connect itself logs in with IAM or not at all.
+    """
+
+    id = "kafka.sasl"
+    kinds = frozenset({Kind.KAFKA})
+    after = frozenset({*BELOW, "kafka.protocol"})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        if not target.security.sasl:
+            raise Skip("the listener is spoken to without SASL")
+        seen = ctx.get(facts.kafka_hello, target)
+        offered = ", ".join(seen.mechanisms)
+        if seen.cause in ABOUT_SASL and ctx.config.sasl_mechanism is None and seen.mechanisms:
+            yield answer(None, f"the listener offers {offered}; none was configured", Layer.KAFKA, seen)
+        elif seen.cause in ABOUT_SASL:
+            yield answer(seen.cause, f"{target.endpoint}: {seen.detail}", Layer.KAFKA, seen)
+        elif seen.cause is not None:
+            raise NotAsked("the broker did not get as far as SASL")
+        else:
+            yield answer(None, f"the listener offers {offered}", Layer.KAFKA, seen)
+
+
+class TakesLogin(Check):
+    """The broker accepts the login.
+
+    One login, over verified TLS; one more a second later if the broker limits new connections. It fails
+    when user or password are refused (SCRAM, PLAIN), when IAM denies kafka-cluster:Connect, or when the
+    broker refuses more connections.
+
+    Side effect: on MSK each IAM login counts against the broker's limit of new connections.
+
+    Fix: for SCRAM associate the secret with the cluster, its name beginning with AmazonMSK_ and
+    encrypted with a key of your own; for IAM allow kafka-cluster:Connect on the cluster's ARN.
+    """
+
+    id = "kafka.login"
+    kinds = frozenset({Kind.KAFKA})
+    after = frozenset({*BELOW, "tls.certificate", "kafka.protocol", "kafka.sasl"})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        if not target.security.sasl:
+            raise Skip("the listener is spoken to without a login")
+        login = ctx.config.kafka_login
+        if login is None:
+            raise Skip("no Kafka login given: set NETCHECK_KAFKA_USERNAME and NETCHECK_KAFKA_PASSWORD")
+        seen = ctx.get(facts.kafka_metadata, target)
+        if seen.cause is Cause.KAFKA_NO_CREDENTIALS:
+            raise Skip(f"no AWS credentials here to log in with: {seen.detail}")
+        if seen.stage in (Stage.METADATA, Stage.DONE):
+            yield answer(None, f"logged in with {login.mechanism}", Layer.KAFKA, seen)
+        else:
+            text = f"{target.endpoint} does not accept the login with {login.mechanism}: {seen.detail}"
+            yield answer(seen.cause, text, Layer.KAFKA, seen)
+
+
+class AdvertisesBrokers(Check):
+    """The cluster names its brokers, and each of them is checked too.
+
+    Clients use the bootstrap brokers only to learn the others, then connect to every broker by the name
+    that it advertises: each such name goes through all checks as a target of its own. It fails when the
+    broker names none, closes because it wants a login, or answers with an error. No topic is named in
+    the request, so none is created.
+
+    Fix: if a broker advertises a name that does not resolve or cannot be reached, correct
+    advertised.listeners (on MSK: use the bootstrap string of the network you are in: private, public or
+    multi-VPC).
+    """
+
+    id = "kafka.brokers"
+    kinds = frozenset({Kind.KAFKA})
+    after = frozenset({*BELOW, "tls.certificate", "kafka.protocol", "kafka.sasl", "kafka.login"})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        if target.security.sasl and ctx.config.kafka_login is None:
+            raise Skip("the brokers are only told after a login; those given are checked")
+        seen = ctx.get(facts.kafka_metadata, target)
+        if seen.cause is Cause.KAFKA_NO_CREDENTIALS:
+            raise Skip("the brokers are only told after a login; those given are checked")
+        if seen.cause is not None:
+            text = f"{target.endpoint} does not name the cluster's brokers: {seen.detail}"
+            yield answer(seen.cause, text, Layer.KAFKA, seen)
+            return
+        brokers = tuple(kafka_target(one.host, one.port, target.security) for one in seen.brokers)
+        told = ", ".join(one.endpoint for one in brokers[:6]) + (", ..." if len(brokers) > 6 else "")
+        found = answer(None, f"{len(brokers)} advertised: {told}", Layer.KAFKA, seen)
+        yield replace(found, discovered=brokers)

@@ -1,0 +1,140 @@
+"""What several checks need to know, from the name up to the protocol: each asked of the network once a run.
+
+A fact is a function of the context; `ctx.get(fact, ...)` remembers it. A fact whose ground is missing (no
+address, no connection) raises NotAsked: whoever asks has nothing to ask about.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netcheck.context import Context, NotAsked, Skip
+from netcheck.model import Cause, Json, Target
+from netcheck.probe import vantage as vantage_probe
+from netcheck.probe.dns import NameServers, Resolution, ask_servers, resolve
+from netcheck.probe.tcp import Connections, connect
+from netcheck.probe.tls import Handshake
+from netcheck.probe.tls import handshake as shake_hands
+
+if TYPE_CHECKING:
+    from netcheck.probe.aws import AwsAnswer
+    from netcheck.probe.clickhouse import ClickHouseLookUp
+    from netcheck.probe.http import HttpAnswer
+    from netcheck.probe.kafka import KafkaHello, KafkaMetadata
+    from netcheck.probe.native import NativeHello
+    from netcheck.probe.stream import Tls
+
+WAKING_SECONDS = 45.0
+"""How long the first answer of ClickHouse is waited for: an idle Cloud service wakes in 20 to 30 s, rarely
+more (https://clickhouse.com/docs/manage/scaling)."""
+
+
+def vantage(ctx: Context) -> dict[str, Json]:
+    """Where this run looks from, with a `summary` to read."""
+    seen = ctx.observe(vantage_probe.look)
+    return {
+        "kind": "host",
+        "host": seen.host,
+        "addresses": list(seen.addresses),
+        "name_servers": list(seen.name_servers),
+        "proxy_variables": list(seen.proxies),
+        "system": seen.system,
+        "summary": f"{seen.host}" + (f" ({', '.join(seen.addresses)})" if seen.addresses else ""),
+    }
+
+
+def resolution(ctx: Context, host: str) -> Resolution:
+    """What this host resolves a name to, as every program here does."""
+    return ctx.observe(resolve, host)
+
+
+def name_servers(ctx: Context, host: str) -> NameServers:
+    """What each configured name server answers on its own."""
+    return ctx.observe(ask_servers, host)
+
+
+def connections(ctx: Context, host: str, port: int) -> Connections:
+    """A connection to every address of a name. Raises NotAsked when there is no address."""
+    addresses = tuple(address.address for address in ctx.get(resolution, host).addresses)
+    if not addresses:
+        raise NotAsked("no address to connect to")
+    return ctx.observe(connect, addresses, port)
+
+
+def reachable(ctx: Context, target: Target) -> str:
+    """The address to talk to: the first that connects, as clients choose. Raises NotAsked when none does."""
+    seen = ctx.get(connections, target.host, target.port)
+    connected = [one.address for one in seen.connections if one.cause is None]
+    if not connected:
+        raise NotAsked("no connection to talk over")
+    return connected[0]
+
+
+def handshake(ctx: Context, target: Target) -> Handshake:
+    """A TLS handshake, judged with the trust store of this run. Raises Skip for a plain-text target."""
+    if not target.security.tls:
+        raise Skip("the target is spoken to without TLS")
+    address = ctx.get(reachable, target)
+    return ctx.observe(shake_hands, address, target.port, target.host, ctx.config.trust)
+
+
+def kafka_hello(ctx: Context, target: Target) -> KafkaHello:
+    """What the broker says to anybody: its API versions and, of a SASL listener, the mechanisms."""
+    from netcheck.probe.kafka import hello
+
+    mechanism = ctx.config.sasl_mechanism or "SCRAM-SHA-512"
+    address = ctx.get(reachable, target)
+    return ctx.observe(hello, address, target.port, target.host, target.security, ctx.config.trust, mechanism)
+
+
+def kafka_metadata(ctx: Context, target: Target) -> KafkaMetadata:
+    """The cluster's brokers as this one advertises them, after a login where there is one."""
+    from netcheck.probe.kafka import metadata
+
+    config, address = ctx.config, ctx.get(reachable, target)
+    login = config.kafka_login if target.security.sasl else None
+    return ctx.observe(metadata, address, target.port, target.host, target.security, config.trust, login)
+
+
+def clickhouse_ping(ctx: Context, target: Target) -> HttpAnswer:
+    """GET /ping, with time for an idle service to wake."""
+    from netcheck.probe.clickhouse import ping
+
+    address, tls = ctx.get(reachable, target), target.security.tls
+    return ctx.observe_for(WAKING_SECONDS, ping, address, target.port, target.host, tls, ctx.config.trust)
+
+
+def clickhouse_look_up(ctx: Context, target: Target) -> ClickHouseLookUp:
+    """What the sink looks up at its start. Raises Skip without a login, NotAsked without a ping."""
+    from netcheck.probe.clickhouse import look_up
+
+    login = ctx.config.clickhouse_login
+    if login is None:
+        raise Skip("no ClickHouse password given: set NETCHECK_CLICKHOUSE_PASSWORD or use --credentials")
+    if ctx.get(clickhouse_ping, target).cause not in (None, Cause.CLICKHOUSE_SLOW_WAKE):
+        raise NotAsked("ClickHouse did not answer /ping as it should")
+    address, tls = ctx.get(reachable, target), target.security.tls
+    return ctx.observe(look_up, address, target.port, target.host, tls, ctx.config.trust, login)
+
+
+def native_hello(ctx: Context, target: Target) -> NativeHello:
+    """The native protocol's Hello, with a login where there is one."""
+    from netcheck.probe.native import hello
+
+    login = ctx.config.clickhouse_login
+    tls = _tls(ctx, target, verify=login is not None)
+    return ctx.observe(hello, ctx.get(reachable, target), target.port, target.host, tls, login)
+
+
+def aws_answer(ctx: Context, target: Target) -> AwsAnswer:
+    """An unsigned request to an AWS endpoint."""
+    from netcheck.probe.aws import knock
+
+    address = ctx.get(reachable, target)
+    return ctx.observe(knock, address, target.port, target.host, target.security.tls, ctx.config.trust)
+
+
+def _tls(ctx: Context, target: Target, *, verify: bool) -> Tls | None:
+    from netcheck.probe.stream import Tls
+
+    return Tls(target.host, ctx.config.trust, verify) if target.security.tls else None
