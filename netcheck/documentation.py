@@ -36,7 +36,7 @@ def page(check: Check) -> Page:
     body, _, fix = rest.strip().partition("Fix:")
     return Page(
         check.id,
-        title.strip(),
+        title.strip().removesuffix("."),
         body.strip(),
         fix.strip(),
         tuple(sorted(check.kinds)),

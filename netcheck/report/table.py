@@ -10,7 +10,7 @@ from tabulate import tabulate
 from netcheck.model import Report, Result, RootCause, Status
 from netcheck.report.style import Style, printable
 
-ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.SKIP)
+ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN)
 
 
 def render(report: Report, style: Style, titles: Mapping[str, str]) -> str:
@@ -80,7 +80,11 @@ def _field(name: str, text: str, style: Style) -> str:
 
 
 def _checklist(report: Report, style: Style, titles: Mapping[str, str]) -> str:
-    rows = [*_open_rows(report, style), *_passed_rows(report.results, style, titles)]
+    rows = [
+        *_open_rows(report, style),
+        *_passed_rows(report.results, style, titles),
+        *_moot_rows(report.results, style),
+    ]
     return tabulate(rows, tablefmt="plain", disable_numparse=True)
 
 
@@ -90,17 +94,44 @@ def _open_rows(report: Report, style: Style) -> Iterator[list[str]]:
     for result in report.results:
         if result.caused_by:
             folded.setdefault(result.caused_by, []).append(result)
-    tops = [r for r in report.results if r.caused_by is None and r.status is not Status.PASS]
+    tops = [r for r in report.results if r.caused_by is None and r.status in ORDER]
     for result in sorted(tops, key=lambda r: ORDER.index(r.status)):
         yield _row(result, style, "")
-        for consequence in folded.get(result.key, ()):
-            yield _row(consequence, style, "└ " if style.unicode else "` ")
+        yield from _folded_rows(folded.get(result.key, []), style)
+
+
+def _folded_rows(consequences: list[Result], style: Style) -> Iterator[list[str]]:
+    """Under its cause: each consequence that says something of its own, and in one line those not asked."""
+    branch = "└ " if style.unicode else "` "
+    for result in consequences:
+        if result.status is not Status.SKIP:
+            yield _row(result, style, branch)
+    unasked = [result for result in consequences if result.status is Status.SKIP]
+    if unasked:
+        checks = ", ".join(dict.fromkeys(result.check for result in unasked))
+        mark = style.mark(Status.SKIP)
+        yield [mark, f"{branch}{len(unasked)} not asked", _where(unasked[0]), _wrapped(checks, style)]
+
+
+def _moot_rows(results: Iterable[Result], style: Style) -> Iterator[list[str]]:
+    """What was moot, one line a check and reason."""
+    groups: dict[tuple[str, str], int] = {}
+    for result in results:
+        if result.status is Status.SKIP and result.caused_by is None:
+            group = (result.check, result.finding.summary)
+            groups[group] = groups.get(group, 0) + 1
+    for (check, reason), count in groups.items():
+        yield [style.mark(Status.SKIP), check, f"{count} skipped", _wrapped(reason, style)]
 
 
 def _row(result: Result, style: Style, indent: str) -> list[str]:
-    room = max(30, style.width - 62)
-    text = "\n".join(textwrap.wrap(printable(result.finding.summary), room) or [""])
+    text = _wrapped(result.finding.summary, style)
     return [style.mark(result.status), indent + result.check, _where(result), text]
+
+
+def _wrapped(text: str, style: Style) -> str:
+    lines = textwrap.wrap(printable(text), max(30, style.width - 62), break_on_hyphens=False)
+    return "\n".join(lines or [""])
 
 
 def _where(result: Result) -> str:

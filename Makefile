@@ -1,0 +1,53 @@
+# Everything works from a fresh checkout: `make demo` and `make test` set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test lint types docs recordings bench lab check clean
+
+help:  ## show this
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'netcheck needs Python 3.11 or later; name one: make PYTHON=python3.12 ...'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo 'on Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## replay the recorded runs
+	@$(BIN)/netcheck demo
+
+test: $(READY)  ## run every test, against real servers (fetched once)
+	$(BIN)/python tools/fetch_servers.py
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(READY)  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)  ## mypy --strict
+	$(BIN)/mypy
+
+check: lint types test  ## what CI runs
+
+docs: $(READY)  ## write docs/checks.md from the docstrings
+	$(BIN)/netcheck checks --markdown > docs/checks.md
+
+recordings: $(READY)  ## record the demo's runs again, against real servers
+	$(BIN)/python tools/fetch_servers.py --require
+	$(BIN)/python tools/record_demos.py
+
+bench: $(READY)  ## measure; prints figures and ratios
+	$(BIN)/python tools/fetch_servers.py --require
+	$(BIN)/python -m bench
+
+lab: $(READY)  ## compare the path engine with the Linux kernel on 500 random networks
+	$(BIN)/python tools/fetch_servers.py
+	$(BIN)/python -m tests.lab --topologies 500
+
+clean:  ## remove what was built and fetched
+	rm -rf $(VENV) .cache build dist *.egg-info
