@@ -69,7 +69,7 @@ def connect(deadline: Deadline, addresses: tuple[str, ...], port: int) -> Connec
     step = deadline.left()
     opened = [_open(address, port) for address in addresses]
     done: dict[int, Connection] = {}
-    with selectors.DefaultSelector() as selector:
+    with selectors.PollSelector() as selector:  # the one that needs no descriptor of its own
         for index, one in enumerate(opened):
             if isinstance(one, Connection):
                 done[index] = one
