@@ -24,6 +24,8 @@ ABOUT_THE_CERTIFICATE = frozenset(
         Cause.TLS_INTERCEPTED,
     }
 )
+HUNG_UP = frozenset({Cause.TLS_CLOSED_AFTER_CLIENT_HELLO, Cause.TLS_RESET_AFTER_CLIENT_HELLO})
+"""What a plain-text listener does when it is spoken to in TLS; and an access list, and a firewall."""
 
 
 class HandshakeCompletes(Check):
@@ -47,6 +49,10 @@ class HandshakeCompletes(Check):
         if seen.cause is None or seen.cause in ABOUT_THE_CERTIFICATE:
             what = " ".join(part for part in (seen.version, seen.cipher) if part)
             yield answer(None, what or "the server shows its certificate", Layer.TLS, seen)
+        elif seen.cause in HUNG_UP and (plain := ctx.get(facts.plain_after_all, target)):
+            yield answer(
+                Cause.TLS_NOT_SPOKEN, f"{target.endpoint} does not speak TLS: {plain}", Layer.TLS, seen
+            )
         else:
             yield answer(seen.cause, _told(target, seen), Layer.TLS, seen)
 

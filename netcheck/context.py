@@ -16,6 +16,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+SETTLE_SECONDS = 0.1
+"""How long past the deadline a fact is waited for: a probe that ends at the deadline tells just after."""
+
+
 class Skip(Exception):
     """Raised by a check whose question is moot; the text is the reason shown."""
 
@@ -108,7 +112,7 @@ class Context:
             slot = self._slots.setdefault(key, _Slot())
         if first:
             self._fill(slot, lambda: fact(self, *args, **kw))
-        elif not slot.ready.wait(self.deadline.left()):
+        elif not slot.ready.wait(self.deadline.left() + SETTLE_SECONDS):
             raise DeadlineExceeded(f"{fact.__name__} was not known in time")
         match slot.error:
             case None:

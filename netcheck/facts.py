@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netcheck.context import Context, NotAsked, Skip
-from netcheck.model import Cause, Json, Target
+from netcheck.model import Cause, Json, Kind, Target
 from netcheck.probe import vantage as vantage_probe
 from netcheck.probe.dns import NameServers, Resolution, ask_servers, resolve
 from netcheck.probe.tcp import Connections, connect
@@ -101,6 +101,8 @@ def clickhouse_ping(ctx: Context, target: Target) -> HttpAnswer:
     from netcheck.probe.clickhouse import ping
 
     address, tls = ctx.get(reachable, target), target.security.tls
+    if tls and ctx.get(handshake, target).cause in (Cause.TLS_SILENT_AFTER_CLIENT_HELLO, Cause.TLS_STALLED):
+        raise NotAsked("TLS gets no answer, and HTTP would wait for it again")
     return ctx.observe_for(WAKING_SECONDS, ping, address, target.port, target.host, tls, ctx.config.trust)
 
 
@@ -132,6 +134,20 @@ def aws_answer(ctx: Context, target: Target) -> AwsAnswer:
 
     address = ctx.get(reachable, target)
     return ctx.observe(knock, address, target.port, target.host, target.security.tls, ctx.config.trust)
+
+
+def plain_after_all(ctx: Context, target: Target) -> str | None:
+    """Where the peer hung up on TLS: how it answered its protocol in plain text, if it did."""
+    match target.kind:
+        case Kind.KAFKA:
+            seen: KafkaHello | HttpAnswer | NativeHello = ctx.get(kafka_hello, target)
+        case Kind.CLICKHOUSE_HTTPS:
+            seen = ctx.get(clickhouse_ping, target)
+        case Kind.CLICKHOUSE_NATIVE:
+            seen = ctx.get(native_hello, target)
+        case _:
+            return None
+    return seen.detail if seen.cause is Cause.TLS_NOT_SPOKEN else None
 
 
 def _tls(ctx: Context, target: Target, *, verify: bool) -> Tls | None:

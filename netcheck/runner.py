@@ -25,7 +25,7 @@ from netcheck.secret import Scrubber
 MOST_THREADS = 400
 MOST_TARGETS = 500
 """A cluster has at most some dozens of brokers; a peer that advertises thousands is not one."""
-GRACE_SECONDS = 0.15
+GRACE_SECONDS = 0.2
 """How long past the deadline results are still taken: probes end at the deadline and report just after."""
 TICK_SECONDS = 0.25
 
