@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http.client import BadStatusLine, HTTPException, HTTPResponse, IncompleteRead, UnknownProtocol
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import IO, TYPE_CHECKING, cast
 
 from netcheck.context import Deadline
@@ -226,7 +226,7 @@ def _not_http(stream: Stream, error: Exception) -> Failed:
     known = recognise(first)
     if known is not None and known.startswith("TLS") and stream.tls_version is None:
         return Failed(Cause.SPOKE_PLAINTEXT_TO_TLS, f"{known} came back: this port wants TLS")
-    if first.startswith(b"HTTP/") or not isinstance(error, (BadStatusLine, UnknownProtocol)):
+    if first.startswith(b"HTTP/"):
         return Failed(Cause.HTTP_MALFORMED, f"{type(error).__name__}; it begins with {first[:32]!r}")
     return Failed(Cause.WRONG_PROTOCOL, f"{known or 'something that is not HTTP'} answered: {first[:32]!r}")
 

@@ -37,6 +37,8 @@ _LONGEST_VARINT = 10
 _NO_USER = (101, 192)
 _AUTH = (192, 193, 194, 195, 516)
 _UNKNOWN_DATABASE = 81
+_MARK = "x-clickhouse-"
+_HTTP_ANSWERED = "HTTP answered"
 _SHARE_OF_THE_HELLO = 0.6
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
@@ -187,10 +189,14 @@ def _looked_at_again(
 
     ClickHouse's HTTP ports wait in silence for the rest of a Hello, and its TLS ports hang up on plaintext.
     """
-    if failure.cause is Cause.CLICKHOUSE_SILENT:
+    if failure.cause is Cause.CLICKHOUSE_SILENT or failure.detail == _HTTP_ANSWERED:
         answer = http.get(deadline, address, port, host, tls, "/ping")
+        if answer.body.strip() == "Ok." or any(name.lower().startswith(_MARK) for name, _ in answer.headers):
+            return Failed(
+                Cause.CLICKHOUSE_HTTP_PORT, f"it is ClickHouse's HTTP port: /ping is {answer.status}"
+            )
         if answer.status and "is for clickhouse-client" not in answer.body:
-            return Failed(Cause.CLICKHOUSE_HTTP_PORT, f"it answers HTTP ({answer.status}) and no Hello")
+            return Failed(Cause.WRONG_PROTOCOL, f"{_HTTP_ANSWERED}, and not ClickHouse's: {answer.status}")
     return plaintext_to_tls(deadline, address, port, host, failure) if tls is None else failure
 
 
@@ -252,7 +258,7 @@ class _Answer:
         first = bytes(self._buffer[:64])
         known = recognise(first)
         if known == "HTTP":
-            return Failed(Cause.CLICKHOUSE_HTTP_PORT, f"it answers HTTP: {first[:32]!r}")
+            return Failed(Cause.WRONG_PROTOCOL, _HTTP_ANSWERED)
         if known is not None and known.startswith("TLS") and self._stream.tls_version is None:
             return Failed(Cause.SPOKE_PLAINTEXT_TO_TLS, f"{known} came back: this port wants TLS")
         if known in (None, "ClickHouse native"):

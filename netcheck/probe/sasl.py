@@ -65,7 +65,7 @@ def prepare(deadline: Deadline, login: KafkaLogin, host: str) -> Prepared:
                 login.mechanism, lambda: _one_message(mskiam.payload(keys, host, region)), _hidden(keys)
             )
         case other:
-            raise Failed(Cause.KAFKA_SASL_MECHANISM, f"netcheck cannot log in with {other}")
+            raise ValueError(f"no such SASL mechanism: {other}")
 
 
 def _with_password(login: KafkaLogin) -> Prepared:

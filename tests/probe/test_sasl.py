@@ -1,0 +1,229 @@
+"""SASL exchanges, without a network: what a dishonest broker can say, and what an independent judge says of
+ours.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from netcheck.context import Deadline
+from netcheck.credentials import KafkaLogin
+from netcheck.model import Cause
+from netcheck.probe import mskiam, sasl
+from netcheck.probe.failure import Failed
+from netcheck.secret import Secret
+
+PASSWORD = "correct horse"
+BROKER = "b-1.demo.abc123.c2.kafka.eu-west-1.amazonaws.com"
+KEYS = mskiam.AwsKeys("AKIAEXAMPLE", Secret("secret/key+1"), None)
+TEMPORARY = mskiam.AwsKeys("ASIAEXAMPLE", Secret("secret/key+2"), Secret("session/token+=="))
+
+
+def exchange(mechanism: str = "SCRAM-SHA-256", user: str = "connect") -> sasl.Exchange:
+    return sasl.prepare(Deadline(5), KafkaLogin(mechanism, user, Secret(PASSWORD)), BROKER).start()
+
+
+class Server:
+    """The other side of RFC 5802, written from the RFC."""
+
+    def __init__(
+        self, digest: str, password: str = PASSWORD, salt: bytes = b"saltsalt", iterations: int = 4096
+    ) -> None:
+        self.digest, self.salt, self.iterations = digest, salt, iterations
+        self.salted = hashlib.pbkdf2_hmac(digest, password.encode(), salt, iterations)
+        self.first = ""
+        self.challenge = ""
+
+    def answer(self, client_first: bytes) -> bytes:
+        assert client_first.startswith(b"n,,")
+        self.first = client_first[3:].decode()
+        nonce = self.first.split(",r=")[1] + "SERVER"
+        self.challenge = f"r={nonce},s={base64.b64encode(self.salt).decode()},i={self.iterations}"
+        return self.challenge.encode()
+
+    def verdict(self, client_final: bytes) -> bytes:
+        without, _, proof = client_final.decode().rpartition(",p=")
+        said = f"{self.first},{self.challenge},{without}".encode()
+        client_key = hmac.new(self.salted, b"Client Key", self.digest).digest()
+        signature = hmac.new(hashlib.new(self.digest, client_key).digest(), said, self.digest).digest()
+        assert bytes(a ^ b for a, b in zip(client_key, signature, strict=True)) == base64.b64decode(proof)
+        server_key = hmac.new(self.salted, b"Server Key", self.digest).digest()
+        return b"v=" + base64.b64encode(hmac.new(server_key, said, self.digest).digest())
+
+
+@pytest.mark.parametrize("mechanism, digest", [("SCRAM-SHA-256", "sha256"), ("SCRAM-SHA-512", "sha512")])
+def test_a_server_written_from_the_rfc_and_we_accept_each_other(mechanism: str, digest: str) -> None:
+    server, ours = Server(digest), exchange(mechanism, "a=b,c")
+    first = next(ours)
+    assert b"n=a=3Db=2Cc," in first
+    final = ours.send(server.answer(first))
+    with pytest.raises(StopIteration):
+        ours.send(server.verdict(final))
+
+
+def _challenged(challenge: Callable[[str], str]) -> Failed:
+    ours = exchange()
+    nonce = next(ours).decode().split(",r=")[1]
+    with pytest.raises(Failed) as caught:
+        ours.send(challenge(nonce).encode())
+    return caught.value
+
+
+SALT = "c2FsdHNhbHQ="
+
+
+@pytest.mark.parametrize(
+    "sentence, challenge",
+    [
+        ("an empty challenge", lambda _: ""),
+        ("a challenge without a salt", lambda nonce: f"r={nonce}X,i=4096"),
+        ("an empty salt", lambda nonce: f"r={nonce}X,s=,i=4096"),
+        ("a salt that is no base64", lambda nonce: f"r={nonce}X,s=!!!!,i=4096"),
+        ("somebody else's nonce", lambda _: f"r=abc,s={SALT},i=4096"),
+        ("our nonce and nothing of the broker's", lambda nonce: f"r={nonce},s={SALT},i=4096"),
+        ("no iterations", lambda nonce: f"r={nonce}X,s={SALT}"),
+        ("iterations that are no number", lambda nonce: f"r={nonce}X,s={SALT},i=many"),
+        ("2^31 iterations", lambda nonce: f"r={nonce}X,s={SALT},i=2147483648"),
+        ("a thousand digits of iterations", lambda nonce: f"r={nonce}X,s={SALT},i={'9' * 1000}"),
+        ("one iteration, to guess the password offline", lambda nonce: f"r={nonce}X,s={SALT},i=1"),
+        ("a negative count", lambda nonce: f"r={nonce}X,s={SALT},i=-4096"),
+        ("an attribute that must be understood", lambda nonce: f"m=x,r={nonce}X,s={SALT},i=4096"),
+        ("a nonce given twice", lambda nonce: f"r={nonce}X,r={nonce}Y,s={SALT},i=4096"),
+    ],
+)
+def test_a_challenge_that_no_honest_broker_sends_is_malformed(
+    sentence: str, challenge: Callable[[str], str]
+) -> None:
+    assert _challenged(challenge).cause is Cause.KAFKA_MALFORMED, sentence
+
+
+@pytest.mark.parametrize(
+    "sentence, verdict, cause",
+    [
+        ("a wrong signature", b"v=" + base64.b64encode(bytes(32)), Cause.KAFKA_AUTH),
+        ("a short signature", b"v=AAAA", Cause.KAFKA_AUTH),
+        ("an error, as the RFC has it", b"e=other-error", Cause.KAFKA_AUTH),
+        ("no signature at all", b"", Cause.KAFKA_MALFORMED),
+        ("an empty signature", b"v=", Cause.KAFKA_MALFORMED),
+        ("bytes that are no text", b"\xff\xfe=", Cause.KAFKA_MALFORMED),
+    ],
+)
+def test_a_broker_that_cannot_prove_the_password_never_passes(
+    sentence: str, verdict: bytes, cause: Cause
+) -> None:
+    ours = exchange()
+    ours.send(Server("sha256").answer(next(ours)))
+    with pytest.raises(Failed) as caught:
+        ours.send(verdict)
+    assert caught.value.cause is cause, sentence
+
+
+def test_a_broker_with_another_password_never_passes() -> None:
+    ours, server = exchange(), Server("sha256", "another")
+    final = ours.send(server.answer(next(ours)))
+    with pytest.raises(AssertionError):
+        server.verdict(final)
+    with pytest.raises(Failed):
+        ours.send(b"v=" + base64.b64encode(hmac.new(server.salted, b"x", "sha256").digest()))
+
+
+def test_plain_is_user_and_password_between_zero_bytes() -> None:
+    assert next(exchange("PLAIN")) == b"\0connect\0correct horse"
+
+
+def test_a_refused_token_is_acknowledged_and_never_a_pass() -> None:
+    ours = sasl.prepare(Deadline(5), KafkaLogin("OAUTHBEARER", password=Secret("t.o.k")), BROKER).start()
+    assert next(ours) == b"n,,\x01auth=Bearer t.o.k\x01\x01"
+    assert ours.send(b'{"status":"invalid_token"}') == b"\x01"
+    with pytest.raises(Failed) as caught:
+        ours.send(b"")
+    assert caught.value.cause is Cause.KAFKA_AUTH
+
+
+@pytest.mark.parametrize(
+    "login", [KafkaLogin("PLAIN", "", Secret("x")), KafkaLogin("SCRAM-SHA-512", "connect")]
+)
+def test_a_login_without_a_user_or_a_password_is_no_credentials(login: KafkaLogin) -> None:
+    with pytest.raises(Failed) as caught:
+        sasl.prepare(Deadline(5), login, BROKER)
+    assert caught.value.cause is Cause.KAFKA_NO_CREDENTIALS
+
+
+def _signed_by_botocore(keys: mskiam.AwsKeys, host: str, region: str, when: str) -> dict[str, str] | None:
+    """The query that botocore presigns for the same request; None if its clock has moved on since `when`."""
+    request = AWSRequest("GET", f"https://{host}/?Action=kafka-cluster%3AConnect")
+    token = None if keys.token is None else keys.token.reveal()
+    credentials = Credentials(keys.access_key, keys.secret_key.reveal(), token)
+    SigV4QueryAuth(credentials, "kafka-cluster", region, expires=900).add_auth(request)
+    query = dict(parse_qsl(urlsplit(request.url).query))
+    return query if query["X-Amz-Date"] == when else None
+
+
+@pytest.mark.parametrize("keys", [KEYS, TEMPORARY], ids=["long-lived keys", "temporary keys"])
+def test_the_signature_of_an_iam_login_is_the_one_that_botocore_makes(keys: mskiam.AwsKeys) -> None:
+    theirs = None
+    while theirs is None:
+        ours = json.loads(mskiam.payload(keys, BROKER, "eu-west-1"))
+        theirs = _signed_by_botocore(keys, BROKER, "eu-west-1", ours["x-amz-date"])
+    assert {name.lower(): value for name, value in theirs.items()} == {
+        name: value for name, value in ours.items() if name not in ("version", "host", "user-agent")
+    }
+    assert (ours["version"], ours["host"]) == ("2020_10_22", BROKER)
+
+
+@pytest.mark.parametrize("keys", [KEYS, TEMPORARY], ids=["long-lived keys", "temporary keys"])
+def test_an_iam_token_is_the_url_that_botocore_presigns(keys: mskiam.AwsKeys) -> None:
+    theirs = None
+    while theirs is None:
+        token = mskiam.token(keys, "eu-west-1")
+        url = urlsplit(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode())
+        query = dict(parse_qsl(url.query))
+        theirs = _signed_by_botocore(keys, "kafka.eu-west-1.amazonaws.com", "eu-west-1", query["X-Amz-Date"])
+    assert url.netloc == "kafka.eu-west-1.amazonaws.com"
+    assert query.pop("User-Agent") == "netcheck"
+    assert query == theirs
+
+
+REGIONS = [
+    ("the broker's name", None, BROKER, "us-east-1", "eu-west-1"),
+    ("the login, before the broker's name", "us-west-2", BROKER, "us-east-1", "us-west-2"),
+    (
+        "the name of a serverless cluster",
+        None,
+        "boot-x.c1.kafka-serverless.us-east-2.amazonaws.com",
+        "",
+        "us-east-2",
+    ),
+    ("the environment, for any other name", None, "kafka.example.test", "ap-south-1", "ap-south-1"),
+]
+
+
+@pytest.mark.parametrize("sentence, given, host, environment, expected", REGIONS)
+def test_the_region_comes_from(
+    sentence: str,
+    given: str | None,
+    host: str,
+    environment: str,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_REGION", environment)
+    assert mskiam.region_of(KafkaLogin("AWS_MSK_IAM", region=given), host) == expected, sentence
+
+
+def test_without_a_region_there_is_nothing_to_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    with pytest.raises(Failed) as caught:
+        mskiam.region_of(KafkaLogin("AWS_MSK_IAM"), "kafka.example.test")
+    assert caught.value.cause is Cause.KAFKA_NO_CREDENTIALS
