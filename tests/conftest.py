@@ -1,7 +1,12 @@
-"""Fixtures over tests/servers: the real things the tests talk to, made once a session.
+"""Fixtures over tests/servers: the real things the tests talk to, made once a session and gone after it.
 
-certificates   Certificates: an authority, and every way in which a certificate can be wrong
-dns_server     DnsServer(ORDINARY) of its own for each test
+certificates       Certificates: an authority, and every way in which a certificate can be wrong
+dns_server         DnsServer(ORDINARY), a new one for each test
+kafka_cluster      KafkaCluster: three brokers, eleven listeners each
+clickhouse_server  ClickHouse 18.16: HTTPS, HTTP, native TLS, native
+chdb_server        ChdbFront: today's ClickHouse behind HTTPS
+
+All trust `certificates.authority`. The last three skip (in CI: fail) where what they need is not installed.
 """
 
 from __future__ import annotations
@@ -10,8 +15,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import needs
 from tests.servers.certificates import Certificates
+from tests.servers.chdb_front import ChdbFront
+from tests.servers.clickhouse import ClickHouse
 from tests.servers.dns import DnsServer
+from tests.servers.kafka import KafkaCluster
 
 
 @pytest.fixture(scope="session")
@@ -22,4 +31,25 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 @pytest.fixture
 def dns_server() -> Iterator[DnsServer]:
     with DnsServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka_cluster(certificates: Certificates) -> Iterator[KafkaCluster]:
+    needs.kafka_broker()
+    with KafkaCluster(certificates) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(certificates: Certificates) -> Iterator[ClickHouse]:
+    needs.clickhouse_server()
+    with ClickHouse(certificates) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chdb_server(certificates: Certificates) -> Iterator[ChdbFront]:
+    needs.chdb()
+    with ChdbFront(certificates) as server:
         yield server

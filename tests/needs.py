@@ -1,8 +1,8 @@
 """What a test may do without on a laptop, and must have in CI.
 
 A test that needs something from outside the Python environment asks here for it first. Where it is missing,
-the test is skipped with the reason; with the environment variable CI set, it fails, so that a green run has
-left nothing out. `tools/fetch_servers.py` installs all of it.
+the test is skipped with the reason; with the environment variable CI set, it fails, so that a green run has left
+nothing out. `tools/fetch_servers.py` installs all of it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from tests.servers import clickhouse, kafka
 
 
 def skip_or_fail(reason: str) -> NoReturn:
@@ -32,6 +34,19 @@ def program(name: str, package: str) -> None:
 def keytool() -> None:
     """The JDK's keytool, which writes JKS trust stores."""
     program("keytool", "openjdk-17-jre-headless")
+
+
+def kafka_broker() -> None:
+    """Java and the broker's jars."""
+    program("java", "openjdk-17-jre-headless")
+    if not kafka.jars():
+        skip_or_fail(f"no Kafka jars in {kafka.JARS}: run python tools/fetch_servers.py")
+
+
+def clickhouse_server() -> None:
+    """The real ClickHouse server."""
+    if clickhouse.program() is None:
+        skip_or_fail("clickhouse-server is not installed: Debian has it in clickhouse-server")
 
 
 def chdb() -> None:

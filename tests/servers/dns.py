@@ -87,7 +87,7 @@ ORDINARY: Mapping[str, Entry] = {
     "dangling.example.test": ["30 CNAME nowhere.example.test."],
     "loop.example.test": ["30 CNAME pool.example.test."],
     "pool.example.test": ["30 CNAME loop.example.test."],
-    "nodata.example.test": ["60 TXT \"only text\""],
+    "nodata.example.test": ['60 TXT "only text"'],
     "servfail.example.test": Fault.SERVFAIL,
     "refused.example.test": Fault.REFUSED,
     "silent.example.test": Fault.SILENT,

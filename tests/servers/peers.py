@@ -37,9 +37,7 @@ from tests.servers.certificates import Leaf
 PATIENCE_S = 60.0
 
 ALERTS = {"handshake_failure": 40, "protocol_version": 70, "internal_error": 80, "unrecognized_name": 112}
-ENVOY_503 = (
-    b"upstream connect error or disconnect/reset before headers. reset reason: connection termination"
-)
+ENVOY_503 = b"upstream connect error or disconnect/reset before headers. reset reason: connection termination"
 
 
 class Peer:

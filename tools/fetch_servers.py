@@ -1,0 +1,122 @@
+"""Installs what the tests run against: Java, Maven, Kafka's jars, ClickHouse, nftables.
+
+    python tools/fetch_servers.py             # what can be had; one line for each thing that cannot
+    python tools/fetch_servers.py --require   # for CI: exit code 1 if anything is missing
+
+On Debian as root it installs packages with apt-get. The Kafka jars come from Maven's repository into .cache/kafka,
+with an archive of the broker's classes that makes it start in half the time. Where all is there it returns at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+KAFKA = "4.1.0"
+CACHE = Path(__file__).resolve().parents[1] / ".cache" / "kafka"
+# program -> (Debian package, what goes without it)
+PROGRAMS = {
+    "java": ("openjdk-17-jdk-headless", "no Kafka broker"),
+    "keytool": ("openjdk-17-jdk-headless", "no JKS trust stores"),
+    "mvn": ("maven", "no way to fetch Kafka's jars"),
+    "clickhouse-server": ("clickhouse-server", "no ClickHouse server"),
+    "setpriv": ("util-linux", "servers may outlive a killed test run"),
+    "ip": ("iproute2", "no network namespaces"),
+    "nft": ("nftables", "no packet filters in network namespaces"),
+}
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>netcheck</groupId><artifactId>kafka-broker</artifactId><version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{version}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Install what the tests run against.")
+    parser.add_argument("--require", action="store_true", help="exit with 1 if anything is missing")
+    options = parser.parse_args(arguments)
+    install_packages()
+    problems = [
+        f"{program} is missing (Debian package {package}): {consequence}"
+        for program, (package, consequence) in PROGRAMS.items()
+        if not found(program)
+    ]
+    if found("java"):
+        problems += fetch_kafka() or archive_kafka()
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems and options.require else 0
+
+
+def found(program: str) -> bool:
+    return shutil.which(program) is not None or Path("/usr/sbin", program).exists()
+
+
+def install_packages() -> None:
+    """Install every missing program's package, where there is apt-get and the right to use it."""
+    missing = sorted({package for program, (package, _) in PROGRAMS.items() if not found(program)})
+    if not missing or shutil.which("apt-get") is None or os.geteuid() != 0:
+        return
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
+        run = subprocess.run(["apt-get", "-q", *command], env=environment, capture_output=True, text=True)
+        if run.returncode:
+            print(f"apt-get {command[0]} failed: {run.stderr.strip()[-500:]}", file=sys.stderr)
+
+
+def fetch_kafka() -> list[str]:
+    """Fetch the jars unless this version's are there; return what went wrong."""
+    done = CACHE / f"kafka-{KAFKA}.complete"
+    if done.exists():
+        return []
+    if not found("mvn"):
+        return [f"Kafka's jars are not in {CACHE / 'jars'}, and mvn to fetch them is missing"]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    # Beside the place where they will be, so that a fetch cut short never looks like a whole one.
+    with tempfile.TemporaryDirectory(dir=CACHE) as name:
+        folder = Path(name)
+        (folder / "pom.xml").write_text(POM.format(version=KAFKA))
+        fetch = ["mvn", "-q", "-B", "-f", str(folder / "pom.xml"), "dependency:copy-dependencies"]
+        fetch += [f"-DoutputDirectory={folder / 'jars'}", "-DincludeScope=runtime"]
+        run = subprocess.run(fetch, capture_output=True, text=True)
+        if run.returncode:
+            return [f"mvn could not fetch Kafka {KAFKA}: {(run.stdout + run.stderr).strip()[-500:]}"]
+        shutil.rmtree(CACHE / "jars", ignore_errors=True)
+        (CACHE / "classes.jsa").unlink(missing_ok=True)
+        (folder / "jars").rename(CACHE / "jars")
+    done.touch()
+    return []
+
+
+def archive_kafka() -> list[str]:
+    """Make the archive of the broker's classes, which is a convenience: brokers start without it too."""
+    sys.path.insert(0, str(CACHE.parents[1]))
+    if (CACHE / "classes.jsa").exists() or importlib.util.find_spec("cryptography") is None:
+        return []
+    from tests.servers import kafka, process
+
+    try:
+        kafka.archive_classes()
+    except (OSError, process.ServerFailed, subprocess.SubprocessError) as error:
+        return [f"Kafka's jars are there, but a broker does not start: {error}"]
+    return []
+
+
+if __name__ == "__main__":
+    sys.exit(main())
