@@ -10,7 +10,7 @@ from netcheck.check import Check, answer
 from netcheck.context import Context, NotAsked, Skip
 from netcheck.discover import kafka_target
 from netcheck.model import Cause, Finding, Kind, Layer, Target
-from netcheck.probe.kafka import Stage
+from netcheck.probe.kafka import KafkaHello, KafkaMetadata, Stage
 
 BELOW = frozenset({"tcp.connects", "tls.handshake"})
 ABOUT_SASL = frozenset({Cause.KAFKA_SASL_MECHANISM, Cause.KAFKA_SASL_NOT_ENABLED})
@@ -35,9 +35,10 @@ class Answers(Check):
         seen = ctx.get(facts.kafka_hello, target)
         if seen.cause is None or seen.cause in ABOUT_SASL:
             version = f"Kafka {seen.broker_version} or later" if seen.broker_version else "Kafka"
-            yield answer(
-                None, f"{version} answers {target.security} with {seen.apis} APIs", Layer.KAFKA, seen
-            )
+            text = f"{version} answers {target.security} with {seen.apis} APIs"
+            yield answer(None, text, Layer.KAFKA, seen)
+        elif target.security.tls and ctx.get(facts.tls_is_broken, target):
+            raise NotAsked("TLS does not come about")
         else:
             text = (
                 f"{target.endpoint} does not answer as a Kafka broker with {target.security}: {seen.detail}"
@@ -131,6 +132,8 @@ class AdvertisesBrokers(Check):
         seen = ctx.get(facts.kafka_metadata, target)
         if seen.cause is Cause.KAFKA_NO_CREDENTIALS:
             raise Skip("the brokers are only told after a login; those given are checked")
+        if seen.cause is not None and _is_told_elsewhere(seen, ctx.get(facts.kafka_hello, target)):
+            raise NotAsked("the broker did not get as far as its metadata")
         if seen.cause is not None:
             text = f"{target.endpoint} does not name the cluster's brokers: {seen.detail}"
             yield answer(seen.cause, text, Layer.KAFKA, seen)
@@ -139,3 +142,12 @@ class AdvertisesBrokers(Check):
         told = ", ".join(one.endpoint for one in brokers[:6]) + (", ..." if len(brokers) > 6 else "")
         found = answer(None, f"{len(brokers)} advertised: {told}", Layer.KAFKA, seen)
         yield replace(found, discovered=brokers)
+
+
+def _is_told_elsewhere(seen: KafkaMetadata, hello: KafkaHello) -> bool:
+    """Whether kafka.protocol, kafka.sasl or kafka.login already tells what stood in the way."""
+    return hello.cause is not None or seen.stage in (
+        Stage.LOGIN,
+        Stage.SASL_HANDSHAKE,
+        Stage.SASL_AUTHENTICATE,
+    )

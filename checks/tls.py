@@ -13,17 +13,6 @@ from netcheck.probe.tls import Handshake
 TLS_KINDS = frozenset({Kind.KAFKA, Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE, Kind.AWS_SERVICE})
 SOON_DAYS = 14.0
 
-ABOUT_THE_CERTIFICATE = frozenset(
-    {
-        Cause.TLS_CERTIFICATE_EXPIRED,
-        Cause.TLS_CERTIFICATE_NOT_YET_VALID,
-        Cause.TLS_CERTIFICATE_INVALID,
-        Cause.TLS_HOSTNAME_MISMATCH,
-        Cause.TLS_UNTRUSTED,
-        Cause.TLS_SELF_SIGNED,
-        Cause.TLS_INTERCEPTED,
-    }
-)
 HUNG_UP = frozenset({Cause.TLS_CLOSED_AFTER_CLIENT_HELLO, Cause.TLS_RESET_AFTER_CLIENT_HELLO})
 """What a plain-text listener does when it is spoken to in TLS; and an access list, and a firewall."""
 
@@ -46,7 +35,7 @@ class HandshakeCompletes(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.handshake, target)
-        if seen.cause is None or seen.cause in ABOUT_THE_CERTIFICATE:
+        if seen.cause is None or seen.cause in facts.ABOUT_THE_CERTIFICATE:
             what = " ".join(part for part in (seen.version, seen.cipher) if part)
             yield answer(None, what or "the server shows its certificate", Layer.TLS, seen)
         elif seen.cause in HUNG_UP and (plain := ctx.get(facts.plain_after_all, target)):
@@ -80,7 +69,7 @@ class CertificateIsGood(Check):
         if not seen.chain:
             raise NotAsked("the server showed no certificate")
         leaf = seen.chain[0]
-        if seen.cause in ABOUT_THE_CERTIFICATE:
+        if seen.cause in facts.ABOUT_THE_CERTIFICATE:
             yield answer(seen.cause, _told(target, seen), Layer.TLS, seen)
         elif seen.foreign_issuer:
             text = f"{target.host} shows a certificate of {leaf.issuer}, which only this trust store accepts"

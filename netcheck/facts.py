@@ -28,6 +28,19 @@ WAKING_SECONDS = 45.0
 """How long the first answer of ClickHouse is waited for: an idle Cloud service wakes in 20 to 30 s, rarely
 more (https://clickhouse.com/docs/manage/scaling)."""
 
+ABOUT_THE_CERTIFICATE = frozenset(
+    {
+        Cause.TLS_CERTIFICATE_EXPIRED,
+        Cause.TLS_CERTIFICATE_NOT_YET_VALID,
+        Cause.TLS_CERTIFICATE_INVALID,
+        Cause.TLS_HOSTNAME_MISMATCH,
+        Cause.TLS_UNTRUSTED,
+        Cause.TLS_SELF_SIGNED,
+        Cause.TLS_INTERCEPTED,
+    }
+)
+"""What a client may mind of a handshake that the server is content with."""
+
 
 def vantage(ctx: Context) -> dict[str, Json]:
     """Where this run looks from, with a `summary` to read."""
@@ -76,6 +89,12 @@ def handshake(ctx: Context, target: Target) -> Handshake:
         raise Skip("the target is spoken to without TLS")
     address = ctx.get(reachable, target)
     return ctx.observe(shake_hands, address, target.port, target.host, ctx.config.trust)
+
+
+def tls_is_broken(ctx: Context, target: Target) -> bool:
+    """Whether TLS does not come about, whatever the certificate says: nothing above it can be asked for."""
+    cause = ctx.get(handshake, target).cause
+    return cause is not None and cause not in ABOUT_THE_CERTIFICATE
 
 
 def kafka_hello(ctx: Context, target: Target) -> KafkaHello:

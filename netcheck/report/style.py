@@ -29,7 +29,7 @@ class Style:
 
     colour: bool = False
     unicode: bool = True
-    width: int = 100
+    width: int = 110
 
     def mark(self, status: Status) -> str:
         mark = (_MARKS if self.unicode else _ASCII_MARKS)[status]
@@ -49,7 +49,7 @@ def style_of(stream: TextIO, environment: Mapping[str, str]) -> Style:
     """Colour only on a terminal, and not where NO_COLOR is set (https://no-color.org) or TERM is dumb."""
     terminal = stream.isatty() and environment.get("TERM") != "dumb"
     unicode = "utf" in (getattr(stream, "encoding", "") or "").lower()
-    width = 100
+    width = 110
     if terminal:
         with contextlib.suppress(OSError, ValueError):
             width = os.get_terminal_size(stream.fileno()).columns

@@ -53,7 +53,8 @@ def _causes(report: Report, style: Style) -> Iterator[str]:
 
 def _cause_lines(number: int, cause: RootCause, by_key: Mapping[str, Result], style: Style) -> Iterator[str]:
     certainty = "" if cause.certain else "  (what is silent is certain; where it is lost is not)"
-    yield f"{style.bold(f'{number}. {printable(cause.title)}')}"
+    title = textwrap.wrap(f"{number}. {printable(cause.title)}", style.width, subsequent_indent="   ")
+    yield from (style.bold(line) for line in title)
     yield _field("what", f"{cause.code}{certainty}", style)
     yield _field("where", cause.component, style)
     if len(cause.results) > 1:
