@@ -23,6 +23,8 @@ from tests.lab.flow import INTERNET, Drop
 Item = dict[str, Any]
 
 ENI_TABLE = 100
+# Where every host listens; a flow may not have it as its source port.
+LISTENER = 9
 FIRST_SUBNET_TABLE = 1000
 # RFC 1918 and RFC 6598: an internet gateway sends nothing there (IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS).
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
@@ -99,7 +101,7 @@ def hosts_rules() -> str:
         "table inet lab {\n"
         + chain(
             "everyport",
-            ["meta l4proto { tcp, udp } redirect to :1"],
+            [f"meta l4proto {{ tcp, udp }} redirect to :{LISTENER}"],
             "type nat hook prerouting priority -100;",
         )
         + "}\n"
@@ -694,7 +696,10 @@ class Compiler:
             table = self.account.route_table(port.subnet)["RouteTableId"]
             loop = log_and_drop(tag(Drop.ROUTE_LOOP, table))
             out.append(f'oifname "{port.name}" {loop}')
-            out.append(f"ip ttl < 40 {loop}")
+        if port.kind in ("nat", "tgw"):
+            # No path is that long: this packet goes round through several gateways.
+            table = self.account.route_table(port.subnet)["RouteTableId"]
+            out.append(f"ip ttl < 32 {log_and_drop(tag(Drop.ROUTE_LOOP, table, 'several'))}")
         # A network ACL filters what crosses the subnet's edge, not what stays inside.
         if neighbours:
             out.append(f"oifname {{ {neighbours} }} return")

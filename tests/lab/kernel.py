@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.lab.compile import Namespace, Plan
 
+OUTSIDE = "outside"
 CLONE_NEWNET = 0x40000000
 # Both ends of a link have the same hardware address and no ARP: nothing is to be resolved or to be late.
 MAC = "02:00:00:00:00:01"
@@ -84,7 +85,7 @@ class World:
             self.namespaces[name] = _new_namespace()
             _set_sysctls(namespace, v6=v6)
         enter(self._outside)
-        self._run_all("ip -batch -", {name: self._links(one) for name, one in plan.namespaces.items()})
+        self._run_all("ip -batch -", {OUTSIDE: self._links(plan)})
         up = _bring_up(plan)
         self._run_all(
             "ip -batch -", {name: _lines(up[name] + one.commands) for name, one in plan.namespaces.items()}
@@ -95,14 +96,16 @@ class World:
             )
         self._run_all("nft -f -", {name: one.ruleset for name, one in plan.namespaces.items()})
 
-    def _links(self, namespace: Namespace) -> str:
-        """Both ends of each link, created from this side."""
-        lines = ["link set lo up"]
-        for own, other, far in namespace.links:
-            peer = f"/proc/{os.getpid()}/fd/{self.namespaces[other]}"
-            lines.append(
-                f"link add name {own} address {MAC} type veth peer name {far} address {MAC} netns {peer}"
-            )
+    def _links(self, plan: Plan) -> str:
+        """Every link of the plan, both ends, made from outside: one process for all."""
+        lines = []
+        for name, namespace in plan.namespaces.items():
+            for own, other, far in namespace.links:
+                here, there = (f"/proc/{os.getpid()}/fd/{self.namespaces[one]}" for one in (name, other))
+                lines.append(
+                    f"link add name {own} netns {here} address {MAC}"
+                    f" type veth peer name {far} netns {there} address {MAC}"
+                )
         return _lines(lines)
 
     def _run_all(self, command: str, inputs: dict[str, str]) -> None:
@@ -113,7 +116,7 @@ class World:
             for name, text in inputs.items():
                 if not text:
                     continue
-                enter(self.namespaces[name])
+                enter(self.namespaces.get(name, self._outside))
                 child = subprocess.Popen(
                     command.split(),
                     stdin=subprocess.PIPE,
@@ -136,7 +139,7 @@ class World:
 
 
 def _bring_up(plan: Plan) -> dict[str, list[str]]:
-    up: dict[str, list[str]] = {name: [] for name in plan.namespaces}
+    up: dict[str, list[str]] = {name: ["link set lo up"] for name in plan.namespaces}
     for name, namespace in plan.namespaces.items():
         for own, other, far in namespace.links:
             up[name].append(f"link set {own} up arp off")

@@ -17,13 +17,14 @@ from dataclasses import dataclass, field
 
 from tests.lab import nflog
 from tests.lab.cloud import Documents
-from tests.lab.compile import Pin, Plan, compile_account, uses_v6
+from tests.lab.compile import LISTENER, Pin, Plan, compile_account, uses_v6
 from tests.lab.flow import INTERNET, Drop, Flow, Outcome
 from tests.lab.kernel import LabBroken, World
 
+# struct in_pktinfo also names the interface; 8 is IP_PKTINFO, which the socket module does not name before 3.14.
+PACKET_INFO = ((socket.IPPROTO_IP, 8), (socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO))
 BURST = 32
 CHUNK = 400
-LISTENER = 1
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 # The edges that people write into network ACLs for a NAT gateway's ports, and their neighbours.
 NAT_EDGES = (1024, 65535, 32767, 32768, 60999, 61000, 49151, 49152, 40000, 1025, 30000, 50000)
@@ -70,6 +71,7 @@ class Prober:
     listeners: dict[int, socket.socket] = field(default_factory=dict)
     echoes: dict[int, socket.socket] = field(default_factory=dict)
     accepted: list[socket.socket] = field(default_factory=list)
+    rings: dict[tuple[str, str, int], Outcome] = field(default_factory=dict)
 
     def open(self, *, v6: bool, udp: bool) -> None:
         for name, namespace in self.plan.namespaces.items():
@@ -93,6 +95,10 @@ class Prober:
             if kind == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind((anywhere, LISTENER))
+            if sort == socket.SOCK_DGRAM:
+                for level, option in PACKET_INFO:
+                    if level == socket.IPPROTO_IP or kind == socket.AF_INET6:
+                        sock.setsockopt(level, option, 1)
             if sort == socket.SOCK_STREAM:
                 sock.listen(4096)
                 self._watch(self.listeners, sock)
@@ -145,7 +151,9 @@ class Prober:
         while any(attempt.outcome is None for attempt in ordered) and time.monotonic() < deadline:
             self._look(attempts, wires, deadline - time.monotonic())
         for attempt in ordered:
-            self._finish(attempts, attempt, attempt.outcome)
+            flow = attempt.flow
+            ring = self.rings.get((flow.protocol, flow.destination, flow.port))
+            self._finish(attempts, attempt, attempt.outcome or ring)
         self._look(attempts, wires, 0)
         self._hang_up()
         ordered.sort(key=lambda attempt: attempt.number)
@@ -196,10 +204,14 @@ class Prober:
                         dropped.destination,
                         dropped.port,
                     )
+                    kind, component, detail = dropped.label.split("|")
                     if wire in wires:
                         attempt, leg = wires[wire]
-                        kind, component, detail = dropped.label.split("|")
                         self._finish(attempts, attempt, Outcome(False, Drop(kind), component, detail, leg))
+                    elif kind == Drop.ROUTE_LOOP:
+                        # Going round through NAT gateways the source port changes: known by where it went.
+                        key = (dropped.protocol, dropped.destination, dropped.port)
+                        self.rings[key] = Outcome(False, Drop(kind), component, detail, "forward")
             elif fd in self.listeners:
                 self._accept(self.listeners[fd])
             elif fd in self.echoes:
@@ -218,10 +230,11 @@ class Prober:
     def _echo(sock: socket.socket) -> None:
         while True:
             try:
-                data, peer = sock.recvfrom(64)
+                data, asked, _, peer = sock.recvmsg(64, 256)
             except BlockingIOError:
                 return
-            sock.sendto(data, peer)
+            # Answer from the address that was asked, though another route leads back.
+            sock.sendmsg([data], asked, 0, peer)
 
     def _answered(self, attempts: dict[int, Attempt], attempt: Attempt) -> None:
         error = attempt.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -255,7 +268,7 @@ def ask(documents: Documents, flows: list[Flow], seed: int = 0) -> list[Outcome]
         prober = Prober(world, plan, pins)
         try:
             prober.open(v6=v6, udp=any(flow.protocol == "udp" for flow in flows))
-            outcomes = prober.run(flows, 0.7)
+            outcomes = prober.run(flows, 0.4)
             unexplained = [number for number, outcome in enumerate(outcomes) if outcome is None]
             again = prober.run([flows[number] for number in unexplained], 2.5)
             for number, outcome in zip(unexplained, again, strict=True):
