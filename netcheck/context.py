@@ -132,6 +132,9 @@ class Context:
             slot.value = compute()
         except Exception as error:  # noqa: BLE001 - kept, and raised to everyone who asks
             slot.error = error
+        except BaseException as error:
+            slot.error = FactUnavailable(f"ended by {type(error).__name__}")  # not a value of None for others
+            raise
         finally:
             slot.ready.set()
 

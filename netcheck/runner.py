@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from netcheck.secret import Scrubber
 MOST_THREADS = 400
 MOST_TARGETS = 500
 """A cluster has at most some dozens of brokers; a peer that advertises thousands is not one."""
+MOST_FINDINGS = 1000
+"""Of one check about one target: one that yields for ever must not fill the memory."""
 GRACE_SECONDS = 0.2
 """How long past the deadline results are still taken: probes end at the deadline and report just after."""
 TICK_SECONDS = 0.25
@@ -96,6 +98,8 @@ class Run:
         self._pending: dict[Job, float] = {}
         self._targets: set[Target] = set()
         self._found: list[Found] = []
+        self._answered: set[Job] = set()
+        self._most_threads = MOST_THREADS
 
     def results(self, targets: Iterable[Target], broken: Iterable[Broken]) -> Outcome:
         """Run everything and return what was found, in the order of targets and checks."""
@@ -107,7 +111,8 @@ class Run:
         except KeyboardInterrupt:
             interrupted = True
         self._give_up(Cause.INTERRUPTED if interrupted else Cause.DEADLINE)
-        return Outcome((*_stamp(self._found), *map(_broken_result, broken)), interrupted)
+        told = (_broken_result(each, self._scrub) for each in broken)
+        return Outcome((*_stamp(self._found, self._scrub), *told), interrupted)
 
     def _add(self, target: Target, place: tuple[int, int, str]) -> None:
         self._targets.add(target)
@@ -116,23 +121,39 @@ class Run:
                 self._waiting.append(Job(check, target, (*place, number)))
 
     def _work(self) -> None:
+        end = time.monotonic() + self._context.deadline.left() + GRACE_SECONDS
         while self._waiting or self._pending:
             self._start()
-            wait = self._context.deadline.left() + GRACE_SECONDS
+            wait = end - time.monotonic()
+            if wait <= 0:
+                return
             try:
                 self._take(self._events.get(timeout=min(wait, TICK_SECONDS)))
             except queue.Empty:
-                if wait <= TICK_SECONDS:
-                    return
                 self._watch(Tick())
 
     def _start(self) -> None:
-        while self._waiting and len(self._pending) < MOST_THREADS:
-            job = self._waiting.pop(0)
+        while self._waiting and len(self._pending) < self._most_threads:
+            job = self._waiting[0]
             self._pending[job] = time.monotonic()
-            self._watch(Started(job))
+            del self._waiting[0]
             name = f"{job.check.id}@{job.target}"
-            threading.Thread(target=self._attempt, args=(job,), name=name, daemon=True).start()
+            try:
+                threading.Thread(target=self._attempt, args=(job,), name=name, daemon=True).start()
+            except RuntimeError as error:  # the container's limit of processes, or no memory for a stack
+                self._wait_for_a_thread(job, error)
+            else:
+                self._watch(Started(job))
+
+    def _wait_for_a_thread(self, job: Job, error: RuntimeError) -> None:
+        """This host gives no more threads: go on with as many as there are, and without any say so."""
+        del self._pending[job]
+        if self._pending:
+            self._waiting.insert(0, job)
+            self._most_threads = len(self._pending)
+        else:
+            finding = Finding(Status.UNKNOWN, f"not run: {error}", Cause.RESOURCES, Layer.AGENT)
+            self._found.append(Found(job, finding, 0.0))
 
     def _take(self, event: Found | Ended) -> None:
         if event.job not in self._pending:
@@ -140,8 +161,11 @@ class Run:
         match event:
             case Found(finding=finding):
                 self._found.append(event)
+                self._answered.add(event.job)
                 self._discover(event.job, finding.discovered)
             case Ended(job):
+                if job not in self._answered:
+                    self._found.append(Found(job, _bug(f"{job.check.id} came to no finding"), 0.0))
                 del self._pending[job]
         self._watch(event)
 
@@ -158,9 +182,9 @@ class Run:
 
     def _give_up(self, cause: Cause) -> None:
         """Give every job that has not ended a result that says so."""
-        while not self._events.empty():
+        for _ in range(self._events.qsize()):
             self._take(self._events.get())
-        for job in [*self._pending, *self._waiting]:
+        for job in dict.fromkeys([*self._pending, *self._waiting]):
             since = self._pending.get(job)
             waited = 0.0 if since is None else time.monotonic() - since
             self._found.append(Found(job, _unfinished(cause, waited), waited))
@@ -168,19 +192,18 @@ class Run:
 
     def _attempt(self, job: Job) -> None:
         """Run one check in its thread. Nothing it does gets out but as events."""
-        started, yielded = time.monotonic(), False
+        started = time.monotonic()
 
         def say(finding: Finding, origin: object = None) -> None:
             self._events.put(Found(job, _scrubbed(finding, self._scrub), time.monotonic() - started, origin))
 
         try:
-            for finding in job.check.run(job.target, self._context):
-                if not isinstance(finding, Finding):
-                    raise TypeError(f"{job.check.id} yielded {type(finding).__name__}, not a Finding")
-                yielded = True
+            for number, finding in enumerate(job.check.run(job.target, self._context)):
+                if problem := _problem(finding):
+                    raise TypeError(f"it yielded {problem}")
+                if number == MOST_FINDINGS:
+                    raise RuntimeError(f"it yielded more than {MOST_FINDINGS} findings")
                 say(finding)
-            if not yielded:
-                say(_bug(f"{job.check.id} came to no finding"))
         except NotAsked as reason:
             say(Finding(Status.SKIP, str(reason), Cause.NOT_ASKED))
         except Skip as reason:
@@ -210,6 +233,25 @@ def _unfinished(cause: Cause, waited: float) -> Finding:
     return Finding(Status.UNKNOWN, text, cause, Layer.AGENT)
 
 
+def _problem(finding: object) -> str | None:
+    """What is wrong with the type of something a check yielded: a plugin may have been written without mypy,
+    and a status that is not one would be counted as nothing.
+    """
+    if not isinstance(finding, Finding):
+        return f"{type(finding).__name__}, not a Finding"
+    fields = {
+        "status": isinstance(finding.status, Status),
+        "summary": isinstance(finding.summary, str),
+        "cause": finding.cause is None or isinstance(finding.cause, Cause),
+        "layer": finding.layer is None or isinstance(finding.layer, Layer),
+        "evidence": isinstance(finding.evidence, Mapping),
+        "discovered": isinstance(finding.discovered, tuple)
+        and all(isinstance(target, Target) for target in finding.discovered),
+    }
+    wrong = next((name for name, fits in fields.items() if not fits), None)
+    return wrong and f"a Finding whose {wrong} is {type(getattr(finding, wrong)).__name__}"
+
+
 def _bug(text: str) -> Finding:
     return Finding(Status.UNKNOWN, f"a bug in the check: {text}", Cause.CHECK_BUG, Layer.AGENT)
 
@@ -218,7 +260,11 @@ def _bug_text(job: Job, error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if f.name == "run"] or frames
     place = f" at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
-    return f"{job.check.id} raised {type(error).__name__}: {error}{place}"
+    try:
+        text = f": {error}"
+    except Exception:  # noqa: BLE001 - an exception of a plugin may fail to say what it is
+        text = ""
+    return f"{job.check.id} raised {type(error).__name__}{text}{place}"
 
 
 def _scrubbed(finding: Finding, scrub: Scrubber) -> Finding:
@@ -227,24 +273,29 @@ def _scrubbed(finding: Finding, scrub: Scrubber) -> Finding:
     return replace(finding, summary=scrub(finding.summary), evidence=evidence)
 
 
-def _stamp(found: list[Found]) -> list[Result]:
-    """Results in report order, each with its key; a failed fact is told once, its dependants point there."""
+def _stamp(found: list[Found], scrub: Scrubber) -> list[Result]:
+    """Results in report order, each with its key; a failed fact is told once, its dependants point there.
+
+    A discovered target has the name that a peer gave it, and a peer may give it a secret that it was sent.
+    """
     results: list[Result] = []
     told: dict[object, str] = {}
     counts: dict[str, int] = {}
     for event in sorted(found, key=lambda e: e.job.order):
-        name = f"{event.job.check.id}@{event.job.target}"
+        target, given = event.job.target, event.job.order[0] == 0
+        target = target if given else replace(target, host=scrub(target.host))
+        name = f"{event.job.check.id}@{target}"
         counts[name] = counts.get(name, 0) + 1
         key = name if counts[name] == 1 else f"{name}#{counts[name]}"
         finding, teller = event.finding, None
         if event.origin is not None and (teller := told.setdefault(event.origin, key)) != key:
             finding = replace(finding, status=Status.SKIP, cause=Cause.NOT_ASKED, evidence={})
         caused_by = teller if teller != key else None
-        results.append(Result(key, event.job.check.id, event.job.target, finding, event.seconds, caused_by))
+        results.append(Result(key, event.job.check.id, target, finding, event.seconds, caused_by))
     return results
 
 
-def _broken_result(broken: Broken) -> Result:
-    text = f"{broken.source} gives no checks: {broken.reason}"
+def _broken_result(broken: Broken, scrub: Scrubber) -> Result:
+    text = scrub(f"{broken.source} gives no checks: {broken.reason}")
     finding = Finding(Status.UNKNOWN, text, Cause.PLUGIN_BROKEN, Layer.AGENT)
     return Result(f"plugin@{broken.source}", "plugin", PIPELINE, finding, 0.0)
