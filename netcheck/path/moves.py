@@ -1,0 +1,418 @@
+"""How packets move: out of a subnet, by a route, into a VPC. One function for each kind of place.
+
+The forward leg has one way, since all its packets have one destination. The return leg may split where routes
+to parts of the source addresses differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netcheck.aws.entities import Route, RouteTable, Subnet
+from netcheck.aws.snapshot import Gap, is_reserved
+from netcheck.path.codes import Code
+from netcheck.path.endpoint import check_interface_endpoint, through_endpoint
+from netcheck.path.flows import Region
+from netcheck.path.internet import enter_from_internet, is_private, through_egress_only, through_gateway
+from netcheck.path.nat import through_nat
+from netcheck.path.peering import through_peering
+from netcheck.path.routing import CompiledTable, Hit, compiled
+from netcheck.path.steps import ENDED, ByTable, Deliver, Leave, Onward, Step
+from netcheck.path.transit import through_transit_gateway
+from netcheck.path.verdict import Blocker, Leg
+from netcheck.path.walk import End, Walk, inside, unknown_from
+
+_MOST_STEPS = 24
+"""More route tables than any sensible path consults: beyond it the packets run in a circle."""
+
+
+def go(walk: Walk, step: Step, piece: Region) -> None:
+    """Take one step and all that follow from it."""
+    walk.depth += 1
+    if walk.depth > _MOST_STEPS:
+        component = walk.last_table.id if walk.last_table else walk.stretch.component
+        text = f"Traffic to {walk.target_text(piece)} runs in a circle through {component}."
+        walk.stop(piece, Code.NO_PATH, component, text)
+    else:
+        match step:
+            case Leave(subnet):
+                onward = _leave(walk, subnet, piece)
+            case ByTable(table):
+                onward = _by_table(walk, table, table.vpc, None, piece)
+            case Deliver(vpc, subnet_or_none):
+                _deliver(walk, vpc, subnet_or_none, piece)
+                onward = ENDED
+        for part, following in onward:
+            go(walk, following, part)
+    walk.depth -= 1
+
+
+def table_of(walk: Walk, subnet: Subnet) -> RouteTable | None:
+    """The subnet's own route table, or the main one of its VPC."""
+    snapshot = walk.snapshot
+    own = snapshot.table_of_subnet.get(subnet.id)
+    if own is not None or walk.missing_from("RouteTables", subnet.vpc) is not None:
+        return own
+    return snapshot.main_table_of_vpc.get(subnet.vpc)
+
+
+def _stays_inside(walk: Walk, subnet: Subnet, piece: Region) -> bool:
+    if walk.leg is Leg.FORWARD:
+        far = walk.stretch.far
+        return inside(subnet.prefixes, walk.flow.version, ((far, far, 0, 0),))
+    near = walk.stretch.subnet
+    return near is not None and near.id == subnet.id and inside(subnet.prefixes, walk.flow.version, piece)
+
+
+def _leave(walk: Walk, subnet: Subnet, piece: Region) -> Onward:
+    if _stays_inside(walk, subnet, piece):
+        _deliver(walk, subnet.vpc, subnet, piece)
+        return ENDED
+    walk.check_acl(subnet, True, piece)
+    table = table_of(walk, subnet)
+    if table is None:
+        walk.give_up_absent(piece, "RouteTables", subnet.id, f"the route table of {subnet.id}", subnet.vpc)
+        return ENDED
+    return _by_table(walk, table, subnet.vpc, subnet, piece)
+
+
+def _by_table(walk: Walk, table: RouteTable, vpc: str, subnet: Subnet | None, piece: Region) -> Onward:
+    lookups = compiled(walk.snapshot, table, walk.flow.version)
+    onward: list[tuple[Region, Step]] = []
+    for part, hit in _split(walk, lookups, piece):
+        walk.last_table, walk.last_compiled, walk.last_hit = table, lookups, hit
+        if _route_is_known(walk, table, lookups, hit, part):
+            onward += _follow(walk, table, lookups, hit, vpc, subnet, part)
+    return tuple(onward)
+
+
+def _split(
+    walk: Walk, lookups: CompiledTable[Route], piece: Region
+) -> Iterator[tuple[Region, Hit[Route] | None]]:
+    if walk.leg is Leg.FORWARD:
+        yield piece, lookups.lookup(walk.stretch.far)
+        return
+    for first, last, low, high in piece:
+        for start, end, hit in lookups.pieces(first, last):
+            yield ((start, end, low, high),), hit
+
+
+def _route_is_known(
+    walk: Walk, table: RouteTable, lookups: CompiledTable[Route], hit: Hit[Route] | None, piece: Region
+) -> bool:
+    """False (and a doubt) if a route to a prefix list that was not collected might be the one that counts."""
+    if hit is not None and hit.ambiguous_with is not None:
+        walk.hop(table.id, hit.route)
+        walk.give_up(
+            piece,
+            Code.UNKNOWN_DESTINATION,
+            table.id,
+            Gap(
+                "RouteTables",
+                "",
+                f"{table.id}: {hit.route.text} and {hit.ambiguous_with.text} have the same "
+                "destination and priority; AWS chooses one of them and does not say which.",
+            ),
+        )
+        return False
+    exact = hit is not None and hit.prefix.first == hit.prefix.last
+    private = walk.flow.version == 4 and is_private(walk.target(piece))
+    for route in lookups.unresolved:
+        if exact or (private and route.target.startswith("vpce-")):
+            continue
+        walk.hop(table.id)
+        name = str(route.destination)
+        gap = walk.missing_from("PrefixListEntries", table.vpc)
+        walk.give_up(
+            piece,
+            Code.UNKNOWN_RESOURCE,
+            table.id,
+            Gap(
+                "PrefixListEntries",
+                "ec2:GetManagedPrefixListEntries",
+                f"the entries of {name}, to which {table.id} has a route, are not known"
+                + (f": {gap.reason}." if gap else "."),
+            ),
+        )
+        return False
+    return True
+
+
+def _follow(
+    walk: Walk,
+    table: RouteTable,
+    lookups: CompiledTable[Route],
+    hit: Hit[Route] | None,
+    vpc: str,
+    subnet: Subnet | None,
+    piece: Region,
+) -> Onward:
+    if hit is None:
+        walk.hop(table.id)
+        _no_route(walk, table, lookups, subnet, piece)
+        return ENDED
+    route = hit.route
+    walk.hop(table.id, route)
+    if route.state == "blackhole":
+        walk.stop(
+            piece,
+            Code.BAD_STATE_ROUTE,
+            table.id,
+            f"{table.id}: the route {route.text} is a blackhole: its target no longer exists or is detached.",
+            str(route.destination),
+        )
+        return ENDED
+    if route.state != "active":
+        walk.give_up(
+            piece,
+            Code.UNKNOWN_RESOURCE,
+            table.id,
+            Gap(
+                "RouteTables",
+                "",
+                f"{table.id}: the route {route.text} is in state {route.state!r}, which is not modelled.",
+            ),
+        )
+        return ENDED
+    return _to_target(walk, table, route, vpc, subnet, piece)
+
+
+def _no_route(
+    walk: Walk, table: RouteTable, lookups: CompiledTable[Route], subnet: Subnet | None, piece: Region
+) -> None:
+    whose = f", the route table of {subnet.id}," if subnet else ""
+    what = "the reply to " if walk.leg is Leg.RETURN else ""
+    walk.stop(
+        piece,
+        Code.NO_ROUTE_TO_DESTINATION,
+        table.id,
+        f"{table.id}{whose} has no route for {what}{walk.target_text(piece)}.",
+        None,
+        walk.explain_no_route(lookups, table.id, piece),
+    )
+
+
+def _to_target(
+    walk: Walk, table: RouteTable, route: Route, vpc: str, subnet: Subnet | None, piece: Region
+) -> Onward:
+    target = route.target
+    match route.key:
+        case "GatewayId" if target == "local":
+            return _local(walk, table, route, vpc, subnet, piece)
+        case "GatewayId" if target in walk.snapshot.internet_gateways or target.startswith("igw-"):
+            return through_gateway(walk, target, vpc, subnet, piece)
+        case "GatewayId" if target in walk.snapshot.endpoints or target.startswith("vpce-"):
+            return through_endpoint(walk, target, vpc, piece)
+        case "GatewayId" if target.startswith("vgw-"):
+            return _beyond_vpn_gateway(walk, target, piece)
+        case "EgressOnlyInternetGatewayId":
+            return through_egress_only(walk, target, vpc, subnet, piece)
+        case "NatGatewayId":
+            return through_nat(walk, target, vpc, subnet, piece)
+        case "VpcPeeringConnectionId":
+            return through_peering(walk, target, vpc, piece)
+        case "TransitGatewayId":
+            return through_transit_gateway(walk, target, vpc, subnet, piece)
+        case "NetworkInterfaceId" | "InstanceId":
+            return _through_appliance(walk, target, piece)
+    walk.hop(target)
+    walk.give_up(
+        piece,
+        Code.UNSUPPORTED_COMPONENT,
+        target,
+        Gap(
+            "RouteTables",
+            "",
+            f"{table.id} leads to {target} ({route.key or 'no target'}), which is not modelled.",
+        ),
+    )
+    return ENDED
+
+
+def _local(
+    walk: Walk, table: RouteTable, route: Route, vpc: str, subnet: Subnet | None, piece: Region
+) -> Onward:
+    known = walk.snapshot.vpcs.get(vpc)
+    if known is None:
+        walk.give_up_absent(piece, "Vpcs", vpc, vpc, None)
+        return ENDED
+    far = walk.stretch.far
+    targets = ((far, far, 0, 0),) if walk.leg is Leg.FORWARD else piece
+    if not inside(known.prefixes, walk.flow.version, targets):
+        walk.stop(
+            piece,
+            Code.VPC_LOCAL_ROUTE_CIDR_RESTRICTION,
+            table.id,
+            f"{table.id}: {route.text} serves only addresses of {vpc}, and {walk.target_text(piece)} "
+            "is in none of its CIDR blocks.",
+            str(route.destination),
+        )
+        return ENDED
+    return ((piece, Deliver(vpc, subnet)),)
+
+
+def _beyond_vpn_gateway(walk: Walk, gateway: str, piece: Region) -> Onward:
+    walk.hop(gateway)
+    walk.give_up(
+        piece,
+        Code.UNKNOWN_DESTINATION,
+        gateway,
+        Gap(
+            "VpnGateways",
+            "",
+            f"{walk.target_text(piece)} lies beyond {gateway} (VPN or Direct Connect), out of AWS's sight.",
+        ),
+    )
+    return ENDED
+
+
+def _through_appliance(walk: Walk, target: str, piece: Region) -> Onward:
+    """A NAT instance or other appliance: source/destination check must be off; what it does is not known."""
+    walk.hop(target)
+    interface = walk.snapshot.interfaces.get(target)
+    if interface is None:
+        instance = walk.snapshot.instances.get(target)
+        names = instance.interfaces if instance else ()
+        interface = next((walk.snapshot.interfaces[n] for n in names if n in walk.snapshot.interfaces), None)
+    if interface is None:
+        walk.give_up_absent(piece, "NetworkInterfaces", target, target, None)
+    elif interface.source_dest_check:
+        of_instance = interface.instance is not None or interface.kind == "interface"
+        code = Code.ENI_SOURCE_DEST_CHECK_RESTRICTION if of_instance else Code.ENI_ADDRESS_RESTRICTION
+        walk.stop(
+            piece,
+            code,
+            interface.id,
+            f"{interface.id} checks source and destination (SourceDestCheck) and drops traffic to "
+            f"{walk.target_text(piece)}, which is not its own address.",
+        )
+    else:
+        walk.give_up(
+            piece,
+            Code.UNKNOWN_DESTINATION,
+            interface.id,
+            Gap(
+                "NetworkInterfaces",
+                "",
+                f"what the appliance at {interface.id} does with traffic is not known to AWS.",
+            ),
+        )
+    return ENDED
+
+
+def _deliver(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> None:
+    if walk.leg is Leg.RETURN:
+        _deliver_reply(walk, vpc, subnet, piece)
+        return
+    version, far = walk.flow.version, walk.stretch.far
+    interface = walk.snapshot.host(vpc, version, far)
+    if interface is None:
+        _deliver_to_nobody(walk, vpc, subnet, piece)
+        return
+    home = walk.snapshot.subnets.get(interface.subnet)
+    if home is None:
+        walk.give_up_absent(piece, "Subnets", interface.subnet, interface.subnet, vpc)
+        return
+    if subnet is None or subnet.id != home.id:
+        walk.check_acl(home, False, piece)
+    walk.end = End("interface", vpc, home, interface)
+    _check_alive(walk, interface.id, piece)
+    check_interface_endpoint(walk, interface, piece)
+
+
+def _check_alive(walk: Walk, interface_id: str, piece: Region) -> None:
+    interface = walk.snapshot.interfaces[interface_id]
+    instance = walk.snapshot.instances.get(interface.instance or "")
+    if interface.status == "available":
+        text = f"{interface.id} is not attached to anything (status available)."
+        walk.fault(piece, Blocker(Code.BAD_STATE, walk.leg, interface.id, None, None, text))
+    elif instance is not None and instance.state not in ("running", "pending"):
+        text = f"{instance.id}, the instance of {interface.id}, is {instance.state}."
+        walk.fault(piece, Blocker(Code.BAD_STATE, walk.leg, instance.id, None, None, text))
+
+
+def _deliver_to_nobody(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> None:
+    version, far = walk.flow.version, walk.stretch.far
+    home = walk.snapshot.subnet_in(vpc, version, far)
+    gap = walk.missing_from("NetworkInterfaces", vpc)
+    if gap is None and home is None:
+        gap = walk.missing_from("Subnets", vpc)
+    if home is not None and is_reserved(home, version, far):
+        walk.stop(
+            piece,
+            Code.NO_POSSIBLE_DESTINATION,
+            home.id,
+            f"{walk.far_text} is reserved by AWS in {home.id} (the first four addresses and the last).",
+        )
+        return
+    if gap is None:
+        place = home.id if home is not None else vpc
+        text = f"No network interface in {place} has the address {walk.far_text}."
+        walk.stop(piece, Code.NO_POSSIBLE_DESTINATION, place, text)
+        return
+    if home is None:
+        walk.give_up(piece, Code.UNKNOWN_DESTINATION, vpc, gap)
+        return
+    if subnet is None or subnet.id != home.id:
+        walk.check_acl(home, False, piece)
+    walk.doubt(piece, unknown_from(Code.UNKNOWN_DESTINATION, home.id, gap))
+    walk.end = End("host", vpc, home)
+
+
+def _deliver_reply(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> None:
+    near = walk.stretch
+    if near.vpc != vpc or near.mapping is not None:
+        table = walk.last_table.id if walk.last_table else vpc
+        walk.stop(
+            piece,
+            Code.NO_POSSIBLE_DESTINATION,
+            table,
+            f"The reply to {walk.target_text(piece)} is delivered in {vpc}, but the sender is in {near.vpc}.",
+        )
+        return
+    if near.subnet is not None and (subnet is None or subnet.id != near.subnet.id):
+        walk.check_acl(near.subnet, False, piece)
+    walk.reply_arrived = walk.reply_arrived or walk.current == 0
+
+
+def reply(walk: Walk) -> None:
+    """Walk all the way back: stretch by stretch, from the destination to the sender."""
+    assert walk.end is not None
+    walk.leg = Leg.RETURN
+    top = len(walk.stretches) - 1
+    for index in range(top, -1, -1):
+        walk.current = index
+        walk.last_table = walk.last_hit = walk.last_compiled = None
+        stretch = walk.stretch
+        if index == top:
+            _reply_from_end(walk, walk.end)
+            continue
+        upper = walk.stretches[index + 1]
+        if upper.mapping is not None:
+            _run(walk, enter_from_internet(walk, stretch.vpc, upper.component, stretch.region))
+        elif upper.subnet is not None:
+            walk.hop(upper.component)
+            go(walk, Leave(upper.subnet), stretch.region)
+        else:
+            walk.hop(upper.component)
+            go(walk, Deliver(upper.vpc, None), stretch.region)
+
+
+def _run(walk: Walk, onward: Onward) -> None:
+    for part, step in onward:
+        go(walk, step, part)
+
+
+def _reply_from_end(walk: Walk, end: End) -> None:
+    region = walk.stretch.region
+    match end.kind:
+        case "internet":
+            _run(walk, enter_from_internet(walk, walk.stretch.vpc, end.gateway, region))
+        case "service":
+            walk.hop(end.gateway)
+            go(walk, Deliver(end.vpc, None), region)
+        case _:
+            assert end.subnet is not None
+            if end.interface is not None:
+                walk.hop(end.interface.id)
+            go(walk, Leave(end.subnet), region)
