@@ -1,0 +1,78 @@
+"""Opens the way to the EC2 API: credentials, Region, proxies and endpoints as boto3 finds them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from netcheck.aws.calls import WORKERS, Deadline, within
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+CONNECT_S = 4.0
+READ_S = 15.0
+ATTEMPTS = 2
+"""One retry for a connection that broke; throttling is waited for separately (calls.MOST_ATTEMPTS)."""
+
+
+class NoAws(Exception):
+    """AWS cannot be asked at all, for a reason that the user can mend: credentials, profile or Region."""
+
+
+def open_session(deadline: Deadline, region: str | None = None, profile: str | None = None) -> Session:
+    """A boto3 session whose credentials are there. Raises NoAws, DeadlineExceeded."""
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return within(deadline, lambda: _session(region, profile))
+    except BotoCoreError as error:
+        raise NoAws(_told(error)) from None
+
+
+def ec2_client(session: Session, deadline: Deadline) -> Any:
+    """An EC2 client that never waits longer than the deadline leaves. Raises NoAws, DeadlineExceeded."""
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    config = Config(
+        connect_timeout=deadline.remaining(CONNECT_S),
+        read_timeout=deadline.remaining(READ_S),
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        max_pool_connections=WORKERS,
+    )
+    try:
+        return session.client("ec2", config=config)
+    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint URL that is none
+        raise NoAws(_told(error)) from None
+
+
+def _session(region: str | None, profile: str | None) -> Session:
+    import boto3
+    from botocore.exceptions import NoCredentialsError
+
+    # boto3 reads AWS_DEFAULT_REGION and the profile; the SDKs' own variable is AWS_REGION, as Lambda sets it.
+    session = boto3.session.Session(profile_name=profile, region_name=region)
+    if session.region_name is None and os.environ.get("AWS_REGION"):
+        session = boto3.session.Session(profile_name=profile, region_name=os.environ["AWS_REGION"])
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    credentials.get_frozen_credentials()
+    return session
+
+
+def _told(error: Exception) -> str:
+    from botocore import exceptions as aws
+
+    from netcheck.aws.reasons import failure
+
+    match error:
+        case aws.NoRegionError():
+            return "which Region? Give --region, or set AWS_REGION or the profile's region"
+        case aws.ProfileNotFound():
+            return f"{error}: see `aws configure list-profiles`"
+        case aws.InvalidRegionError():
+            return f"{error} Write it as in eu-west-1"
+        case _:
+            return failure(error, "", "AWS").reason
