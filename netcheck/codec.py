@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 from collections.abc import Mapping
 from enum import StrEnum
@@ -24,6 +25,8 @@ def encode(value: object) -> Json:
             return HIDDEN
         case StrEnum():
             return str(value)
+        case float() if not math.isfinite(value):
+            raise CodecError(f"{value} cannot be recorded: JSON has no such number")
         case None | bool() | int() | float() | str():
             return value
         case list() | tuple():

@@ -198,6 +198,17 @@ class Run:
             self._events.put(Found(job, _scrubbed(finding, self._scrub), time.monotonic() - started, origin))
 
         try:
+            self._ask(job, say)
+        except DeadlineExceeded:
+            say(_unfinished(Cause.DEADLINE, time.monotonic() - started))
+        except BaseException as error:  # noqa: BLE001 - a check's own bug must not look like silence
+            say(_bug(_bug_text(job, error)))
+        finally:
+            self._events.put(Ended(job))
+
+    def _ask(self, job: Job, say: Callable[..., None]) -> None:
+        """Say what the check finds, and what it says in place of a finding as an exception."""
+        try:
             for number, finding in enumerate(job.check.run(job.target, self._context)):
                 if problem := _problem(finding):
                     raise TypeError(f"it yielded {problem}")
@@ -208,8 +219,6 @@ class Run:
             say(Finding(Status.SKIP, str(reason), Cause.NOT_ASKED))
         except Skip as reason:
             say(Finding(Status.SKIP, str(reason) or "moot"))
-        except DeadlineExceeded:
-            say(_unfinished(Cause.DEADLINE, time.monotonic() - started))
         except NotRecorded as error:
             say(Finding(Status.UNKNOWN, str(error), Cause.NOT_RECORDED, Layer.AGENT))
         except FactUnavailable as error:
@@ -218,10 +227,6 @@ class Run:
                 Finding(Status.UNKNOWN, error.reason, Cause.FACT_UNAVAILABLE, Layer.AGENT, evidence),
                 error.origin,
             )
-        except BaseException as error:  # noqa: BLE001 - a check's own bug must not look like silence
-            say(_bug(_bug_text(job, error)))
-        finally:
-            self._events.put(Ended(job))
 
 
 def _unfinished(cause: Cause, waited: float) -> Finding:
@@ -287,7 +292,7 @@ def _stamp(found: list[Found], scrub: Scrubber) -> list[Result]:
         name = f"{event.job.check.id}@{target}"
         counts[name] = counts.get(name, 0) + 1
         key = name if counts[name] == 1 else f"{name}#{counts[name]}"
-        finding, teller = event.finding, None
+        finding, teller = replace(event.finding, discovered=()), None
         if event.origin is not None and (teller := told.setdefault(event.origin, key)) != key:
             finding = replace(finding, status=Status.SKIP, cause=Cause.NOT_ASKED, evidence={})
         caused_by = teller if teller != key else None
