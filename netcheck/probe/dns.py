@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-import queue
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -143,13 +142,18 @@ def resolve(deadline: Deadline, host: str) -> Resolution:
     It runs in a thread that is left behind when the deadline comes first, as getaddrinfo cannot be stopped.
     """
     start, step = time.monotonic(), deadline.left()
-    outcome: queue.SimpleQueue[Resolution] = queue.SimpleQueue()
-    threading.Thread(
-        target=lambda: outcome.put(_getaddrinfo(host, start)), daemon=True, name="getaddrinfo"
-    ).start()
+    outcome: Future[Resolution] = Future()
+
+    def ask() -> None:
+        try:
+            outcome.set_result(_getaddrinfo(host, start))
+        except BaseException as error:  # noqa: BLE001 - raised by result() below
+            outcome.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True, name="getaddrinfo").start()
     try:
-        return outcome.get(timeout=deadline.left())
-    except queue.Empty:
+        return outcome.result(timeout=deadline.left())
+    except TimeoutError:
         seconds = time.monotonic() - start
         cause = Cause.DNS_TIMED_OUT if is_long_enough(step, seconds) else Cause.DEADLINE
         return Resolution(host, (), "", cause, f"getaddrinfo had no answer in {seconds:.1f} s", seconds)

@@ -13,6 +13,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
@@ -175,7 +176,8 @@ def _read(query: dns.message.QueryMessage, kind: Type, data: bytes, seconds: flo
         return _no_answer(kind, stray, seconds)
     truncated = bool(reply.flags & dns.flags.TC)
     used = _follow(reply, kind)
-    addresses = tuple(one.address for records in used if records.rdtype == kind for one in records)
+    own = [records for records in used if records.rdtype == kind and reply.rcode() == dns.rcode.NOERROR]
+    addresses = tuple(one.address for records in own for one in records)
     aliases = tuple(_text(records[0].target) for records in used if records.rdtype == dns.rdatatype.CNAME)
     cause, detail = _judged(reply.rcode(), bool(addresses), kind.name)
     zone, primary = ("", "") if addresses else _soa(reply)
@@ -215,13 +217,15 @@ def _follow(reply: dns.message.Message, kind: Type) -> list[dns.rrset.RRset]:
 
 
 def _find(reply: dns.message.Message, name: dns.name.Name, kind: Type) -> dns.rrset.RRset | None:
-    return next((one for one in reply.answer if one.name == name and one.rdtype == kind), None)
+    return next(
+        (one for one in reply.answer if one.match(name, dns.rdataclass.IN, kind, dns.rdatatype.NONE)), None
+    )
 
 
 def _soa(reply: dns.message.Message) -> tuple[str, str]:
     """The zone of the SOA in a negative answer, and its primary server."""
     for one in reply.authority:
-        if one.rdtype == dns.rdatatype.SOA:
+        if one.rdtype == dns.rdatatype.SOA and one.rdclass == dns.rdataclass.IN:
             return _text(one.name), _text(one[0].mname)
     return "", ""
 

@@ -19,7 +19,8 @@ _CAUSES = {
     errno.ECONNREFUSED: Cause.CONNECTION_REFUSED,
     errno.ECONNRESET: Cause.CONNECTION_RESET,
     errno.ECONNABORTED: Cause.CONNECTION_RESET,
-    errno.EPIPE: Cause.CONNECTION_RESET,
+    # The peer had closed before: the reset that answers to what we send then comes as EPIPE.
+    errno.EPIPE: Cause.CONNECTION_CLOSED,
     errno.ETIMEDOUT: Cause.TIMED_OUT,
     errno.EHOSTUNREACH: Cause.HOST_UNREACHABLE,
     errno.EHOSTDOWN: Cause.HOST_UNREACHABLE,

@@ -184,7 +184,8 @@ class Session:
         try:
             self.wire.send(data)
         except Failed as failure:
-            last_words = self.wire.receive_ready() if failure.cause is Cause.CONNECTION_RESET else b""
+            gone = failure.cause in (Cause.CONNECTION_RESET, Cause.CONNECTION_CLOSED)
+            last_words = self.wire.receive_ready() if gone else b""
             if not last_words:
                 raise
             self._incoming.write(last_words)
@@ -201,6 +202,10 @@ class Session:
             case Cause.CONNECTION_RESET:
                 return self._broken_off(
                     Cause.TLS_RESET_AFTER_CLIENT_HELLO, Cause.CONNECTION_RESET, failure.detail
+                )
+            case Cause.CONNECTION_CLOSED:
+                return self._broken_off(
+                    Cause.TLS_CLOSED_AFTER_CLIENT_HELLO, Cause.CONNECTION_CLOSED, failure.detail
                 )
             case Cause.DEADLINE if self._is_not_tls():
                 return self._not_tls()

@@ -26,7 +26,7 @@ _REFUSAL_PATIENCE = 1.0
 """Seconds to wait for what a TLS 1.3 server says to a client without a certificate. One round trip is enough.
 """
 
-_STRICT_OR_NOT = frozenset({2, 9, 10, 18, 19, 20, 21, 62, 64})
+_STRICT_OR_NOT = frozenset({2, 7, 9, 10, 18, 19, 20, 21, 62, 64, 66, 67, 68})
 """X509_V_ERR_* that do not depend on VERIFY_X509_STRICT: whoever is not strict meets them just the same."""
 
 _NO_ANCHOR = (Cause.TLS_UNTRUSTED, Cause.TLS_SELF_SIGNED)

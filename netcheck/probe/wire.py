@@ -29,6 +29,7 @@ class Wire:
         self.received = 0
         self.sent = 0
         self.first_bytes = b""
+        self._reset: OSError | None = None
         self._deadline = deadline
         self._step = deadline.left()
         self._since = time.monotonic()
@@ -56,7 +57,11 @@ class Wire:
             number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number == 0 and kernel.is_connected_to_itself(self._socket):
                 number = errno.ECONNREFUSED
-            if number:
+            if number == errno.ECONNRESET:
+                # A SYN is refused, never reset: we were connected, and the peer has reset already. Kept for
+                # the first use, so that it does not depend on who was faster.
+                self._reset = OSError(number, os.strerror(number))
+            elif number:
                 raise OSError(number, os.strerror(number))
         except OSError as error:
             raise failed(error, doing, self._family) from error
@@ -67,6 +72,8 @@ class Wire:
         doing = f"send to {self._where}"
         while rest:
             try:
+                if self._reset is not None:
+                    raise self._reset
                 count = self._socket.send(rest)
             except BlockingIOError:
                 self._wait(select.POLLOUT, doing)
@@ -85,6 +92,8 @@ class Wire:
             if self._deadline.left() <= 0:
                 raise self._silence(doing)
             try:
+                if self._reset is not None:
+                    raise self._reset
                 data = self._socket.recv(limit)
             except BlockingIOError:
                 self._wait(select.POLLIN, doing)

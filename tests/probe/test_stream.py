@@ -57,7 +57,6 @@ OVER_TLS: list[tuple[str, Make, Cause]] = [
     ("SYNs are dropped", lambda _: peers.syn_drop(), Cause.TIMED_OUT),
     ("it never accepts", lambda _: peers.never_accepts(), Cause.TLS_SILENT_AFTER_CLIENT_HELLO),
     ("it never answers the ClientHello", lambda _: peers.silent(), Cause.TLS_SILENT_AFTER_CLIENT_HELLO),
-    ("it closes at once", lambda _: peers.closes_at_once(), Cause.TLS_CLOSED_AFTER_CLIENT_HELLO),
     ("it resets at once", lambda _: peers.resets_at_once(), Cause.TLS_RESET_AFTER_CLIENT_HELLO),
     (
         "it closes after the ClientHello",
