@@ -95,13 +95,14 @@ def family(cidr: str) -> str:
     return "ip6" if ":" in cidr else "ip"
 
 
-def hosts_rules() -> str:
+def answering_rules(before: Iterable[str] = (), unsupported: str = "") -> str:
     """Whoever answers, answers on every port: one listener behind a redirect."""
+    refuse = [f"meta l4proto != {{ tcp, icmp }} {unsupported}"] if unsupported else []
     return (
         "table inet lab {\n"
         + chain(
             "everyport",
-            [f"meta l4proto {{ tcp, udp }} redirect to :{LISTENER}"],
+            [*before, *refuse, f"meta l4proto {{ tcp, udp }} redirect to :{LISTENER}"],
             "type nat hook prerouting priority -100;",
         )
         + "}\n"
@@ -287,12 +288,13 @@ class Compiler:
         self.namespaces: dict[str, Namespace] = {}
         self.ports: dict[str, list[Port]] = {vpc: [] for vpc in self.account.vpcs}
         self.transit_ports: dict[str, list[tuple[Port, str]]] = {}
+        self.stateful: list[tuple[str, int]] = []
         self.counter = 0
 
     def plan(self) -> Plan:
         for vpc in self.account.vpcs:
             self.namespaces[vpc] = Namespace(vpc, forwards=True)
-        self.namespaces[INTERNET] = Namespace(INTERNET, forwards=True, listens=True, ruleset=hosts_rules())
+        self.namespaces[INTERNET] = Namespace(INTERNET, forwards=True, listens=True)
         for prefix in ("0.0.0.0/0", "::/0"):
             self.namespaces[INTERNET].route("local", prefix, "dev lo table main")
         for eni in self.account.hosts():
@@ -316,6 +318,9 @@ class Compiler:
             self.transit_gateway(gateway)
         for vpc in self.account.vpcs:
             self.router(vpc)
+        self.namespaces[INTERNET].ruleset = answering_rules(self.internet_rules()) + same_way_back(
+            self.stateful
+        )
         nat_addresses = tuple(
             address["PrivateIp"]
             for gateway in self.account.all("NatGateways")
@@ -332,6 +337,19 @@ class Compiler:
             if "Association" in one
         }
 
+    def internet_rules(self) -> Iterator[str]:
+        """What the internet does not answer itself: the account's own public addresses."""
+        for public in self.public_addresses().values():
+            yield f"ip daddr {public} return"
+        gateways = self.account.all("InternetGateways") + self.account.all("EgressOnlyInternetGateways")
+        joined = {one["VpcId"] for gateway in gateways for one in gateway["Attachments"]}
+        for vpc in self.account.vpcs:
+            for cidr in self.account.vpc_cidrs(vpc):
+                if ":" in cidr and vpc in joined:
+                    yield f"ip6 daddr {cidr} return"
+                elif ":" in cidr:
+                    yield f"ip6 daddr {cidr} {log_and_drop(tag(Drop.NOBODY, vpc))}"
+
     def connect(self, vpc: str, letter: str, other: str, interface: str) -> str:
         """A link from a VPC's router to another namespace; returns the router's end."""
         self.counter += 1
@@ -343,7 +361,7 @@ class Compiler:
 
     def host(self, eni: Item) -> None:
         name = eni["NetworkInterfaceId"]
-        namespace = Namespace(name, forwards=False, listens=True, ruleset=hosts_rules())
+        namespace = Namespace(name, forwards=False, listens=True, ruleset=answering_rules())
         self.namespaces[name] = namespace
         port = self.connect(eni["VpcId"], "e", name, "h0")
         addresses = self.account.addresses(eni)
@@ -457,12 +475,21 @@ class Compiler:
                     if not has_igw:
                         self.namespaces[INTERNET].route("", cidr, f"dev {outside}")
             namespace.route("", "::/0", "dev outside")
+            # Its answers come back to it, though the VPC may have an internet gateway too.
+            internet = self.namespaces[INTERNET]
+            internet.commands6.append(f"rule add pref 10 fwmark {self.counter} lookup {self.counter}")
+            internet.route("", "::/0", f"dev {outside} table {self.counter}")
+            self.stateful.append((outside, self.counter))
             unasked = log_and_drop(tag(Drop.EGRESS_ONLY, name))
             namespace.ruleset = (
                 "table inet lab {\n"
                 + chain(
                     "forward",
-                    [f'iifname "outside" ct state != established {unasked}'],
+                    [
+                    f'iifname "outside" ct state != established {unasked}',
+                    # Stateful: an answer to what did not come in this way belongs to no connection.
+                    f"ct state invalid {unasked}",
+                ],
                     "type filter hook forward priority 0;",
                 )
                 + "}\n"
@@ -478,9 +505,11 @@ class Compiler:
             self.ports[vpc].append(Port(name, "pcx", owner=peering["VpcPeeringConnectionId"]))
 
     def gateway_endpoint(self, endpoint: Item) -> None:
-        """The service behind a gateway endpoint: answers for every address that is routed to it."""
+        """The service behind a gateway endpoint: answers for every address that is routed to it, TCP only."""
         name = endpoint["VpcEndpointId"]
-        namespace = Namespace(name, forwards=True, listens=True, ruleset=hosts_rules())
+        refuse = log_and_drop(tag(Drop.ENDPOINT_PROTOCOL, name))
+        rules = answering_rules(unsupported=refuse)
+        namespace = Namespace(name, forwards=True, listens=True, ruleset=rules)
         self.namespaces[name] = namespace
         port = self.connect(endpoint["VpcId"], "v", name, "v0")
         self.counter += 1
@@ -718,6 +747,20 @@ class Compiler:
         if port.eni:
             into.append(f"jump sg_in_{port.name}")
         return out, [line for line in into if line]
+
+
+def same_way_back(interfaces: list[tuple[str, int]]) -> str:
+    """Answers leave by the interface that the question came in by: its number marks the connection."""
+    restore = "ct direction reply meta mark set ct mark"
+    marks = [
+        f'iifname "{name}" meta nfproto ipv6 ct state new ct mark set {number}' for name, number in interfaces
+    ]
+    return (
+        "table inet back {\n"
+        + chain("asked", [*marks, restore], "type filter hook prerouting priority -150;")
+        + chain("answered", [restore], "type route hook output priority -150;")
+        + "}\n"
+    )
 
 
 def internet_gateway_rules(name: str, inside_out: dict[str, str]) -> str:

@@ -33,6 +33,7 @@ class Drop(StrEnum):
     IGW_PRIVATE_DESTINATION = "igw-private-destination"
     IGW_NOBODY = "igw-nobody"
     EGRESS_ONLY = "egress-only"
+    ENDPOINT_PROTOCOL = "endpoint-protocol"
     NAT_STATE = "nat-state"
     NAT_NO_FLOW = "nat-no-flow"
     PEERING_OUTSIDE = "peering-outside"

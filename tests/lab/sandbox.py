@@ -55,6 +55,9 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         assert self._child.stdin is not None and self._child.stdout is not None
         self._child.stdout.close()
         self._child.stdin.close()
