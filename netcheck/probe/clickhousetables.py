@@ -81,10 +81,10 @@ def _thrown(error: Exception) -> Thrown | Failed:
 
 
 def _look(transport: _Transport, login: ClickHouseLogin) -> Tables:
+    silence("clickhouse_connect", "urllib3")
     import clickhouse_connect
     from clickhouse_connect.driver import httputil
 
-    silence("clickhouse_connect", "urllib3")
     try:
         client = clickhouse_connect.get_client(
             interface="https" if transport.tls else "http",

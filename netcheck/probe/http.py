@@ -19,7 +19,7 @@ from netcheck.context import Deadline
 from netcheck.model import Cause
 from netcheck.probe.failure import Failed
 from netcheck.probe.recognise import recognise
-from netcheck.probe.secondlook import HUNG_UP_ON_TLS, LONGEST, plaintext_to_tls
+from netcheck.probe.secondlook import LONGEST, plaintext_to_tls
 from netcheck.probe.stream import Stream, Tls, open_stream
 from netcheck.secret import Secret
 
@@ -32,6 +32,7 @@ EXCERPT = 2048
 """Bytes of a body that are kept as evidence."""
 
 _LARGEST_HEAD = 128 << 10
+_HUNG_UP = (Cause.TLS_CLOSED_AFTER_CLIENT_HELLO, Cause.TLS_RESET_AFTER_CLIENT_HELLO)
 _LONGEST_VALUE = 300
 _MOST_HEADERS = 20
 _TELLING = re.compile(
@@ -111,7 +112,7 @@ def get(
         reply.status,
         text(reply.reason),
         told[:_MOST_HEADERS],
-        _CONTROL.sub("?", reply.body.decode("utf-8", "replace")),
+        _CONTROL.sub("?", reply.body.decode("utf-8", "replace").replace("\r\n", "\n")),
         reply.first_byte,
         None,
         "",
@@ -143,6 +144,8 @@ def exchange(
         response.begin()
         source.allow(2 * limit + _LARGEST_HEAD)
         taken = response.read(limit)
+        if response.length and len(taken) < limit:
+            raise IncompleteRead(taken, response.length)
     except Failed as failure:
         raise _spoken(stream, failure) from failure
     except IncompleteRead:
@@ -167,7 +170,7 @@ def _looked_at_again(
     """A better account of a failure, where a second connection can tell: is it TLS on one side only?"""
     if tls is None:
         return plaintext_to_tls(deadline, address, port, host, failure)
-    if failure.cause in HUNG_UP_ON_TLS and _answers_plainly(deadline, address, port, host):
+    if failure.cause in _HUNG_UP and _answers_plainly(deadline, address, port, host):
         return Failed(Cause.TLS_NOT_SPOKEN, "it hung up on TLS, and answers plain HTTP")
     return failure
 
@@ -228,7 +231,9 @@ def _not_http(stream: Stream, error: Exception) -> Failed:
         return Failed(Cause.SPOKE_PLAINTEXT_TO_TLS, f"{known} came back: this port wants TLS")
     if first.startswith(b"HTTP/"):
         return Failed(Cause.HTTP_MALFORMED, f"{type(error).__name__}; it begins with {first[:32]!r}")
-    return Failed(Cause.WRONG_PROTOCOL, f"{known or 'something that is not HTTP'} answered: {first[:32]!r}")
+    # What looks like the length of a Kafka frame may be anything.
+    name = "something that is not HTTP" if known in (None, "Kafka") else known
+    return Failed(Cause.WRONG_PROTOCOL, f"{name} answered: {first[:32]!r}")
 
 
 class _Counted(io.RawIOBase):

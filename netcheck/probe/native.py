@@ -261,7 +261,8 @@ class _Answer:
             return Failed(Cause.WRONG_PROTOCOL, _HTTP_ANSWERED)
         if known is not None and known.startswith("TLS") and self._stream.tls_version is None:
             return Failed(Cause.SPOKE_PLAINTEXT_TO_TLS, f"{known} came back: this port wants TLS")
-        if known in (None, "ClickHouse native"):
+        # What looks like the length of a Kafka frame may be anything.
+        if known in (None, "ClickHouse native", "Kafka"):
             return Failed(Cause.CLICKHOUSE_MALFORMED, f"no Hello of ClickHouse's: {first[:32]!r}")
         return Failed(Cause.WRONG_PROTOCOL, f"{known} answered: {first[:32]!r}")
 
