@@ -318,6 +318,33 @@ ADVICE: Mapping[Cause, Advice] = {
         "what answers is not ClickHouse",
         "Compare host and port with ClickHouse's own page; a proxy may answer in its place.",
     ),
+    Cause.PATH_NO_ROUTE: Advice(
+        "no route leads there, or none leads back",
+        "Add the route to the table that is named, or associate the subnet with a table that has it.",
+    ),
+    Cause.PATH_NO_INTERNET: Advice(
+        "the way out to the internet does not work",
+        "Put the workers into private subnets whose 0.0.0.0/0 leads to an available public NAT gateway, "
+        "itself in a subnet whose 0.0.0.0/0 leads to an internet gateway.",
+    ),
+    Cause.PATH_SECURITY_GROUP: Advice(
+        "no security group rule allows it",
+        "Allow egress to the target's port in the workers' group, or ingress from the workers' group in "
+        "the target's; name the other group rather than a range of addresses.",
+    ),
+    Cause.PATH_NETWORK_ACL: Advice(
+        "a network ACL denies it",
+        "Add an allow with a lower rule number than the deny; the reply goes to ports 1024-65535.",
+    ),
+    Cause.PATH_PARTIAL: Advice(
+        "it works from some workers only",
+        "Make route tables and network ACLs of the worker subnets alike, and allow the whole ephemeral "
+        "range of ports.",
+    ),
+    Cause.PATH_UNKNOWN: Advice(
+        "AWS's configuration is not known well enough",
+        "Grant the IAM action that is named (netcheck only reads), or look at the component by hand.",
+    ),
     Cause.AWS_UNEXPECTED_ANSWER: Advice(
         "what answers is not AWS",
         "A proxy or captive portal answers in place of the AWS endpoint: bypass it, or use a VPC endpoint.",

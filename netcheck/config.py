@@ -37,6 +37,9 @@ class Config:
     clickhouse: Url | None = None
     clickhouse_native: tuple[str, int] | None = None
     aws_service: tuple[str, ...] = ()
+    source_subnet: tuple[str, ...] = ()
+    source_security_group: tuple[str, ...] = ()
+    snapshot: str | None = None
     region: str | None = None
     profile: str | None = None
     credentials: str | None = None
@@ -108,6 +111,19 @@ def texts(given: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
+def identifiers(prefix: str) -> Callable[[object], tuple[str, ...]]:
+    """Reads AWS ids of one kind."""
+
+    def read(given: object) -> tuple[str, ...]:
+        found = texts(given)
+        for name in found:
+            if not name.startswith(prefix):
+                raise ValueError(f"{shown(name)}: an id that begins with {prefix} is wanted")
+        return found
+
+    return read
+
+
 def endpoints(given: object) -> tuple[tuple[str, int], ...]:
     return tuple(dict.fromkeys(parse_endpoint(item) for item in texts(given)))
 
@@ -168,6 +184,25 @@ OPTIONS: tuple[Option, ...] = (
         "targets",
         many=True,
     ),
+    Option(
+        "source_subnet",
+        "ID",
+        "the subnets of the workers: also check the way from there as AWS is configured",
+        identifiers("subnet-"),
+        "aws",
+        many=True,
+    ),
+    Option(
+        "source_security_group",
+        "ID",
+        "the security groups of the workers",
+        identifiers("sg-"),
+        "aws",
+        many=True,
+    ),
+    Option(
+        "snapshot", "DIR", "AWS configuration saved by netcheck snapshot, instead of asking AWS", text, "aws"
+    ),
     Option("region", "NAME", "AWS Region (default: AWS_REGION, AWS_DEFAULT_REGION)", text, "aws"),
     Option("profile", "NAME", "AWS profile", text, "aws"),
     Option("credentials", "FILE", "YAML file with the logins; see netcheck run --help", text, "targets"),
@@ -214,7 +249,9 @@ def build(found: Mapping[str, object], environment: Mapping[str, str]) -> Config
     config = Config(**{"region": region, **found})  # type: ignore[arg-type]  # every reader returns its field's type
     if config.replay and config.record:
         raise UsageError("--replay and --record: a replayed run observes nothing new; leave one out")
-    for name in ("ca", "credentials", "plugins"):
+    if config.source_security_group and not config.source_subnet:
+        raise UsageError("--source-security-group: give the workers' subnets as well, --source-subnet")
+    for name in ("ca", "credentials", "plugins", "snapshot"):
         path = getattr(config, name)
         if path and not config.replay and not Path(path).exists():
             raise UsageError(f"{BY_NAME[name].flag} {path}: no such file")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from netcheck.advice import ADVICE
 from netcheck.model import Cause, Fix, Kind, Result, RootCause, Status, Target
@@ -21,34 +21,118 @@ def explain(results: Sequence[Result], after: After) -> tuple[Result, ...]:
 
     `after` is followed transitively on one target: a name that does not resolve explains a TLS handshake
     that was not asked for because there was no connection. A result that passed, or that was moot, is never
-    explained away, and neither is a failure by something unknown or merely skipped. Nothing is taken out.
+    explained away, and neither is a failure by something unknown or merely skipped. What explains another
+    is itself explained by nothing, and nothing is taken out.
     """
     by_question: dict[tuple[Target, str], list[Result]] = {}
     for result in results:
         by_question.setdefault((result.target, result.check), []).append(result)
-    folder = _Folder(by_question, after)
-    return tuple(replace(r, caused_by=r.caused_by or folder.root_of(r, frozenset())) for r in results)
+    ground = _Ground(by_question, _without_circles(after))
+    blockers = _configured_blockers(results)
+    links = {
+        r.key: cause
+        for r in results
+        if (cause := r.caused_by or ground.cause_of(r) or _silenced(r, blockers))
+    }
+    roots = _roots(links)
+    return tuple(replace(r, caused_by=roots.get(r.key)) for r in results)
+
+
+def _configured_blockers(results: Sequence[Result]) -> dict[Target, str]:
+    """For each target, the first result that says where AWS's configuration stops the way there."""
+    found: dict[Target, str] = {}
+    for result in results:
+        if result.status is Status.FAIL and result.finding.code:
+            found.setdefault(result.target, result.key)
+    return found
+
+
+def _silenced(result: Result, blockers: Mapping[Target, str]) -> str | None:
+    """What explains silence: packets that AWS is configured to drop. An answer has crossed the path."""
+    silent = result.status is Status.FAIL and result.finding.cause in SILENCE and not result.finding.code
+    return blockers.get(result.target) if silent else None
 
 
 @dataclass(frozen=True, slots=True)
-class _Folder:
+class _Reason:
+    """The keys that may explain whatever stands on a check: a failure, and something unknown."""
+
+    failed: str | None = None
+    unknown: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What the checks of a target stand on."""
+
     by_question: Mapping[tuple[Target, str], list[Result]]
     after: After
+    reasons: dict[tuple[Target, str], _Reason] = field(default_factory=dict)
 
-    def root_of(self, result: Result, seen: frozenset[str]) -> str | None:
-        """The key of the result that explains this one, or None. `seen` ends a plugin's circular `after`."""
-        if result.status is Status.PASS or _is_moot(result) or result.check in seen:
+    def cause_of(self, result: Result) -> str | None:
+        """The key of the result that explains this one, or None."""
+        if result.status is Status.PASS or _is_moot(result):
             return None
-        for check in sorted(self.after.get(result.check, frozenset())):
-            for parent in self.by_question.get((result.target, check), ()):
-                above = parent.caused_by or self.root_of(parent, seen | {result.check})
-                if above is not None:
-                    return above
-                if parent.status is Status.FAIL or (
-                    parent.status is Status.UNKNOWN and _was_not_asked(result)
-                ):
-                    return parent.key
-        return None
+        below = self._below(result.target, result.check)
+        return below.failed or (below.unknown if _was_not_asked(result) else None)
+
+    def _below(self, target: Target, check: str) -> _Reason:
+        reasons = [self._at(target, ground) for ground in sorted(self.after.get(check, frozenset()))]
+        return _Reason(
+            next((reason.failed for reason in reasons if reason.failed), None),
+            next((reason.unknown for reason in reasons if reason.unknown), None),
+        )
+
+    def _at(self, target: Target, check: str) -> _Reason:
+        """What this check gives as a reason. One that worked ends the chain: what lies below it is no
+        reason any more. One that was not run, or was moot, lets through what lies below.
+        """
+        if (target, check) not in self.reasons:
+            own = self.by_question.get((target, check), [])
+            below = self._below(target, check)
+            failed = next((r.key for r in own if r.status is Status.FAIL), None)
+            unknown = next(
+                (r.caused_by or r.key for r in own if r.caused_by or r.status is Status.UNKNOWN), None
+            )
+            if not failed and not unknown and any(r.status in (Status.PASS, Status.WARN) for r in own):
+                below = _Reason()
+            self.reasons[target, check] = _Reason(below.failed or failed, below.unknown or unknown)
+        return self.reasons[target, check]
+
+
+def _without_circles(after: After) -> After:
+    """`after` without what makes checks stand on each other: two plugins that do explain nothing."""
+    reach: dict[str, set[str]] = {check: set(grounds) for check, grounds in after.items()}
+    for middle in after:
+        for grounds in reach.values():
+            if middle in grounds:
+                grounds |= reach[middle]
+    return {
+        check: frozenset(
+            ground for ground in grounds if check not in reach.get(ground, ()) and ground != check
+        )
+        for check, grounds in after.items()
+    }
+
+
+def _roots(links: Mapping[str, str]) -> dict[str, str]:
+    """Where each key's chain of links ends. The first key of a circle is its end: a fact that could not be
+    had may be told by a check that stands on one that lacked the same fact.
+    """
+    ends = {}
+    open_links = dict(links)
+    for key in links:
+        seen = [key]
+        while (cause := open_links.get(seen[-1])) and cause not in seen:
+            seen.append(cause)
+        if cause == key:
+            del open_links[key]
+    for key in open_links:
+        end = key
+        while end in open_links:
+            end = open_links[end]
+        ends[key] = end
+    return ends
 
 
 def _is_moot(result: Result) -> bool:
@@ -67,13 +151,21 @@ def root_causes(results: Sequence[Result]) -> tuple[RootCause, ...]:
     The same cause in the same check on several targets of a kind is one root cause: six brokers with an
     expired certificate are one thing to mend.
     """
-    groups: dict[tuple[str, Cause | None, Kind], list[Result]] = {}
+    groups: dict[object, list[Result]] = {}
     for result in results:
         if result.status is Status.FAIL and result.caused_by is None:
-            groups.setdefault((result.check, result.finding.cause, result.target.kind), []).append(result)
+            groups.setdefault(_identity(result), []).append(result)
     asked = {kind: len({r.target for r in results if r.target.kind is kind}) for kind in Kind}
     causes = [_root_cause(group, results, asked[group[0].target.kind]) for group in groups.values()]
     return tuple(sorted(causes, key=lambda cause: (not cause.certain, -len(cause.explains))))
+
+
+def _identity(result: Result) -> object:
+    """What makes two failures one thing to mend: the same AWS component, or the same cause in one check."""
+    finding = result.finding
+    if finding.code:
+        return finding.code, finding.component
+    return result.check, finding.cause, result.target.kind
 
 
 def _root_cause(group: list[Result], results: Sequence[Result], asked: int) -> RootCause:
@@ -86,8 +178,8 @@ def _root_cause(group: list[Result], results: Sequence[Result], asked: int) -> R
     if len(targets) > 1 and advice:
         title = f"{advice.title}: {len(targets)} of {asked} {first.target.kind} targets"
     return RootCause(
-        code=(cause or first.check).upper().replace(".", "_"),
-        component=targets[0] if len(targets) == 1 else ", ".join(targets),
+        code=first.finding.code or (cause or first.check).upper().replace(".", "_"),
+        component=first.finding.component or ", ".join(targets),
         title=title,
         certain=cause not in SILENCE,
         results=keys,

@@ -1,4 +1,5 @@
-"""What several checks need to know, from the name up to the protocol: each asked of the network once a run.
+"""What several checks need to know, from the name up to the protocol: each asked of the network once a
+run.
 
 A fact is a function of the context; `ctx.get(fact, ...)` remembers it. A fact whose ground is missing (no
 address, no connection) raises NotAsked: whoever asks has nothing to ask about.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netcheck.context import Context, NotAsked, Skip
+from netcheck.context import Context, FactUnavailable, NotAsked, Skip
 from netcheck.model import Cause, Json, Kind, Target
 from netcheck.probe import vantage as vantage_probe
 from netcheck.probe.dns import NameServers, Resolution, ask_servers, resolve
@@ -17,6 +18,8 @@ from netcheck.probe.tls import Handshake
 from netcheck.probe.tls import handshake as shake_hands
 
 if TYPE_CHECKING:
+    from netcheck.aws.snapshot import Snapshot
+    from netcheck.path.survey import Traced
     from netcheck.probe.aws import AwsAnswer
     from netcheck.probe.clickhouse import ClickHouseLookUp
     from netcheck.probe.http import HttpAnswer
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 WAKING_SECONDS = 45.0
 """How long the first answer of ClickHouse is waited for: an idle Cloud service wakes in 20 to 30 s, rarely
 more (https://clickhouse.com/docs/manage/scaling)."""
+
+COLLECTING_SECONDS = 30.0
+"""How long AWS may take to tell its configuration: three rounds of calls, and room for throttling."""
 
 ABOUT_THE_CERTIFICATE = frozenset(
     {
@@ -89,6 +95,64 @@ def handshake(ctx: Context, target: Target) -> Handshake:
         raise Skip("the target is spoken to without TLS")
     address = ctx.get(reachable, target)
     return ctx.observe(shake_hands, address, target.port, target.host, ctx.config.trust)
+
+
+def snapshot(ctx: Context) -> Snapshot:
+    """AWS's configuration around the workers' subnets: as AWS answers now, or as it was saved.
+
+    Raises FactUnavailable when AWS cannot be asked at all; what it does not say of the rest is a gap
+    inside.
+    """
+    from netcheck.aws.snapshot import SnapshotError, from_regions
+    from netcheck.aws.source import collected, saved
+
+    config = ctx.config
+    if config.snapshot:
+        seen = ctx.observe_for(COLLECTING_SECONDS, saved, config.snapshot)
+    else:
+        where = (config.region, config.profile)
+        sources = (config.source_subnet, config.source_security_group)
+        seen = ctx.observe_for(COLLECTING_SECONDS, collected, *where, *sources)
+    if seen.error:
+        raise FactUnavailable(seen.error)
+    try:
+        return from_regions(seen.regions)
+    except SnapshotError as error:
+        raise FactUnavailable(str(error)) from error
+
+
+def paths(ctx: Context, target: Target) -> tuple[Traced, ...]:
+    """The way from every worker subnet to every address of a target, as AWS is configured.
+
+    Over IPv4 where the target has such an address, as a JVM prefers it. Raises Skip when nobody said
+    where the workers are, and NotAsked when the name has no address.
+    """
+    from netcheck.aws.entities import TCP
+    from netcheck.path.survey import Traced
+    from netcheck.path.trace import Destination, QuestionError, from_subnet, trace
+
+    config = ctx.config
+    if not config.source_subnet:
+        raise Skip("where the workers are was not said: give --source-subnet and --source-security-group")
+    found = ctx.get(resolution, target.host).addresses
+    addresses = [one.address for one in found if one.family == 4] or [one.address for one in found]
+    if not addresses:
+        raise NotAsked("no address to find a way to")
+    known, groups = ctx.get(snapshot), config.source_security_group or None
+    try:
+        return tuple(
+            Traced(
+                subnet,
+                address,
+                trace(
+                    known, from_subnet(known, subnet, groups), Destination.parse(address), TCP, target.port
+                ),
+            )
+            for subnet in config.source_subnet
+            for address in addresses
+        )
+    except QuestionError as error:
+        raise FactUnavailable(str(error)) from error
 
 
 def tls_is_broken(ctx: Context, target: Target) -> bool:

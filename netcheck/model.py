@@ -139,6 +139,13 @@ class Cause(StrEnum):
     CLICKHOUSE_SILENT = "clickhouse_silent"
     CLICKHOUSE_MALFORMED = "clickhouse_malformed"
     CLICKHOUSE_NOT_CLICKHOUSE = "clickhouse_not_clickhouse"
+    # the way as AWS is configured
+    PATH_NO_ROUTE = "path_no_route"
+    PATH_NO_INTERNET = "path_no_internet"
+    PATH_SECURITY_GROUP = "path_security_group"
+    PATH_NETWORK_ACL = "path_network_acl"
+    PATH_PARTIAL = "path_partial"
+    PATH_UNKNOWN = "path_unknown"
     # AWS
     AWS_UNEXPECTED_ANSWER = "aws_unexpected_answer"
     CLOCK_SKEW = "clock_skew"
@@ -157,6 +164,7 @@ class Cause(StrEnum):
 ABOUT_US = frozenset(
     {
         Cause.NOT_ASKED,
+        Cause.PATH_UNKNOWN,
         Cause.DEADLINE,
         Cause.NOT_RECORDED,
         Cause.INTERRUPTED,
@@ -199,7 +207,8 @@ class Finding:
     """What a check yields: an answer about its target, in one sentence, with its evidence.
 
     `discovered` names targets learnt on the way (a broker advertised by another): the runner sends
-    every check that fits down to them as well.
+    every check that fits down to them as well. `code` is AWS's explanation code and `component` where one
+    would mend it, where AWS's configuration is to blame.
     """
 
     status: Status
@@ -208,6 +217,8 @@ class Finding:
     layer: Layer | None = None
     evidence: Mapping[str, Json] = field(default_factory=dict)
     discovered: tuple[Target, ...] = ()
+    code: str | None = None
+    component: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

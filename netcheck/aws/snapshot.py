@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from netcheck.aws import parse
 from netcheck.aws.addresses import BITS, Prefix, format_address
@@ -505,17 +505,34 @@ def from_documents(documents: Mapping[str, object], gaps: Iterable[Gap] = ()) ->
 
 def load(folder: Path) -> Snapshot:
     """Read a snapshot folder, flat or nested. Raises SnapshotError: file, line, reason and remedy."""
+    builder = _Builder()
+    for region, files in _found(folder):
+        documents = {path.stem: _read(path) for path in files}
+        builder.add(region, documents, {path.stem: str(path) for path in files})
+    return _build(builder)
+
+
+def read_folder(folder: Path) -> dict[str, dict[str, Any]]:
+    """The documents of a snapshot folder as they are, by Region and file stem. Raises SnapshotError."""
+    return {region: {path.stem: _read(path) for path in files} for region, files in _found(folder)}
+
+
+def from_regions(regions: Mapping[str, Mapping[str, object]]) -> Snapshot:
+    """Build a snapshot from what `read_folder` gave. Raises SnapshotError."""
+    builder = _Builder()
+    for region, documents in regions.items():
+        builder.add(region, documents, {})
+    return _build(builder)
+
+
+def _found(folder: Path) -> list[tuple[str, list[Path]]]:
     regions = list(_regions(folder))
     if not regions:
         raise SnapshotError(
             f"{folder}: no snapshot here: expected files such as Vpcs.json and Subnets.json, or a folder "
             "aws_configs/<region>/ with them. Make one with `netcheck snapshot --output DIR`."
         )
-    builder = _Builder()
-    for region, files in regions:
-        documents = {path.stem: _read(path) for path in files}
-        builder.add(region, documents, {path.stem: str(path) for path in files})
-    return _build(builder)
+    return regions
 
 
 def _known_files(folder: Path) -> list[Path]:

@@ -1,0 +1,109 @@
+"""Do the workers' subnets have a way to the target, and back, as AWS is configured?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netcheck import configured, facts
+from netcheck.check import Check
+from netcheck.configured import ROUTED
+from netcheck.context import Context, NotAsked, Skip
+from netcheck.model import Cause, Finding, Layer, Target
+from netcheck.path.survey import ACL_CODES, GROUP_CODES, INTERNET_CODES
+from netcheck.path.verdict import Blocker, Verdict
+
+
+class LeadsThere(Check):
+    """Every worker subnet has a route to the target, and the target has one back.
+
+    Computed from the snapshot of AWS's configuration for every address a worker may get. It fails when a
+    route table has no route, when the most specific one is a blackhole, when peering or a transit gateway
+    lacks an attachment, an association or the return route, and when nothing has the address. What AWS
+    would not say, or what is not modelled, is unknown, with the IAM action or the construct that is
+    missing.
+
+    Fix: add the route to the table that is named; a subnet without a table of its own uses the VPC's main
+    one.
+    """
+
+    id = "routes.reaches"
+    kinds = ROUTED
+    after = frozenset({"dns.resolves"})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        traced = ctx.get(facts.paths, target)
+        found = list(configured.stopped(traced, target, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE))
+        yield from found or configured.undecided(traced, target)
+        if not found and not configured.is_undecided(traced):
+            yield configured.passes(
+                f"routes lead from {configured.sources(traced)} to {target.endpoint}", traced, Layer.ROUTE
+            )
+
+
+class LeavesByNat(Check):
+    """Traffic to the internet leaves through a working NAT gateway.
+
+    For a target with a public address. It fails when a subnet sends it straight to the internet gateway
+    (a worker of MSK Connect has no public address), when the NAT gateway is not available, private, or
+    itself in a subnet without an internet gateway, and when block public access is on. When it passes, it
+    names each subnet's NAT gateway, with its zone and public addresses: those belong into ClickHouse's
+    access list.
+
+    Fix: put workers into private subnets whose 0.0.0.0/0 leads to a public NAT gateway in a public
+    subnet.
+    """
+
+    id = "routes.nat"
+    kinds = ROUTED
+    after = frozenset({"dns.resolves", "routes.reaches"})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        traced = ctx.get(facts.paths, target)
+        public = configured.to_internet(traced)
+        if not public:
+            raise Skip("the target has no public address")
+        found = list(configured.stopped(public, target, _is_internet, Cause.PATH_NO_INTERNET, Layer.ROUTE))
+        yield from found
+        if found:
+            return
+        if configured.is_undecided(public) or configured.is_stopped(public, _is_route):
+            raise NotAsked("the way out is not known as far as the NAT gateway")
+        yield configured.passes(configured.exits(ctx.get(facts.snapshot), public), public, Layer.ROUTE)
+
+
+class SameEverywhere(Check):
+    """The target is reached alike from every worker subnet, address and port.
+
+    Workers come and go: MSK Connect may start one in any of the connector's subnets, with any address of
+    it and any ephemeral port. Where only some of these pass, it works sometimes. It fails when subnets
+    differ, and when a rule lets part of a subnet or part of the ports through.
+
+    Fix: make the subnets' route tables and network ACLs alike; allow replies to the whole ephemeral
+    range, 1024-65535.
+    """
+
+    id = "routes.alike"
+    kinds = ROUTED
+    after = frozenset({"dns.resolves"})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        traced = ctx.get(facts.paths, target)
+        verdicts = {one.path.verdict for one in traced}
+        if Verdict.UNKNOWN in verdicts:
+            raise NotAsked("not every verdict is known")
+        if verdicts == {Verdict.BLOCKED}:
+            raise NotAsked("nothing passes from anywhere")
+        if verdicts == {Verdict.REACHABLE}:
+            yield configured.passes(
+                f"{configured.sources(traced)} reach {target.endpoint} alike", traced, Layer.ROUTE
+            )
+            return
+        yield configured.differs(configured.differences(traced, target), traced)
+
+
+def _is_internet(blocker: Blocker) -> bool:
+    return blocker.code in INTERNET_CODES or blocker.component.startswith("nat-")
+
+
+def _is_route(blocker: Blocker) -> bool:
+    return not (_is_internet(blocker) or blocker.code in GROUP_CODES or blocker.code in ACL_CODES)
