@@ -79,11 +79,13 @@ def _associated(node: Node, set_key: str, block_key: str, state_key: str) -> Ite
 
 
 def _blocks(node: Node) -> tuple[Prefix, ...]:
-    """The IPv4 and IPv6 blocks of a VPC or a subnet that are associated now."""
+    """The IPv4 and IPv6 blocks of a VPC or a subnet that are associated now, the primary first."""
+    primary = [node.prefix("CidrBlock")] if node.has("CidrBlock") else []
     if node.has("CidrBlockAssociationSet"):
         found = list(_associated(node, "CidrBlockAssociationSet", "CidrBlock", "CidrBlockState"))
+        found.sort(key=lambda block: block not in primary)
     else:
-        found = [node.prefix("CidrBlock")] if node.has("CidrBlock") else []
+        found = primary
     found += _associated(node, "Ipv6CidrBlockAssociationSet", "Ipv6CidrBlock", "Ipv6CidrBlockState")
     return tuple(dict.fromkeys(found))
 

@@ -32,16 +32,16 @@ def through_gateway(walk: Walk, gateway_id: str, vpc: str, subnet: Subnet | None
     gateway = walk.snapshot.internet_gateways.get(gateway_id)
     if not _attached(walk, gateway, gateway_id, "InternetGateways", vpc, piece):
         return ENDED
-    _block_public_access(walk, vpc, subnet, gateway_id, piece)
     if walk.leg is Leg.RETURN:
         return _reply_through(walk, gateway_id, vpc, subnet, piece)
+    _block_public_access(walk, vpc, subnet, gateway_id, piece)
     if walk.flow.version == 4:
         refused = _refuse_private_destination(walk, gateway_id, piece)
-        refused = _require_public_address(walk, gateway_id, piece) or refused
+        refused = _require_public_address(walk, gateway_id, vpc, piece) or refused
         if refused:
             walk.stopped = True
             return ENDED
-    elif not _may_use_gateway(walk, gateway_id, piece):
+    elif not _may_use_gateway(walk, gateway_id, vpc, piece):
         return ENDED
     return _into_the_internet(walk, gateway_id, vpc)
 
@@ -66,7 +66,7 @@ def through_egress_only(
             f"The reply to {walk.target_text(piece)} leaves by {gateway_id}, which leads away from it.",
         )
         return ENDED
-    if not _may_use_gateway(walk, gateway_id, piece):
+    if not _may_use_gateway(walk, gateway_id, vpc, piece):
         return ENDED
     return _into_the_internet(walk, gateway_id, vpc)
 
@@ -104,9 +104,9 @@ def _refuse_private_destination(walk: Walk, gateway_id: str, piece: Region) -> b
     return True
 
 
-def _require_public_address(walk: Walk, gateway_id: str, piece: Region) -> bool:
-    """Stop what has no public address. True if nothing is left."""
-    public = walk.stretch.public
+def _require_public_address(walk: Walk, gateway_id: str, vpc: str, piece: Region) -> bool:
+    """Stop what has no public address at this VPC's gateway. True if nothing is left."""
+    public = walk.stretch.public if walk.stretch.vpc == vpc else {}
     without_public = subtract(piece, ((address, address, 0, 65535) for address in public))
     if not without_public:
         return False
@@ -120,8 +120,12 @@ def _require_public_address(walk: Walk, gateway_id: str, piece: Region) -> bool:
     return whole
 
 
-def _may_use_gateway(walk: Walk, gateway_id: str, piece: Region) -> bool:
-    """IPv6: an interface may be cut off from all internet gateways (DenyAllIgwTraffic)."""
+def _may_use_gateway(walk: Walk, gateway_id: str, vpc: str, piece: Region) -> bool:
+    """IPv6: for addresses of its own VPC, unless the interface is cut off (DenyAllIgwTraffic)."""
+    if walk.stretch.vpc != vpc:
+        text = f"{gateway_id} serves addresses of {vpc} only, not what comes from {walk.stretch.vpc}."
+        walk.stop(piece, Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS, gateway_id, text)
+        return False
     interface = walk.snapshot.interfaces.get(walk.stretch.component)
     if interface is None or not interface.denies_internet_gateway:
         return True
@@ -192,9 +196,8 @@ def _into_the_internet(walk: Walk, gateway_id: str, vpc: str) -> Onward:
     interface = walk.snapshot.public_holders.get(far) if flow.version == 4 else None
     if interface is not None:
         return _enter_again(walk, interface.id, gateway_id)
-    if flow.version == 6 and _owner_of_ipv6(walk, far) is not None:
-        owner = _owner_of_ipv6(walk, far)
-        assert owner is not None
+    owner = _owner_of_ipv6(walk, far) if flow.version == 6 else None
+    if owner is not None:
         return _enter_by_ipv6(walk, owner)
     walk.assumptions.append(
         f"Beyond {gateway_id} the internet is assumed to carry traffic to {walk.far_text} and back."
@@ -218,8 +221,7 @@ def _enter_by_ipv6(walk: Walk, vpc: str) -> Onward:
     if gateway is None:
         return _no_way_in(walk, vpc, region)
     walk.hop(gateway)
-    walk.lost_groups = _public_source(gateway)
-    walk.egress_references = False
+    _arrive_from_internet(walk, gateway)
     _block_public_access_inwards(walk, vpc, walk.stretch.far, gateway, region)
     return ((region, Deliver(vpc, None)),)
 
@@ -248,8 +250,7 @@ def _enter_again(walk: Walk, interface_id: str, leaving: str) -> Onward:
     if gateway is None:
         return _no_way_in(walk, interface.vpc, region)
     walk.hop(gateway)
-    walk.lost_groups = _public_source(gateway)
-    walk.egress_references = False
+    _arrive_from_internet(walk, gateway)
     _block_public_access_inwards(walk, interface.vpc, private, gateway, region)
     return ((region, Deliver(interface.vpc, None)),)
 
@@ -265,8 +266,10 @@ def _no_way_in(walk: Walk, vpc: str, region: Region) -> Onward:
     return ENDED
 
 
-def _public_source(gateway: str) -> Lost:
-    return Lost(
+def _arrive_from_internet(walk: Walk, gateway: str) -> None:
+    walk.crossed_internet = True
+    walk.egress_references = False
+    walk.lost_groups = Lost(
         Code.SG_REFERENCES_NOT_PRESERVED,
         gateway,
         f"what enters by {gateway} has a public source address, which no security group reference covers",
@@ -293,8 +296,12 @@ def _reply_through(walk: Walk, gateway_id: str, vpc: str, subnet: Subnet | None,
     stretch = walk.stretch
     if stretch.mapping is not None and walk.end is not None and vpc == walk.end.vpc:
         return ENDED
-    if walk.flow.version == 6 and walk.end is not None and walk.lost_groups is not None:
-        return ((piece, Deliver(stretch.vpc, None)),)
+    if walk.flow.version == 6:
+        if walk.crossed_internet:
+            return ((piece, Deliver(stretch.vpc, None)),)
+        reason = f"the reply leaves by {gateway_id} though the question did not come in by it."
+        walk.give_up(piece, Code.UNKNOWN_DESTINATION, gateway_id, Gap("InternetGateways", "", reason))
+        return ENDED
     address = piece[0][0]
     text = (
         f"The reply to {walk.target_text(piece)} leaves by {gateway_id} and does not come back to the sender."

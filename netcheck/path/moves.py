@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck.aws.entities import Route, RouteTable, Subnet
+from netcheck.aws.entities import NetworkInterface, Route, RouteTable, Subnet
 from netcheck.aws.snapshot import Gap, is_reserved
 from netcheck.path.codes import Code
 from netcheck.path.endpoint import check_interface_endpoint, through_endpoint
@@ -24,6 +24,8 @@ from netcheck.path.walk import End, Walk, inside, unknown_from
 
 _MOST_STEPS = 24
 """More route tables than any sensible path consults: beyond it the packets run in a circle."""
+
+_LOAD_BALANCERS = ("network_load_balancer", "load_balancer", "gateway_load_balancer")
 
 
 def go(walk: Walk, step: Step, piece: Region) -> None:
@@ -122,18 +124,12 @@ def _route_is_known(
             continue
         walk.hop(table.id)
         name = str(route.destination)
-        gap = walk.missing_from("PrefixListEntries", table.vpc)
-        walk.give_up(
-            piece,
-            Code.UNKNOWN_RESOURCE,
-            table.id,
-            Gap(
-                "PrefixListEntries",
-                "ec2:GetManagedPrefixListEntries",
-                f"the entries of {name}, to which {table.id} has a route, are not known"
-                + (f": {gap.reason}." if gap else "."),
-            ),
-        )
+        # AWS's own lists, those of gateway endpoints, come with describe-prefix-lists; customers' do not.
+        gap = walk.missing_from("PrefixLists", table.vpc) if route.target.startswith("vpce-") else None
+        gap = gap or walk.missing_from("PrefixListEntries", table.vpc)
+        what = gap.what if gap else "PrefixListEntries"
+        meaning = f"what {name}, to which {table.id} has a route, covers"
+        walk.give_up_absent(piece, what, table.id, meaning, table.vpc)
         return False
     return True
 
@@ -316,12 +312,16 @@ def _deliver(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> None
     if subnet is None or subnet.id != home.id:
         walk.check_acl(home, False, piece)
     walk.end = End("interface", vpc, home, interface)
-    _check_alive(walk, interface.id, piece)
+    check_alive(walk, interface, piece)
     check_interface_endpoint(walk, interface, piece)
+    if interface.kind in _LOAD_BALANCERS:
+        walk.assumptions.append(
+            f"The load balancer at {interface.id} is assumed to have a listener and targets."
+        )
 
 
-def _check_alive(walk: Walk, interface_id: str, piece: Region) -> None:
-    interface = walk.snapshot.interfaces[interface_id]
+def check_alive(walk: Walk, interface: NetworkInterface, piece: Region) -> None:
+    """A detached interface, or one of a stopped instance, neither sends nor answers."""
     instance = walk.snapshot.instances.get(interface.instance or "")
     if interface.status == "available":
         text = f"{interface.id} is not attached to anything (status available)."

@@ -13,6 +13,7 @@ from netcheck.aws.entities import ICMP, ICMPV6, PROTOCOL_NAMES, TCP, UDP
 from netcheck.aws.snapshot import Snapshot
 from netcheck.path.codes import Code
 from netcheck.path.flows import EPHEMERAL, Range, Region, by_ports
+from netcheck.path.resolver import is_link_local_resolver
 from netcheck.path.trace import (
     Destination,
     QuestionError,
@@ -159,7 +160,8 @@ def _destination(snapshot: Snapshot, name: str) -> Destination:
             f"'to': {name!r} is neither an address nor the id of a network interface or instance",
             Code.NO_SOURCE_OR_DESTINATION,
         ) from None
-    _require_unicast(name, version, number)
+    if not is_link_local_resolver(version, number):
+        _require_unicast(name, version, number)
     return Destination(version, number)
 
 

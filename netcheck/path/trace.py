@@ -20,7 +20,8 @@ from netcheck.aws.snapshot import Snapshot, is_reserved, usable_range
 from netcheck.path.codes import Code
 from netcheck.path.flows import EPHEMERAL, Range, Region, join_ranges, subtract
 from netcheck.path.groups import check_inbound, check_outbound
-from netcheck.path.moves import go, reply
+from netcheck.path.moves import check_alive, go, reply
+from netcheck.path.resolver import ask_resolver, is_resolver
 from netcheck.path.steps import Leave
 from netcheck.path.verdict import Blocker, Explanation, Hop, Leg, Path, Translation, Unknown, Verdict
 from netcheck.path.walk import End, Flow, Stretch, Walk
@@ -187,7 +188,10 @@ def trace(
     walk.source_groups_unknown = source.groups is None
     if not region:
         return _without_address(walk, source, destination)
-    _walk_both_legs(walk, source, destination)
+    if is_resolver(walk):
+        ask_resolver(walk, source.name)
+    else:
+        _walk_both_legs(walk, source, destination)
     return _conclude(walk, source, destination)
 
 
@@ -210,10 +214,7 @@ def _walk_both_legs(walk: Walk, source: Source, destination: Destination) -> Non
     inbound: list[Hop] = []
     if walk.end is not None and walk.end.interface is not None:
         inbound = check_inbound(walk, walk.end.interface)
-    arrived_in = walk.current
-    walk.current = 0
-    outbound = check_outbound(walk, source.groups, region)
-    walk.current = arrived_in
+    outbound = _check_sender_groups(walk, source)
     walk.forward[0:0] = [Hop(source.name), *outbound]
     if walk.end is not None and walk.end.interface is not None and not walk.stopped:
         walk.forward += [*inbound, Hop(walk.end.interface.id)]
@@ -221,6 +222,15 @@ def _walk_both_legs(walk: Walk, source: Source, destination: Destination) -> Non
         reply(walk)
         if walk.reply_arrived:
             walk.returning.append(Hop(source.name))
+
+
+def _check_sender_groups(walk: Walk, source: Source) -> list[Hop]:
+    """What the sender's groups stop comes first in the list, as it does on the way."""
+    arrived_in, later = walk.current, walk.faults
+    walk.current, walk.faults = 0, []
+    shown = check_outbound(walk, source.groups, walk.stretch.region)
+    walk.current, walk.faults = arrived_in, walk.faults + later
+    return shown
 
 
 def _has_reply(flow: Flow) -> bool:
@@ -246,13 +256,7 @@ def _check_sender(walk: Walk, source: Source) -> None:
     if interface.kind == "vpc_endpoint":
         text = f"{interface.id} belongs to a VPC endpoint, which answers but opens no connections."
         walk.fault(region, Blocker(Code.NO_PATH, Leg.FORWARD, interface.id, None, None, text))
-    instance = walk.snapshot.instances.get(interface.instance or "")
-    if interface.status == "available":
-        text = f"{interface.id} is not attached to anything (status available)."
-        walk.fault(region, Blocker(Code.BAD_STATE, Leg.FORWARD, interface.id, None, None, text))
-    elif instance is not None and instance.state not in ("running", "pending"):
-        text = f"{instance.id}, the instance of {interface.id}, is {instance.state}."
-        walk.fault(region, Blocker(Code.BAD_STATE, Leg.FORWARD, instance.id, None, None, text))
+    check_alive(walk, interface, region)
 
 
 def _check_receiver(walk: Walk, destination: Destination, reached: NetworkInterface) -> None:
@@ -314,6 +318,7 @@ def _note_disconnected(walk: Walk, vpc: str) -> None:
 
 def _conclude(walk: Walk, source: Source, destination: Destination) -> Path:
     first = walk.stretches[0].region
+    assert walk.end is not None or walk.faults or walk.doubts or walk.returning, "the walk lost its way"
     if not walk.faults and not walk.doubts:
         return _path(walk, source, destination, Verdict.REACHABLE, (), (), first, ())
     blockers = tuple(dict.fromkeys(blocker for _, _, blocker in walk.faults))

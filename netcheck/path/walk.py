@@ -113,6 +113,7 @@ class Walk:
     end: End | None = None
     stopped: bool = False
     reply_arrived: bool = False
+    crossed_internet: bool = False
     lost_groups: Lost | None = None
     egress_references: bool = True
     groups_unknown: Unknown | None = None
