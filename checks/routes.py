@@ -84,7 +84,7 @@ class SameEverywhere(Check):
 
     id = "routes.alike"
     kinds = ROUTED
-    after = frozenset({"dns.resolves"})
+    after = frozenset({"dns.resolves", "routes.reaches", "routes.nat", "security.groups", "security.acls"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         traced = ctx.get(facts.paths, target)

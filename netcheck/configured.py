@@ -108,12 +108,14 @@ def differences(traced: Sequence[Traced], target: Target) -> str:
         for verdict in dict.fromkeys(one.path.verdict for one in traced)
     }
     words = {
-        Verdict.REACHABLE: "{} reaches it",
-        Verdict.BLOCKED: "{} does not",
-        Verdict.PARTIAL: "{} does from some addresses or ports only",
+        Verdict.REACHABLE: "always from {}",
+        Verdict.PARTIAL: "for some addresses or ports of {}",
+        Verdict.BLOCKED: "never from {}",
     }
-    told = ", ".join(words[verdict].format(who) for verdict, who in by_verdict.items())
-    return f"{target.endpoint} works sometimes: {told}"
+    told = ", ".join(
+        text.format(by_verdict[verdict]) for verdict, text in words.items() if verdict in by_verdict
+    )
+    return f"{target.endpoint} is reached {told}"
 
 
 def _from(stop: Stop, traced: Sequence[Traced]) -> str:

@@ -63,7 +63,10 @@ class _Reason:
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """What the checks of a target stand on."""
+    """What the checks of a target stand on.
+
+    A blocker in AWS's configuration stands for itself: each has to be mended, whatever else stops the way.
+    """
 
     by_question: Mapping[tuple[Target, str], list[Result]]
     after: After
@@ -71,7 +74,7 @@ class _Ground:
 
     def cause_of(self, result: Result) -> str | None:
         """The key of the result that explains this one, or None."""
-        if result.status is Status.PASS or _is_moot(result):
+        if result.status is Status.PASS or _is_moot(result) or result.finding.code:
             return None
         below = self._below(result.target, result.check)
         return below.failed or (below.unknown if _was_not_asked(result) else None)

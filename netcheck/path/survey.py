@@ -91,7 +91,7 @@ def _side(blocker: Blocker) -> tuple[Leg, str | None]:
 
 
 def _stop(group: Sequence[tuple[Traced, Blocker]]) -> Stop:
-    blockers = [blocker for _, blocker in group]
+    blockers = [blocker for one, blocker in group if one is group[0][0]]
     return Stop(
         blockers[0].code,
         blockers[0].leg,
