@@ -95,9 +95,11 @@ def _open_rows(report: Report, style: Style) -> Iterator[list[str]]:
     for result in report.results:
         if result.caused_by:
             folded.setdefault(result.caused_by, []).append(result)
+    numbers = {key: number for number, cause in enumerate(report.root_causes, 1) for key in cause.results}
     tops = [r for r in report.results if r.caused_by is None and r.status in ORDER]
     for result in sorted(tops, key=lambda r: ORDER.index(r.status)):
-        yield _row(result, style, "")
+        told = f"root cause {numbers[result.key]}" if result.key in numbers else result.finding.summary
+        yield _row(result, style, "", told)
         yield from _folded_rows(folded.get(result.key, []), style)
 
 
@@ -106,7 +108,7 @@ def _folded_rows(consequences: list[Result], style: Style) -> Iterator[list[str]
     branch = "└ " if style.unicode else "` "
     for result in consequences:
         if result.status is not Status.SKIP:
-            yield _row(result, style, branch)
+            yield _row(result, style, branch, result.finding.summary)
     unasked = [result for result in consequences if result.status is Status.SKIP]
     if unasked:
         checks = ", ".join(dict.fromkeys(result.check for result in unasked))
@@ -125,9 +127,8 @@ def _moot_rows(results: Iterable[Result], style: Style) -> Iterator[list[str]]:
         yield [style.mark(Status.SKIP), check, f"{count} skipped", _wrapped(reason, style)]
 
 
-def _row(result: Result, style: Style, indent: str) -> list[str]:
-    text = _wrapped(result.finding.summary, style)
-    return [style.mark(result.status), indent + result.check, _where(result), text]
+def _row(result: Result, style: Style, indent: str, text: str) -> list[str]:
+    return [style.mark(result.status), indent + result.check, _where(result), _wrapped(text, style)]
 
 
 def _wrapped(text: str, style: Style) -> str:
