@@ -11,9 +11,8 @@ from pathlib import Path
 
 from netcheck import diagnose, discover, facts, plugins, recording
 from netcheck.check import Check
-from netcheck.codec import encode
 from netcheck.config import Config, UsageError
-from netcheck.context import Context, Deadline
+from netcheck.context import Context, Deadline, DeadlineExceeded, NotRecorded
 from netcheck.model import Json, Report, Target
 from netcheck.probe.trust import TrustError, load
 from netcheck.recording import Live, Player, Recorder, Recording, RecordingError
@@ -48,8 +47,10 @@ def assess(config: Config, watch: Callable[[Event], None]) -> Assessment:
     found = plugins.find(config.plugins)
     checks = select(found.checks, config.only, config.skip)
     targets = discover.targets(config)
+    if not found.broken and not any(target.kind in check.kinds for target in targets for check in checks):
+        raise UsageError("nothing to check: --only and --skip leave no check for these targets")
     context = Context(config, Deadline(config.deadline), observer)
-    vantage = facts.vantage(context)
+    vantage = _vantage(context)
     outcome = Run(checks, context, watch, scrub).results(targets, found.broken)
     results = diagnose.explain(outcome.results, {check.id: check.after for check in found.checks})
     seconds = replayed.seconds if replayed else time.monotonic() - clock
@@ -109,10 +110,15 @@ def _recorded_config(replayed: Recording, given: Config) -> Config:
     return replace(recorded, replay=given.replay, **{name: getattr(given, name) for name in ABOUT_THE_RUN})
 
 
-def _config_to_keep(config: Config) -> dict[str, Json]:
-    kept = encode(replace(config, **{name: getattr(Config(), name) for name in NOT_RECORDED}))
-    assert isinstance(kept, dict)
-    return kept
+def _vantage(context: Context) -> dict[str, Json]:
+    try:
+        return facts.vantage(context)
+    except (DeadlineExceeded, NotRecorded):
+        return {"kind": "unknown"}
+
+
+def _config_to_keep(config: Config) -> Config:
+    return replace(config, **{name: getattr(Config(), name) for name in NOT_RECORDED})
 
 
 def _pipeline(targets: Sequence[Target]) -> dict[str, Json]:

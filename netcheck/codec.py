@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -18,8 +18,10 @@ class CodecError(ValueError):
     """The JSON does not fit the type; the message names the place."""
 
 
-def encode(value: object) -> Json:
-    """JSON for a value. A Secret becomes stars: it cannot be written."""
+def encode(value: object, text: Callable[[str], str] = str) -> Json:
+    """JSON for a value, every text in it passed through `text`, but not names of fields and enumerations:
+    those are ours. A Secret becomes stars: it cannot be written. Raises CodecError.
+    """
     match value:
         case Secret():
             return HIDDEN
@@ -27,16 +29,18 @@ def encode(value: object) -> Json:
             return str(value)
         case float() if not math.isfinite(value):
             raise CodecError(f"{value} cannot be recorded: JSON has no such number")
-        case None | bool() | int() | float() | str():
+        case str():
+            return text(value)
+        case None | bool() | int() | float():
             return value
         case list() | tuple():
-            return [encode(item) for item in value]
+            return [encode(item, text) for item in value]
         case set() | frozenset():
-            return sorted((encode(item) for item in value), key=str)
+            return sorted((encode(item, text) for item in value), key=str)
         case Mapping():
-            return {str(key): encode(item) for key, item in value.items()}
+            return {text(str(key)): encode(item, text) for key, item in value.items()}
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+            return {f.name: encode(getattr(value, f.name), text) for f in dataclasses.fields(value)}
         case _:
             raise CodecError(f"{type(value).__name__} cannot be recorded")
 
@@ -108,8 +112,10 @@ def _decode_dataclass(kind: Any, data: Json, where: str) -> Any:
 
 def _plain(kind: Any, data: Json, where: str) -> Any:
     fits = isinstance(data, kind) and not (isinstance(data, bool) and kind in (int, float))
+    if isinstance(data, float) and not math.isfinite(data):
+        raise CodecError(f"{where}: {data} is no number")
     if fits:
         return data
-    if kind is float and isinstance(data, int) and not isinstance(data, bool):
+    if kind is float and isinstance(data, int) and not isinstance(data, bool) and abs(data) < 2**53:
         return float(data)
     raise CodecError(f"{where}: {kind.__name__} expected, found {type(data).__name__}")

@@ -83,7 +83,7 @@ class Option:
 
 
 def text(given: object) -> str:
-    if not isinstance(given, str) or not given.strip():
+    if not isinstance(given, str) or not given.strip() or "\0" in given:
         raise ValueError("a text is wanted")
     return given.strip()
 
@@ -97,10 +97,10 @@ def switch(given: object) -> bool:
 def seconds(given: object) -> float:
     try:
         value = float(given) if isinstance(given, (str, int, float)) and not isinstance(given, bool) else -1.0
-    except ValueError:
+    except (ValueError, OverflowError):
         value = -1.0
     if not 0 < value <= 3600:
-        raise ValueError(f"{shown(str(given))}: give seconds, more than 0 and at most 3600")
+        raise ValueError("give seconds, more than 0 and at most 3600")
     return value
 
 
@@ -253,6 +253,13 @@ def build(found: Mapping[str, object], environment: Mapping[str, str]) -> Config
         raise UsageError("--source-security-group: give the workers' subnets as well, --source-subnet")
     for name in ("ca", "credentials", "plugins", "snapshot"):
         path = getattr(config, name)
-        if path and not config.replay and not Path(path).exists():
+        if path and not config.replay and not _exists(path):
             raise UsageError(f"{BY_NAME[name].flag} {path}: no such file")
     return config
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # a name too long, a folder that may not be read
+        return False

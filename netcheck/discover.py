@@ -91,4 +91,6 @@ def _regional_endpoint(name: str, region: str | None) -> Url:
         hint = f", did you mean {' or '.join(near)}?" if near else ""
         raise UsageError(f"--aws-service {name}: no AWS service has this name{hint}")
     endpoint = session.get_component("endpoint_resolver").construct_endpoint(name, region)
+    if endpoint is None:
+        raise UsageError(f"--aws-service {name}: there is no Region {region!r}, as in eu-central-1")
     return Url(True, str(endpoint["hostname"]), 443, None, None)

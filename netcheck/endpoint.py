@@ -100,6 +100,9 @@ def parse_url(text: str) -> Url:
 
 
 def shown(text: str) -> str:
-    """The text as an error message may show it: quoted, short, and without what may be a password."""
-    text = re.sub(r"//[^/@]*@", "//***@", text)
+    """The text as an error message may show it: quoted, short, and without what may be a password.
+
+    Everything before the last @ is left out: a password may hold any sign, / and @ among them.
+    """
+    text = re.sub(r"^([a-z]+://)?.*@", r"\1***@", text, flags=re.IGNORECASE | re.DOTALL)
     return repr(text if len(text) <= 80 else text[:77] + "...")

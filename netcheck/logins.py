@@ -54,8 +54,8 @@ def read_logins(config: Config, environment: Mapping[str, str]) -> Config:
 def _read_file(path: str) -> dict[str, str]:
     entries = read_mapping(path, allowed=tuple(VARIABLES))
     for key, entry in entries.items():
-        if not isinstance(entry.value, (str, int, float)) or isinstance(entry.value, bool):
-            raise UsageError(f"{path}:{entry.line}: {key}: a text is wanted (put it in quotes)")
+        if not isinstance(entry.value, str):  # YAML reads 0123 as 83 and 1_0 as 10: not the password
+            raise UsageError(f"{path}:{entry.line}: {key}: a text is wanted, put it in quotes")
     return {key: str(entry.value) for key, entry in entries.items()}
 
 

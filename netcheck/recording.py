@@ -7,9 +7,11 @@ attaches to a ticket: `--replay` judges it again without a network, by the same 
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import threading
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -21,6 +23,8 @@ from netcheck.secret import Scrubber
 
 T = TypeVar("T")
 SCHEMA = "netcheck.recording/1"
+LARGEST_BYTES = 256 << 20
+UNANSWERED: Mapping[str, Json] = {"raised": "deadline"}
 
 
 class RecordingError(Exception):
@@ -53,27 +57,30 @@ class Recorder:
         self._lock = threading.Lock()
 
     def observe(self, probe: Callable[..., T], args: tuple[object, ...], ask: Callable[[], T]) -> T:
-        question = question_of(probe, args)
+        question = question_of(probe, args, self._scrub)
+        self._keep(question, UNANSWERED)  # until it is: what is left behind at the deadline stays so
         try:
             answer = ask()
-        except DeadlineExceeded as error:
-            self._keep(question, {"raised": "deadline", "text": str(error)})
+        except DeadlineExceeded:
             raise
-        self._keep(question, {"answer": encode(answer)})
+        except BaseException:
+            with self._lock:
+                del self._answers[question]
+            raise
+        self._keep(question, {"answer": encode(answer, self._scrub)})
         return answer
 
-    def _keep(self, question: str, answer: Json) -> None:
-        scrubbed = self._scrub.tree(answer)
+    def _keep(self, question: str, answer: Mapping[str, Json]) -> None:
         with self._lock:
-            self._answers[question] = scrubbed
+            self._answers[question] = dict(answer)
 
-    def recording(self, config: dict[str, Json], started: str, seconds: float) -> Recording:
-        """What was kept so far."""
+    def recording(self, config: object, started: str, seconds: float) -> Recording:
+        """What was kept so far, of a run with this configuration."""
         with self._lock:
             answers = dict(sorted(self._answers.items()))
-        clean = self._scrub.tree(config)
+        clean = encode(config, self._scrub)
         assert isinstance(clean, dict)
-        return Recording(clean, started, seconds, {self._scrub(q): a for q, a in answers.items()})
+        return Recording(clean, started, seconds, answers)
 
 
 class Player:
@@ -88,7 +95,7 @@ class Player:
         if not isinstance(kept, dict):
             raise NotRecorded(f"the recording does not hold {question}")
         if "raised" in kept:
-            raise DeadlineExceeded(str(kept.get("text", "no time left")))
+            raise DeadlineExceeded("no time left")
         try:
             value: T = decode(get_type_hints(probe)["return"], kept.get("answer"), question)
         except CodecError as error:
@@ -96,34 +103,45 @@ class Player:
         return value
 
 
-def question_of(probe: Callable[..., Any], args: tuple[object, ...]) -> str:
-    """The name a question has in a recording: probe and arguments, secrets starred."""
+def question_of(probe: Callable[..., Any], args: tuple[object, ...], text: Callable[[str], str] = str) -> str:
+    """The name a question has in a recording: probe and arguments, their texts passed through `text`."""
     place = probe.__module__.rpartition(".")[2]
-    return f"{place}.{probe.__name__}{json.dumps(encode(args), ensure_ascii=False)}"
+    return f"{place}.{probe.__name__}{json.dumps(encode(args, text), ensure_ascii=False)}"
 
 
 def write(recording: Recording, path: Path, tool: str) -> None:
     """Write a recording as JSON, compressed where the name ends in .gz. Raises OSError."""
     document = {"schema": SCHEMA, "tool": tool, **_fields(recording)}
-    data = (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    data = text.encode(errors="backslashreplace")  # half a surrogate pair from a peer: JSON escapes it alike
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
 def read(path: Path) -> Recording:
     """Read a recording. Raises RecordingError."""
     try:
-        data = path.read_bytes()
-        document = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+        document = json.loads(_data(path))
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise RecordingError(f"{path}: not a recording ({SCHEMA} expected): give a file made by --record")
         recording: Recording = decode(Recording, document, "recording")
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror or error}") from None
-    except (ValueError, EOFError, RecursionError) as error:  # broken gzip, UTF-8, JSON or types
+    except (ValueError, EOFError, RecursionError, zlib.error) as error:  # broken gzip, UTF-8, JSON or types
         raise RecordingError(
             f"{path}: broken or cut short ({error}); record it again with --record"
         ) from None
     return recording
+
+
+def _data(path: Path) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(LARGEST_BYTES + 1)
+    if data[:2] == b"\x1f\x8b":
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+            data = packed.read(LARGEST_BYTES + 1)
+    if len(data) > LARGEST_BYTES:
+        raise RecordingError(f"{path}: larger than {LARGEST_BYTES >> 20} MiB, no recording is")
+    return data
 
 
 def _fields(recording: Recording) -> dict[str, Json]:

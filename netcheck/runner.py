@@ -273,7 +273,7 @@ def _bug_text(job: Job, error: BaseException) -> str:
 
 
 def _scrubbed(finding: Finding, scrub: Scrubber) -> Finding:
-    evidence = scrub.tree(encode(finding.evidence))
+    evidence = encode(finding.evidence, scrub)
     assert isinstance(evidence, dict)
     return replace(finding, summary=scrub(finding.summary), evidence=evidence)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
 from netcheck.model import Json
@@ -13,16 +12,28 @@ from netcheck.model import Json
 HIDDEN = "***"
 SHORTEST_SCRUBBED = 3
 """A secret shorter than this is not searched for in text: it would blot out half of every sentence."""
+SHORTEST_BASE64 = 4
 
 
-@dataclass(frozen=True, slots=True)
 class Secret:
-    """A value that only `reveal()` gives away; its repr, str and format are stars."""
+    """A value that only `reveal()` gives away; its repr, str and format are stars.
 
-    _value: str = field(repr=False)
+    Not a dataclass: `dataclasses.asdict` of whatever holds it would take it apart.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
 
     def reveal(self) -> str:
         return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
 
     def __repr__(self) -> str:
         return f"Secret({HIDDEN})"
@@ -74,13 +85,15 @@ def _forms(secret: str) -> set[str]:
         quote(secret, safe=""),
         quote_plus(secret),
         json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
         repr(secret)[1:-1],
+        secret.replace("\\", "\\\\").replace("'", "\\'"),  # as SQL quotes it
     }
     # Inside a longer base64 text (`user:password`) the secret starts at one of three offsets:
     # what no neighbour can change is the middle of each of the three encodings.
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
         middle = encoded[(offset * 8 + 5) // 6 : len(encoded) - 1]
-        if len(middle) >= 2 * SHORTEST_SCRUBBED:
+        if len(middle) >= SHORTEST_BASE64:
             spelled |= {middle, middle.translate(str.maketrans("+/", "-_"))}
     return spelled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     import yaml
 
 LARGEST_BYTES = 1 << 20
+QUOTED = re.compile(r"""'[^<'][^']+'|"[^"]{2,}\"""")
+"""What YAML's messages quote of the file but for single signs and <names>: an unquoted password that begins
+with * or ! is taken for an alias or a tag, and shown.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,8 @@ def read_mapping(path: str, allowed: Sequence[str]) -> dict[str, Entry]:
     import yaml
 
     try:
-        data = Path(path).read_bytes()[: LARGEST_BYTES + 1]
+        with Path(path).open("rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
         if len(data) > LARGEST_BYTES:
             raise UsageError(f"{path}: larger than 1 MiB, this is not a netcheck file")
         loader = yaml.SafeLoader(data.decode("utf-8-sig"))
@@ -48,7 +54,8 @@ def read_mapping(path: str, allowed: Sequence[str]) -> dict[str, Entry]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise UsageError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from None
+        problem = QUOTED.sub("'...'", error.problem or error.context or "")
+        raise UsageError(f"{path}:{line}: not valid YAML: {problem}") from None
     except (yaml.YAMLError, RecursionError):
         raise UsageError(
             f"{path}: not valid YAML (a character that YAML does not allow, or nested too deep)"
@@ -72,5 +79,10 @@ def _entries(path: str, node: yaml.Node, loader: yaml.SafeLoader, allowed: Seque
             raise UsageError(f"{path}:{line}: unknown key {key!r}: {hint}")
         if key in entries:
             raise UsageError(f"{path}:{line}: {key} stands here again, it was on line {entries[key].line}")
-        entries[key] = Entry(loader.construct_object(value_node, deep=True), line)
+        try:
+            entries[key] = Entry(loader.construct_object(value_node, deep=True), line)
+        except (ValueError, OverflowError):  # a date without such a day, a number of thousands of digits
+            raise UsageError(
+                f"{path}:{line}: {key}: not a value that YAML can read, put it in quotes"
+            ) from None
     return entries
