@@ -1,8 +1,8 @@
 """What a test may do without on a laptop, and must have in CI.
 
 A test that needs something from outside the Python environment asks here for it first. Where it is missing,
-the test is skipped with the reason; with the environment variable CI set, it fails, so that a green run has left
-nothing out. `tools/fetch_servers.py` installs all of it.
+the test is skipped with the reason; with the environment variable CI set, it fails, so that a green run
+has left nothing out. `tools/fetch_servers.py` installs all of it.
 """
 
 from __future__ import annotations

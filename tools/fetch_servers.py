@@ -3,8 +3,9 @@
     python tools/fetch_servers.py             # what can be had; one line for each thing that cannot
     python tools/fetch_servers.py --require   # for CI: exit code 1 if anything is missing
 
-On Debian as root it installs packages with apt-get. The Kafka jars come from Maven's repository into .cache/kafka,
-with an archive of the broker's classes that makes it start in half the time. Where all is there it returns at once.
+On Debian as root it installs packages with apt-get. The Kafka jars come from Maven's repository into
+.cache/kafka, with an archive of the broker's classes that makes it start in half the time. Where all is
+there it returns at once.
 """
 
 from __future__ import annotations

@@ -214,6 +214,11 @@ class Certificates:
         """The authority that clients of the tests trust."""
         return Authority(self.folder)
 
+    @staticmethod
+    def days_ago(days: int) -> datetime.datetime:
+        """That moment, for a certificate's dates."""
+        return _now() - days * _DAY
+
     @cached_property
     def good(self) -> Leaf:
         """Nothing wrong with it."""

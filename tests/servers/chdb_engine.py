@@ -1,8 +1,8 @@
-"""The program behind chdb_front.py: the current ClickHouse engine (chdb) and ClickHouse's HTTP interface before it.
+"""Behind chdb_front.py: the ClickHouse engine of today (chdb) with ClickHouse's HTTP interface in front.
 
-Run by ChdbFront as a process of its own, since the engine's threads and memory should not be the tests'. Reads its
-settings as JSON from the file given as its only argument, and writes the port it got to `port_file` when it
-listens.
+Run by ChdbFront as a process of its own, since the engine's threads and memory should not be the tests'.
+Reads its settings as JSON from the file given as its only argument, and writes the port it got to
+`port_file` when it listens.
 
 Only the wire is ours: statuses, headers and error codes as ClickHouse's HTTPHandler gives them. The SQL, its
 results and its error messages are the engine's.
@@ -189,7 +189,7 @@ def main(settings: dict[str, Any]) -> None:
     Handler.engine_version = engine.query("SELECT version()", "default", "TabSeparated").decode().strip()
     Handler.users = settings["users"]
     Handler.waking = Waking(settings["waking_s"])
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(tuple(settings["address"]), Handler)
     if settings["certificate"]:
         server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server.tls.load_cert_chain(settings["certificate"], settings["key"])

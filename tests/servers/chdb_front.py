@@ -1,6 +1,6 @@
-"""Today's ClickHouse (the chdb engine, 26.x) behind HTTPS on a free loopback port, as clickhouse-connect expects it.
+"""Today's ClickHouse (the chdb engine) behind HTTPS on a free loopback port, as clickhouse-connect wants it.
 
-    with ChdbFront() as server:                     # or ChdbFront(certificates, leaf=..., waking_s=5, tls=False)
+    with ChdbFront() as server:                     # ChdbFront(certificates, leaf=..., waking_s=5, tls=False)
         server.url                                  # "https://127.0.0.1:40123"
         server.host, server.port
         server.users                                # name -> password
@@ -9,9 +9,9 @@
 In a test, take the session fixture `chdb_server`. `waking_s` makes it an idle service: the first request (and
 those that come meanwhile) is held that long, later ones are answered at once.
 
-Users: default (no password), admin, sink; all may do everything. Databases: `orders` with the tables `events` and
-`lines`, and `empty`. Wrong login: 403 and code 516; unknown database: 404 and 81; unknown table: 404 and 60;
-`/ping`. Binary inserts are not taken (501 and code 48).
+Users: default (no password), admin, sink; all may do everything. Databases: `orders` with the tables
+`events` and `lines`, and `empty`. Wrong login: 403 and code 516; unknown database: 404 and 81; unknown
+table: 404 and 60; `/ping`. Binary inserts are not taken (501 and code 48).
 """
 
 from __future__ import annotations
@@ -48,9 +48,11 @@ class ChdbFront:
         leaf: Leaf | None = None,
         waking_s: float = 0.0,
         tls: bool = True,
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
-        self.host = "127.0.0.1"
-        self.port = 0
+        self.host = host
+        self.port = port
         self.users = dict(USERS)
         self.start_seconds = 0.0
         self._scheme = "https" if tls else "http"
@@ -96,6 +98,7 @@ class ChdbFront:
                     "waking_s": self._waking_s,
                     "certificate": self._leaf and str(self._leaf.certificate),
                     "key": self._leaf and str(self._leaf.key),
+                    "address": [self.host, self.port],
                     "port_file": str(port_file),
                 }
             )

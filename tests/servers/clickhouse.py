@@ -5,15 +5,17 @@
         server.https, server.http, server.native_tls, server.native         # ports on server.host
         server.users                                # name -> password
         server.certificates.authority.certificate   # what a client has to trust
-        server.query("SELECT 1")                    # "1\\n", over HTTP as `admin`: for a test's own preparation
+        server.query("SELECT 1")                    # "1\\n": over HTTP as `admin`, to prepare a test
 
 In a test, take the session fixture `clickhouse_server`.
 
-Users: admin and sink (may do everything), reader (readonly=1: writing is code 164), remote (may come from 192.0.2.1
-only: code 195). Databases: `orders` with the tables `events` (MergeTree) and `lines`, and `empty`.
+Users: admin and sink (may do everything), reader (readonly=1: writing is code 164), remote (may come from
+192.0.2.1 only: code 195). Databases: `orders` with the tables `events` (MergeTree) and `lines`, and
+`empty`.
 
-How this version differs from today's: a wrong password is 401 with code 193 (now 403 with 516), and there is no
-X-ClickHouse-Exception-Code header. For today's SQL and answers see chdb_front.py; for real wires, this.
+How this version differs from today's: a wrong password is 401 with code 193 (now 403 with 516), and there
+is no X-ClickHouse-Exception-Code header. For today's SQL and answers see chdb_front.py; for real wires,
+this.
 """
 
 from __future__ import annotations
@@ -156,7 +158,8 @@ class ClickHouse:
         entries = "".join(
             f"<{name}><password>{escape(password)}</password>"
             f"<networks><ip>{'192.0.2.1' if name == 'remote' else '::/0'}</ip></networks>"
-            f"<profile>{'readonly' if name == 'reader' else 'default'}</profile><quota>default</quota></{name}>"
+            f"<profile>{'readonly' if name == 'reader' else 'default'}</profile>"
+            f"<quota>default</quota></{name}>"
             for name, password in self.users.items()
         )
         # The server's own queries run as a user of this name, which nobody may log in as.

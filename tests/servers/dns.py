@@ -111,11 +111,11 @@ OUTSIDE: Mapping[str, Entry] = {
 class DnsServer:
     """Answers from `zone`. The zone may be changed while it runs: `server.zone["name"] = [...]`."""
 
-    def __init__(self, zone: Mapping[str, Entry] = ORDINARY, host: str = "127.0.0.1") -> None:
+    def __init__(self, zone: Mapping[str, Entry] = ORDINARY, host: str = "127.0.0.1", port: int = 0) -> None:
         self.zone = dict(zone)
         self.host = host
         self.queries: list[Query] = []
-        self._udp, self._tcp = _one_port(host)
+        self._udp, self._tcp = _one_port(host, port)
         self.port: int = self._udp.getsockname()[1]
         self._stopped = threading.Event()
         self._threads = [
@@ -239,13 +239,13 @@ def _add(section: list[dns.rrset.RRset], name: str, records: list[str]) -> None:
             section.append(dns.rrset.from_rdata(owner, int(ttl), rdata))
 
 
-def _one_port(host: str) -> tuple[socket.socket, socket.socket]:
-    """A UDP and a listening TCP socket on the same free port."""
+def _one_port(host: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """A UDP and a listening TCP socket on the same port: `port`, or any that is free."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for _ in range(50):
         udp, tcp = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_STREAM)
         try:
-            udp.bind((host, 0))
+            udp.bind((host, port))
             tcp.bind((host, udp.getsockname()[1]))
         except OSError:
             udp.close()

@@ -24,20 +24,26 @@ STRAY_NAME          SSL; broker 3 advertises a name that does not resolve
 (bootstrap() of these three gives the true ports: only the metadata sends a client astray, to
 `cluster.stray[NAME]`.)
 
-auto.create.topics.enable is on. Access control is on and allows everything nobody made a rule for, so a test may
-deny something with a rule. The brokers need Java 17 and the jars that tools/fetch_servers.py puts into JARS.
+`seats` gives a broker a name, an address and ports of its own, and a certificate:
+    KafkaCluster(seats={2: Seat("b-2.kafka.example", "10.0.2.12", {"SSL": 9094}, certificates.expired)})
+
+auto.create.topics.enable is on. Access control is on and allows everything nobody made a rule for, so a
+test may deny something with a rule. The brokers need Java 17 and the jars that tools/fetch_servers.py
+puts into JARS.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import json
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -105,6 +111,20 @@ def unsecured_token(principal: str, lifetime_s: int = 300) -> bytes:
     return f"n,,\x01auth=Bearer {token}.\x01\x01".encode()
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a broker sits: the name it advertises, the address it listens on, the ports of some listeners.
+
+    Listeners without a port there stay on a free port of 127.0.0.1. `certificate` is what it shows, but for
+    the listeners whose point is a certificate of their own.
+    """
+
+    name: str
+    address: str
+    ports: Mapping[str, int] = field(default_factory=dict)
+    certificate: Leaf | None = None
+
+
 class KafkaCluster:
     """Starts on entering the block, and takes `start_seconds`. See the module's docstring."""
 
@@ -114,9 +134,11 @@ class KafkaCluster:
         *,
         advertised: str = "localhost",
         brokers: int = 3,
+        seats: Mapping[int, Seat] | None = None,
         jvm: Sequence[str] = (),
     ) -> None:
         self.advertised = advertised
+        self._seats = dict(seats or {})
         self._jvm = jvm
         self.users = dict(USERS)
         self.start_seconds = 0.0
@@ -152,7 +174,7 @@ class KafkaCluster:
 
     def addresses(self, listener: str) -> list[tuple[str, int]]:
         """Where the brokers listen, in the order of their ids."""
-        return [(self.advertised, self._ports[broker][listener]) for broker in self.ids]
+        return [(self._name(broker), self._ports[broker][listener]) for broker in self.ids]
 
     def bootstrap(self, listener: str) -> str:
         """The same as a client's bootstrap.servers."""
@@ -190,13 +212,24 @@ class KafkaCluster:
         reserved = self._cleanup.enter_context(ReservedPorts(len(self.ids) * len(LISTENERS) + 1))
         numbers = iter(reserved.numbers)
         self._controller_port = next(numbers)
-        self._ports = {broker: {name: next(numbers) for name in LISTENERS} for broker in self.ids}
+        self._ports = {
+            broker: {name: next(numbers) for name in LISTENERS} | self._seated(broker) for broker in self.ids
+        }
         self._find_strays()
         # The controller's storage takes a second to format: meanwhile the others start and look for it.
         for broker in reversed(self.ids):
             self._format(broker)
             self._launch(broker)
         self._wait()
+
+    def _name(self, broker: int) -> str:
+        return self._seats[broker].name if broker in self._seats else self.advertised
+
+    def _seated(self, broker: int) -> dict[str, int]:
+        return dict(self._seats[broker].ports) if broker in self._seats else {}
+
+    def _address(self, broker: int, listener: str) -> str:
+        return self._seats[broker].address if listener in self._seated(broker) else _BIND
 
     def _find_strays(self) -> None:
         closed: Peer = self._cleanup.enter_context(peers.refused())
@@ -240,7 +273,7 @@ class KafkaCluster:
         for broker in self.ids:
             if broker in self._processes:
                 left = deadline - time.monotonic()
-                self._processes[broker].wait_until(lambda broker=broker: self._knows_all(broker), left)
+                self._processes[broker].wait_until(functools.partial(self._knows_all, broker), left)
 
     def _knows_all(self, broker: int) -> bool:
         """Ready is who answers for itself and names every broker that runs."""
@@ -256,7 +289,7 @@ class KafkaCluster:
     def _properties(self, broker: int) -> dict[str, object]:
         ports = self._ports[broker]
         controls = broker == self.ids[0]
-        listening = [f"{name}://{_BIND}:{port}" for name, port in ports.items()]
+        listening = [f"{name}://{self._address(broker, name)}:{port}" for name, port in ports.items()]
         quorum = f"{_BIND}:{self._controller_port}"
         return {
             "process.roles": "broker,controller" if controls else "broker",
@@ -285,24 +318,26 @@ class KafkaCluster:
             "super.users": "User:ANONYMOUS",
             # A wrong password is answered at once, as MSK does.
             "connection.failed.authentication.delay.ms": 0,
-            **self._tls_properties(),
+            **self._tls_properties(broker),
             **self._sasl_properties(),
         }
 
     def _advertised_listeners(self, broker: int) -> list[str]:
-        ours = {name: (self.advertised, port) for name, port in self._ports[broker].items()}
+        ours = {name: (self._name(broker), port) for name, port in self._ports[broker].items()}
         if broker == self.ids[-1]:
             ours |= self.stray
         return [f"{name}://{host}:{port}" for name, (host, port) in ours.items()]
 
-    def _tls_properties(self) -> dict[str, object]:
+    def _tls_properties(self, broker: int) -> dict[str, object]:
         certificates = self.certificates
+        seat = self._seats.get(broker)
+        own = seat.certificate if seat and seat.certificate else certificates.good
         special: dict[str, Leaf] = {"EXPIRED": certificates.expired, "WRONG_HOST": certificates.wrong_host}
         # One file each, and not in the certificates' own folder, which several clusters may share.
         stores = {name: self._keystore(name, leaf) for name, leaf in special.items()}
         properties: dict[str, object] = {
             "ssl.keystore.type": "PEM",
-            "ssl.keystore.location": self._keystore("good", certificates.good),
+            "ssl.keystore.location": self._keystore(f"broker-{broker}", own),
             "ssl.truststore.type": "PEM",
             "ssl.truststore.location": certificates.authority.certificate,
             "listener.name.mtls.ssl.client.auth": "required",

@@ -4,7 +4,8 @@
         api_versions(connection)        # {18: (0, 4), 3: (0, 13), ...}
         metadata(connection)            # Metadata(brokers={1: ("localhost", 40001), ...}, topics=["orders"])
 
-Everything raises OSError when the broker does not answer properly, and takes the socket's own timeout. Source: https://kafka.apache.org/protocol.html
+Everything raises OSError when the broker does not answer properly, and takes the socket's own timeout.
+Source: https://kafka.apache.org/protocol.html
 """
 
 from __future__ import annotations

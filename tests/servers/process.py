@@ -4,9 +4,9 @@
     process.wait_until(answers, seconds=30)     # polls; raises ServerFailed with the end of the log
     process.stop()
 
-On Linux the kernel kills it as soon as the thread that started it ends, however that ends (PR_SET_PDEATHSIG, by
-way of util-linux' setpriv): so start servers from a thread that lives as long as they shall. Elsewhere only stop()
-ends it.
+On Linux the kernel kills it as soon as the thread that started it ends, however that ends
+(PR_SET_PDEATHSIG, by way of util-linux' setpriv): so start servers from a thread that lives as long as
+they shall. Elsewhere only stop() ends it.
 """
 
 from __future__ import annotations

@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import functools
+import http.client
+import json
+import os
+import re
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dns.message
 import dns.query
 import dns.rcode
 import pytest
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from tests import needs
-from tests.servers import peers
+from tests.servers import kafka_wire, peers
 from tests.servers.certificates import Certificates, Leaf
+from tests.servers.chdb_front import ChdbFront
+from tests.servers.clickhouse import ClickHouse
 from tests.servers.dns import INSIDE, OUTSIDE, DnsServer, Query
+from tests.servers.kafka import LISTENERS, STRAYS, KafkaCluster, unsecured_token
 from tests.servers.peers import Peer
+from tests.servers.ports import ReservedPorts
+from tests.servers.process import Process, ServerFailed
+from tests.servers.sasl_peer import TOO_MANY_CONNECTS, AwsKeys, SaslPeer, sasl_peer
+
+with warnings.catch_warnings():
+    # It reads its schemas by a function of importlib.resources that Python 3.11 and 3.12 deprecate.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from kafka.net.sasl import get_sasl_mechanism
+    from kafka.net.sasl.msk import AwsMskIamClient
 
 # What OpenSSL says to a client that trusts `authority`.
 REFUSALS: list[tuple[str, Callable[[Certificates], Leaf], str]] = [
@@ -370,3 +395,370 @@ def test_the_certificates_are_pem_files(certificates: Certificates) -> None:
     for path in (certificates.good.certificate, certificates.authority.certificate):
         assert path.read_text().startswith("-----BEGIN CERTIFICATE-----")
     assert isinstance(certificates.good.key, Path)
+
+
+def client_context(certificates: Certificates, listener: str) -> ssl.SSLContext | None:
+    if "PLAINTEXT" in listener:
+        return None
+    context = certificates.authority.client_context()
+    if listener == "MTLS":
+        context.load_cert_chain(certificates.client.certificate, certificates.client.key)
+    return context
+
+
+@contextlib.contextmanager
+def broker(cluster: KafkaCluster, listener: str, index: int = 0) -> Iterator[socket.socket]:
+    address = cluster.addresses(listener)[index]
+    context = client_context(cluster.certificates, listener)
+    with socket.create_connection(address, 5) as plain:
+        if context is None:
+            yield plain
+            return
+        with context.wrap_socket(plain, server_hostname=address[0]) as connection:
+            yield connection
+
+
+HONEST = [name for name in LISTENERS if name not in ("EXPIRED", "WRONG_HOST")]
+
+
+@pytest.mark.parametrize("listener", HONEST)
+@pytest.mark.parametrize("index", [0, 2])
+def test_every_kafka_listener_answers_api_versions(
+    kafka_cluster: KafkaCluster, listener: str, index: int
+) -> None:
+    with broker(kafka_cluster, listener, index) as connection:
+        assert kafka_wire.METADATA in kafka_wire.api_versions(connection)
+
+
+@pytest.mark.parametrize("listener", ["PLAINTEXT", "SSL", "MTLS"])
+def test_every_broker_advertises_the_listener_one_came_by(kafka_cluster: KafkaCluster, listener: str) -> None:
+    for index in range(3):
+        with broker(kafka_cluster, listener, index) as connection:
+            told = kafka_wire.metadata(connection)
+        assert [told.brokers[one] for one in (1, 2, 3)] == kafka_cluster.addresses(listener)
+
+
+@pytest.mark.parametrize("listener", STRAYS)
+def test_one_broker_advertises_an_address_that_leads_nowhere(
+    kafka_cluster: KafkaCluster, listener: str
+) -> None:
+    with broker(kafka_cluster, listener) as connection:
+        told = kafka_wire.metadata(connection).brokers
+    assert [told[1], told[2]] == kafka_cluster.addresses(listener)[:2]
+    assert told[3] == kafka_cluster.stray[listener]
+    error = {
+        "STRAY_REFUSED": ConnectionRefusedError,
+        "STRAY_SILENT": TimeoutError,
+        "STRAY_NAME": socket.gaierror,
+    }
+    with pytest.raises(error[listener]):
+        socket.create_connection(told[3], 0.3)
+
+
+@pytest.mark.parametrize(
+    ("listener", "reason"),
+    [("EXPIRED", "certificate has expired"), ("WRONG_HOST", "Hostname mismatch")],
+)
+def test_a_kafka_listener_has_a_bad_certificate(
+    kafka_cluster: KafkaCluster, listener: str, reason: str
+) -> None:
+    with (
+        pytest.raises(ssl.SSLCertVerificationError) as refusal,
+        broker(kafka_cluster, listener),
+    ):
+        pass
+    assert reason in refusal.value.verify_message
+
+
+def test_the_mutual_tls_listener_wants_a_certificate(kafka_cluster: KafkaCluster) -> None:
+    context = kafka_cluster.certificates.authority.client_context()
+    with (
+        handshake(kafka_cluster.addresses("MTLS")[0], context) as connection,
+        pytest.raises(ssl.SSLError) as refusal,
+    ):
+        kafka_wire.api_versions(connection)
+    assert "ALERT" in refusal.value.reason
+
+
+def log_in(connection: socket.socket, mechanism: str, user: str, password: str) -> tuple[int, str | None]:
+    """Error code and message of a login; the client's part is kafka-python's."""
+    assert kafka_wire.sasl_mechanisms(connection, mechanism)[0] == 0
+    client = get_sasl_mechanism(mechanism)(
+        sasl_mechanism=mechanism, sasl_plain_username=user, sasl_plain_password=password
+    )
+    while True:
+        code, message, answer = kafka_wire.sasl_authenticate(connection, client.auth_bytes())
+        if code:
+            return code, message
+        client.receive(answer)
+        if client.is_done():
+            return code, message
+
+
+@pytest.mark.parametrize("listener", ["SASL_SSL", "SASL_PLAINTEXT"])
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"])
+def test_the_right_password_logs_in_and_a_wrong_one_does_not(
+    kafka_cluster: KafkaCluster, listener: str, mechanism: str
+) -> None:
+    password = kafka_cluster.users["connect"]
+    with broker(kafka_cluster, listener) as connection:
+        assert log_in(connection, mechanism, "connect", password)[0] == 0
+        assert len(kafka_wire.metadata(connection).brokers) == 3
+    with broker(kafka_cluster, listener) as connection:
+        code, message = log_in(connection, mechanism, "connect", "wrong")
+    assert code == 58
+    assert "Authentication failed" in (message or "")
+
+
+def test_a_sasl_listener_names_its_mechanisms_and_hangs_up_on_the_rest(kafka_cluster: KafkaCluster) -> None:
+    with broker(kafka_cluster, "SASL_SSL") as connection:
+        code, offered = kafka_wire.sasl_mechanisms(connection, "AWS_MSK_IAM")
+    assert (code, sorted(offered)) == (33, ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
+    with broker(kafka_cluster, "SASL_SSL") as connection, pytest.raises(ConnectionError):
+        kafka_wire.metadata(connection)
+
+
+@pytest.mark.parametrize(("lifetime_s", "challenged"), [(300, False), (-60, True)])
+def test_the_oauth_listener_takes_a_token_until_it_expires(
+    kafka_cluster: KafkaCluster, lifetime_s: int, challenged: bool
+) -> None:
+    with broker(kafka_cluster, "OAUTH") as connection:
+        assert kafka_wire.sasl_mechanisms(connection, "OAUTHBEARER") == (0, ["OAUTHBEARER"])
+        code, _, challenge = kafka_wire.sasl_authenticate(connection, unsecured_token("me", lifetime_s))
+        assert (code, bool(challenge)) == (0, challenged)
+        if challenged:
+            assert kafka_wire.sasl_authenticate(connection, b"\x01")[0] == 58
+        else:
+            assert len(kafka_wire.metadata(connection).brokers) == 3
+
+
+def test_naming_a_topic_makes_it_and_asking_for_all_or_none_does_not(kafka_cluster: KafkaCluster) -> None:
+    before = kafka_cluster.topics()
+    with broker(kafka_cluster, "PLAINTEXT") as connection:
+        assert kafka_wire.metadata(connection, []).topics == []
+    assert kafka_cluster.topics() == before
+    kafka_cluster.create_topic("made-by-asking")
+    assert kafka_cluster.topics() == sorted([*before, "made-by-asking"])
+
+
+def ask_over_https(
+    server: ClickHouse | ChdbFront, path: str, user: str, password: str
+) -> tuple[int, str, str]:
+    """Status, exception code header, body."""
+    port = server.https if isinstance(server, ClickHouse) else server.port
+    context = server.certificates.authority.client_context()
+    login = {"X-ClickHouse-User": user, "X-ClickHouse-Key": password}
+    with contextlib.closing(
+        http.client.HTTPSConnection(server.host, port, context=context, timeout=5)
+    ) as https:
+        https.request("GET", path, headers=login)
+        response = https.getresponse()
+        return (
+            response.status,
+            response.headers.get("X-ClickHouse-Exception-Code", ""),
+            response.read().decode(),
+        )
+
+
+def test_clickhouse_answers_over_https(clickhouse_server: ClickHouse) -> None:
+    ask = functools.partial(ask_over_https, clickhouse_server)
+    password = clickhouse_server.users["sink"]
+    assert ask("/ping", "", "") == (200, "", "Ok.\n")
+    assert ask("/?query=SELECT+version()", "sink", password) == (200, "", "18.16.1\n")
+    assert ask("/?query=SHOW+TABLES+FROM+orders", "sink", password) == (200, "", "events\nlines\n")
+    assert ask("/?query=SHOW+TABLES+FROM+empty", "sink", password) == (200, "", "")
+    status, _, text = ask("/?query=SELECT+1", "sink", "wrong")
+    assert (status, text[:9]) == (401, "Code: 193")
+    status, _, text = ask("/?query=SELECT+1", "remote", clickhouse_server.users["remote"])
+    assert (status, text[:9]) == (500, "Code: 195")
+    status, _, text = ask("/?database=absent&query=SELECT+1", "sink", password)
+    assert (status, text[:8]) == (404, "Code: 81")
+
+
+@pytest.mark.parametrize("over_tls", [False, True])
+def test_clickhouse_speaks_its_native_protocol(clickhouse_server: ClickHouse, over_tls: bool) -> None:
+    """Hello in client protocol 54058: the server answers packet 0 and its name."""
+
+    def text(value: str) -> bytes:
+        return bytes([len(value)]) + value.encode()
+
+    hello = b"\x00" + text("test") + b"\x01\x01" + b"\xaa\xa6\x03" + text("empty")
+    hello += text("sink") + text(clickhouse_server.users["sink"])
+    port = clickhouse_server.native_tls if over_tls else clickhouse_server.native
+    with contextlib.ExitStack() as stack:
+        connection = stack.enter_context(socket.create_connection((clickhouse_server.host, port), 5))
+        if over_tls:
+            context = clickhouse_server.certificates.authority.client_context()
+            connection = stack.enter_context(
+                context.wrap_socket(connection, server_hostname=clickhouse_server.host)
+            )
+        connection.sendall(hello)
+        assert connection.recv(100).startswith(b"\x00" + text("ClickHouse"))
+
+
+def test_chdb_is_a_current_clickhouse(chdb_server: ChdbFront) -> None:
+    ask = functools.partial(ask_over_https, chdb_server)
+    password = chdb_server.users["sink"]
+    assert ask("/ping", "", "") == (200, "", "Ok.\n")
+    status, _, version = ask("/?query=SELECT+version()", "sink", password)
+    assert status == 200
+    assert int(version.split(".")[0]) >= 26
+    assert ask("/?database=orders&query=SHOW+TABLES", "sink", password) == (200, "", "events\nlines\n")
+    assert ask("/?query=SELECT+1", "sink", "wrong")[:2] == (403, "516")
+    assert ask("/?query=SELECT+1", "nobody", "")[:2] == (403, "516")
+    assert ask("/?database=absent&query=SELECT+1", "sink", password)[:2] == (404, "81")
+    assert ask("/?query=SELECT+*+FROM+absent", "sink", password)[:2] == (404, "60")
+    assert ask("/?query=SELECT+FROM+WHERE", "sink", password)[:2] == (400, "62")
+    assert ask("/elsewhere", "sink", password)[0] == 404
+
+
+def test_clickhouse_connect_takes_chdb_for_a_server(chdb_server: ChdbFront) -> None:
+    import clickhouse_connect
+
+    client = clickhouse_connect.get_client(
+        host=chdb_server.host,
+        port=chdb_server.port,
+        secure=True,
+        ca_cert=str(chdb_server.certificates.authority.certificate),
+        username="sink",
+        password=chdb_server.users["sink"],
+        database="orders",
+    )
+    with contextlib.closing(client):
+        assert client.query("SELECT count() FROM system.tables WHERE database = 'orders'").result_rows == [
+            (2,)
+        ]
+
+
+def test_a_sleeping_service_is_slow_once(certificates: Certificates) -> None:
+    needs.chdb()
+    with ChdbFront(certificates, waking_s=1.0) as server:
+        took = []
+        for _ in range(2):
+            began = time.monotonic()
+            assert ask_over_https(server, "/ping", "", "")[0] == 200
+            took.append(time.monotonic() - began)
+    assert took[0] > 0.9
+    assert took[1] < 0.9
+
+
+KEYS = AwsKeys("AKIAEXAMPLE", "secret", "session")
+
+
+def msk_payload(keys: AwsKeys, region: str = "us-east-1") -> bytes:
+    """An AWS_MSK_IAM login as kafka-python makes it."""
+    client = AwsMskIamClient("127.0.0.1", keys.access_key, keys.secret_key, region, keys.session_token)
+    return bytes(client.first_message())
+
+
+def msk_token(keys: AwsKeys, region: str = "us-east-1") -> bytes:
+    """An OAUTHBEARER login with a URL that botocore presigned."""
+    request = AWSRequest("GET", f"https://kafka.{region}.amazonaws.com/?Action=kafka-cluster%3AConnect")
+    credentials = Credentials(keys.access_key, keys.secret_key, keys.session_token)
+    SigV4QueryAuth(credentials, "kafka-cluster", region, expires=900).add_auth(request)
+    token = base64.urlsafe_b64encode(f"{request.url}&User-Agent=test".encode()).rstrip(b"=")
+    return b"n,,\x01auth=Bearer " + token + b"\x01\x01"
+
+
+def iam_login(peer: SaslPeer, mechanism: str, token: bytes) -> tuple[int, str | None]:
+    with socket.create_connection(peer.address, 5) as connection:
+        assert kafka_wire.sasl_mechanisms(connection, mechanism)[0] == 0
+        code, message, challenge = kafka_wire.sasl_authenticate(connection, token)
+        if mechanism == "OAUTHBEARER" and challenge:
+            assert json.loads(challenge) == {"status": "invalid_token"}
+            code, message, _ = kafka_wire.sasl_authenticate(connection, b"\x01")
+        if code == 0:
+            assert kafka_wire.metadata(connection).brokers == {1: peer.address}
+        return code, message
+
+
+@pytest.mark.parametrize(("mechanism", "sign"), [("AWS_MSK_IAM", msk_payload), ("OAUTHBEARER", msk_token)])
+@pytest.mark.parametrize(
+    ("keys", "region", "verdict"),
+    [
+        (KEYS, "us-east-1", "ok"),
+        (AwsKeys("AKIAEXAMPLE", "wrong", "session"), "us-east-1", "bad signature"),
+        (AwsKeys("AKIAOTHER", "secret", "session"), "us-east-1", "unknown access key AKIAOTHER"),
+        (AwsKeys("AKIAEXAMPLE", "secret", "other"), "us-east-1", "another session token"),
+        (AwsKeys("AKIAEXAMPLE", "secret"), "us-east-1", "another session token"),
+    ],
+    ids=["right", "wrong secret", "unknown key", "wrong session", "no session"],
+)
+def test_an_iam_login_is_worth_what_its_signature_is(
+    mechanism: str, sign: Callable[[AwsKeys, str], bytes], keys: AwsKeys, region: str, verdict: str
+) -> None:
+    with sasl_peer(KEYS) as peer:
+        code, message = iam_login(peer, mechanism, sign(keys, region))
+    assert peer.verdicts == [verdict]
+    assert code == (0 if verdict == "ok" else 58)
+    assert verdict == "ok" or re.fullmatch(r"\[[0-9a-f-]{36}\]: Access denied", message or "")
+
+
+def test_an_iam_login_for_another_region_is_refused() -> None:
+    with sasl_peer(KEYS) as peer:
+        assert iam_login(peer, "AWS_MSK_IAM", msk_payload(KEYS, "eu-west-1"))[0] == 58
+        assert iam_login(peer, "OAUTHBEARER", msk_token(KEYS, "eu-west-1"))[0] == 58
+    assert peer.verdicts == [
+        "signed for eu-west-1/kafka-cluster/aws4_request",
+        "for another host: kafka.eu-west-1.amazonaws.com",
+    ]
+
+
+def test_too_many_connects_is_said_to_everybody() -> None:
+    with sasl_peer(KEYS, refusal=TOO_MANY_CONNECTS) as peer:
+        assert iam_login(peer, "AWS_MSK_IAM", msk_payload(KEYS)) == (58, "Too many connects")
+    assert peer.verdicts == ["ok"]
+
+
+def test_the_iam_listener_answers_any_version_of_api_versions_and_drops_who_has_not_logged_in() -> None:
+    with sasl_peer(KEYS) as peer, socket.create_connection(peer.address, 5) as connection:
+        assert kafka_wire.request(connection, kafka_wire.API_VERSIONS, 4).number("h") == 35
+        assert kafka_wire.METADATA in kafka_wire.api_versions(connection)
+        with pytest.raises(ConnectionResetError):
+            kafka_wire.metadata(connection)
+
+
+def test_a_reserved_port_is_refused_and_can_be_listened_on() -> None:
+    with ReservedPorts(1) as ports, socket.socket() as server:
+        address = ("127.0.0.1", ports.numbers[0])
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, 1)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(address)
+        server.listen()
+        socket.create_connection(address, 1).close()
+
+
+def test_a_server_that_fails_says_why(tmp_path: Path) -> None:
+    process = Process([sys.executable, "-c", "raise SystemExit('no luck')"], tmp_path / "log")
+    with pytest.raises(ServerFailed, match="no luck"):
+        process.wait_until(lambda: False, 10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_server_does_not_outlive_a_killed_test_run(tmp_path: Path) -> None:
+    needs.program("setpriv", "util-linux")
+    starter = (
+        "import pathlib, sys, time; from tests.servers.process import Process;"
+        f"print(Process(['sleep', '60'], pathlib.Path({str(tmp_path / 'log')!r})).pid, flush=True);"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    ) as run:
+        assert run.stdout is not None
+        server = int(run.stdout.readline())
+        os.kill(server, 0)
+        run.kill()
+    deadline = time.monotonic() + 5
+    while _runs(server) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _runs(server)
+
+
+def _runs(pid: int) -> bool:
+    """Whether that process runs; one that ended and nobody has reaped yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
