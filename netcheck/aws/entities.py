@@ -103,7 +103,7 @@ class NaclEntry(NamedTuple):
     @property
     def text(self) -> str:
         """The line as the console prints it; the closing rule 32767 is printed as `*`."""
-        number = "*" if self.number == CLOSING_RULE else str(self.number)
+        number = "*" if self.number >= CLOSING_RULE else str(self.number)
         ports = ports_text(self.protocol, self.first, self.last)
         action = "ALLOW" if self.allow else "DENY"
         return f"{number} | {protocol_text(self.protocol)} | {ports} | {self.prefix} | {action}"

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from netcheck.aws.addresses import Prefix
+from netcheck.aws.addresses import LARGEST, Prefix
 from netcheck.aws.entities import (
     ALL_PROTOCOLS,
     CLOSING_RULE,
+    WHOLE_RANGE,
     GroupReference,
     NaclEntry,
     NetworkAcl,
@@ -24,6 +25,12 @@ from netcheck.aws.entities import (
 )
 from netcheck.aws.snapshot import Snapshot
 from netcheck.path.flows import Range, Rectangle, overlap, subtract_ranges, without
+
+CLOSING_ENTRIES = {
+    version: NaclEntry(CLOSING_RULE, ALL_PROTOCOLS, *WHOLE_RANGE, Prefix(version, 0, LARGEST[version]), False)
+    for version in (4, 6)
+}
+"""The rule `*` that denies what no other entry matches, also where a snapshot leaves it out."""
 
 
 class AclLine(NamedTuple):
@@ -94,11 +101,6 @@ def _ask_in_parts(lines: tuple[AclLine, ...], traffic: Rectangle) -> AclAnswer:
             break
     denied += [(None, part) for part in undecided]
     return AclAnswer(allowed_by, denied)
-
-
-def acl_rule_number(entry: NaclEntry | None) -> int:
-    """The deciding rule's number; 32767 for the closing rule, printed as `*`."""
-    return CLOSING_RULE if entry is None else min(entry.number, CLOSING_RULE)
 
 
 class GroupLine(NamedTuple):

@@ -28,6 +28,8 @@ class Hop(NamedTuple):
 
     component: str
     rule: NaclEntry | SecurityGroupRule | Route | TransitRoute | None = None
+    direction: str | None = None
+    """"egress" or "ingress" for a filter."""
 
     @property
     def detail(self) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from netcheck.aws.addresses import Prefix, format_address
 from netcheck.aws.entities import (
+    CLOSING_RULE,
     ICMP,
     ICMPV6,
     TCP,
@@ -27,7 +28,7 @@ from netcheck.aws.entities import (
 )
 from netcheck.aws.snapshot import ACTIONS, Gap, Snapshot
 from netcheck.path.codes import Code
-from netcheck.path.filters import acl_lines, acl_rule_number, ask_acl
+from netcheck.path.filters import CLOSING_ENTRIES, acl_lines, ask_acl
 from netcheck.path.flows import Region
 from netcheck.path.routing import FROM_PREFIX_LIST, CompiledTable, Hit
 from netcheck.path.verdict import Blocker, Explanation, Hop, Leg, Unknown
@@ -137,9 +138,12 @@ class Walk:
         return format_address(self.flow.version, self.stretch.far)
 
     def hop(
-        self, component: str, rule: NaclEntry | SecurityGroupRule | Route | TransitRoute | None = None
+        self,
+        component: str,
+        rule: NaclEntry | SecurityGroupRule | Route | TransitRoute | None = None,
+        direction: str | None = None,
     ) -> None:
-        (self.forward if self.leg is Leg.FORWARD else self.returning).append(Hop(component, rule))
+        (self.forward if self.leg is Leg.FORWARD else self.returning).append(Hop(component, rule, direction))
 
     def target(self, piece: Region) -> int:
         """An address that packets of `piece` are now addressed to."""
@@ -207,6 +211,8 @@ class Walk:
         if self.last_compiled is None or self.last_hit is None or self.last_table is None:
             return
         winner = self.last_hit
+        if winner.route.target == "local":
+            return
         for loser in self.last_compiled.losers(self.target(piece), winner):
             same = loser.prefix == winner.prefix
             if not same and loser.prefix.length > winner.prefix.length:
@@ -256,20 +262,15 @@ class Walk:
                     da, db = first, last
                 if outward or not flow.has_ports:
                     dp, dq = low, high
-                self._acl_fault(acl.id, subnet, egress, entry, ((da, db, dp, dq),))
-        self.hop(acl.id, shown)
+                shown = entry or CLOSING_ENTRIES[flow.version]
+                self._acl_fault(acl.id, subnet, egress, shown, ((da, db, dp, dq),))
+        self.hop(acl.id, shown, "egress" if egress else "ingress")
 
-    def _acl_fault(
-        self, acl: str, subnet: Subnet, egress: bool, entry: NaclEntry | None, denied: Region
-    ) -> None:
+    def _acl_fault(self, acl: str, subnet: Subnet, egress: bool, entry: NaclEntry, denied: Region) -> None:
         direction = "egress" if egress else "ingress"
-        number = acl_rule_number(entry)
-        closing = (
-            "* | All | All | 0.0.0.0/0 | DENY" if self.flow.version == 4 else "* | All | All | ::/0 | DENY"
-        )
-        rule = closing if entry is None else entry.text
+        number = min(entry.number, CLOSING_RULE)
         what = "leave" if egress else "enter"
-        text = f"{acl} does not let {self._packet_text(denied)} {what} {subnet.id}: rule {rule}."
+        text = f"{acl} does not let {self._packet_text(denied)} {what} {subnet.id}: rule {entry.text}."
         explanations: tuple[Explanation, ...] = ()
         if self.leg is Leg.RETURN and self.stretch.is_nat and self.flow.has_ports:
             name = self.stretch.component

@@ -1,0 +1,180 @@
+"""`netcheck path`: trace one flow, or many, through a saved AWS configuration."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from netcheck.aws.snapshot import Snapshot, SnapshotError, load
+from netcheck.path.query import answer, as_json, ask
+from netcheck.path.trace import QuestionError
+from netcheck.path.verdict import Verdict
+
+_EXIT = {Verdict.REACHABLE: 0, Verdict.PARTIAL: 1, Verdict.BLOCKED: 1, Verdict.UNKNOWN: 3}
+_WORST_FIRST = (1, 2, 3, 0)
+_VERDICTS = tuple(verdict.value for verdict in Verdict)
+EPILOG = """--flows reads one JSON object a line and answers each with one line, in the same order:
+  {"id": "a", "from": "subnet-1", "security_groups": ["sg-1"], "to": "10.0.2.7", "port": 9094,
+   "expect": "reachable"}
+A line with "expect" (reachable, partial, blocked, unknown) is a test: it fails when the verdict differs.
+
+exit codes:
+  0  reachable; with --flows, all expectations met
+  1  blocked or partial, or an expectation not met
+  2  wrong usage, or a flow that cannot be answered
+  3  unknown: something the verdict depends on is not in the snapshot
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `netcheck path` to the commands."""
+    parser = commands.add_parser(
+        "path",
+        help="trace a flow through AWS configuration",
+        description="Says whether AWS would carry a flow, there and back, and names all that stops it.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--snapshot", metavar="DIR", help="folder written by `netcheck snapshot`")
+    parser.add_argument("--from", dest="source", metavar="ENI|INSTANCE|SUBNET|IP", help="who sends")
+    parser.add_argument("--to", metavar="IP|ENI:PORT", help="who is sent to, and on which port")
+    parser.add_argument(
+        "--security-group",
+        metavar="ID",
+        action="extend",
+        nargs="+",
+        default=None,
+        help="security groups of a sender that is given as a subnet or a free address",
+    )
+    parser.add_argument("--protocol", default="tcp", help="tcp, udp, icmp, icmpv6 or a number (default tcp)")
+    parser.add_argument("--source-port", metavar="N|A-B", help="default 32768-60999, all of them")
+    parser.add_argument("--flows", metavar="FILE|-", help="many flows: JSON lines in, JSON lines out")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer the question or the questions. Returns the exit code."""
+    single = args.source is not None or args.to is not None
+    if single == (args.flows is not None):
+        return _complain("give either --from and --to, or --flows")
+    if single and (args.source is None or args.to is None or args.snapshot is None):
+        return _complain("one flow needs --snapshot, --from and --to")
+    try:
+        snapshot = load(Path(args.snapshot)) if args.snapshot is not None else None
+    except SnapshotError as error:
+        return _complain(str(error))
+    if snapshot is not None and single:
+        return _one(args, snapshot)
+    if args.flows == "-":
+        return _many(sys.stdin, snapshot)
+    try:
+        with Path(args.flows).open(encoding="utf-8") as lines:
+            return _many(lines, snapshot)
+    except OSError as error:
+        return _complain(f"--flows {args.flows}: {error.strerror or error}")
+
+
+def _complain(message: str) -> int:
+    print(f"netcheck: {message}", file=sys.stderr)
+    return 2
+
+
+def _one(args: argparse.Namespace, snapshot: Snapshot) -> int:
+    from netcheck.report.hops import render
+    from netcheck.report.style import style_of
+
+    question: dict[str, object] = {"from": args.source, "to": args.to, "protocol": args.protocol}
+    if args.security_group:
+        question["security_groups"] = args.security_group
+    if args.source_port is not None:
+        question["source_port"] = args.source_port
+    try:
+        path = ask(question, snapshot)
+    except QuestionError as reason:
+        return _complain(str(reason))
+    if args.format == "json":
+        print(json.dumps(as_json(path), indent=2, ensure_ascii=False))
+    else:
+        print(render(path, style_of(sys.stdout, os.environ)))
+    return _EXIT[path.verdict]
+
+
+def _many(lines: TextIO, snapshot: Snapshot | None) -> int:
+    """Answer line by line, each as soon as it is read. The worst line decides the exit code."""
+    codes = {0}
+    snapshots: dict[str, Snapshot] = {}
+    for number, text in _numbered(lines):
+        made, code = _answer_line(number, text, snapshot, snapshots)
+        print(json.dumps(made, ensure_ascii=False), flush=True)
+        codes.add(code)
+    return next(code for code in _WORST_FIRST if code in codes)
+
+
+def _numbered(lines: TextIO) -> Iterator[tuple[int, str]]:
+    """The lines that are not empty, and their numbers. Bytes that are no text end a flow, not the run."""
+    if hasattr(lines, "reconfigure"):
+        lines.reconfigure(errors="replace")
+    for number, text in enumerate(lines, 1):
+        if text.strip():
+            yield number, text
+
+
+def _answer_line(
+    number: int, text: str, snapshot: Snapshot | None, snapshots: dict[str, Snapshot]
+) -> tuple[dict[str, object], int]:
+    try:
+        question = json.loads(text)
+    except (ValueError, RecursionError) as broken:
+        return {"id": None, "error": f"line {number}: not JSON ({broken})"}, 2
+    if not isinstance(question, dict):
+        return {"id": None, "error": f"line {number}: expected a JSON object"}, 2
+    expected = question.get("expect")
+    if expected is not None and expected not in _VERDICTS:
+        reason = f"'expect': {expected!r} is none of {', '.join(_VERDICTS)}"
+        return {"id": question.get("id"), "error": reason}, 2
+    try:
+        chosen = _snapshot_of(question, snapshot, snapshots)
+        made = answer(question, chosen)
+    except (QuestionError, SnapshotError) as reason:
+        made = {"id": question.get("id"), "error": str(reason)}
+    return made, _code(number, made, expected)
+
+
+def _snapshot_of(
+    question: Mapping[str, object], snapshot: Snapshot | None, snapshots: dict[str, Snapshot]
+) -> Snapshot:
+    """The snapshot a line names, loaded once, or the one given with --snapshot."""
+    named = question.get("snapshot")
+    if named is None and snapshot is not None:
+        return snapshot
+    if not isinstance(named, str) or not named:
+        raise QuestionError("'snapshot': name a folder here, or give --snapshot DIR for all lines")
+    if named not in snapshots:
+        snapshots[named] = load(Path(named))
+    return snapshots[named]
+
+
+def _code(number: int, made: Mapping[str, object], expected: str | None) -> int:
+    verdict = made.get("verdict")
+    if expected is not None:
+        if verdict == expected:
+            return 0
+        name = f"line {number}" if made.get("id") is None else f"flow {made['id']} (line {number})"
+        found = verdict if verdict is not None else f"no answer: {made.get('error')}"
+        print(f"netcheck: {name}: expected {expected}, found {found}{_reason(made)}", file=sys.stderr)
+        return 1
+    return 2 if verdict is None else _EXIT[Verdict(str(verdict))]
+
+
+def _reason(made: Mapping[str, object]) -> str:
+    for key in ("blocked_by", "gaps"):
+        found = made.get(key)
+        if isinstance(found, list) and found:
+            return f": {found[0]['text']}"
+    return ""
