@@ -114,6 +114,7 @@ def collect(
     between threads. Raises NoAws, and DeadlineExceeded when no time was left to begin with; later than that,
     what is not there in time is a gap.
     """
+    deadline.remaining()
     if isinstance(session_or_clients, Mapping):
         client = session_or_clients["ec2"]
     else:
@@ -251,6 +252,7 @@ class _Collection:
         self._attributes(attributed, outcomes)
         for stem in OF_TRANSIT_TABLES:
             self._transit(stem, {table: outcomes[stem, table] for table in tables})
+        self._name_hidden_gateways(wanted)
 
     def _attributed(self, wanted: frozenset[str] | None) -> list[str]:
         if "Vpcs" in self._documents:
@@ -304,6 +306,18 @@ class _Collection:
                 reason = f"{table} has more routes than AWS gives out in one answer"
                 self._gap(stem, ACTIONS[stem], reason)
         self._documents[stem] = {stem: items}
+
+    def _name_hidden_gateways(self, wanted: frozenset[str] | None) -> None:
+        """A transit gateway that another account shares shows its attachments here, but no route table."""
+        if "TransitGatewayRouteTables" not in self._documents:
+            return
+        vpcs = wanted or {vpc["VpcId"] for vpc in self._items("Vpcs")}
+        shown = {table.get("TransitGatewayId") for table in self._items("TransitGatewayRouteTables")}
+        hidden = sorted(self._links().gateways(vpcs) - shown)
+        if hidden:
+            reason = f"{' '.join(hidden)}: no route table can be seen; ask the account that owns the gateway"
+            for stem in ("TransitGatewayAttachments", *OF_TRANSIT_TABLES):
+                self._gap(stem, ACTIONS[stem], reason)
 
     # Prefix lists
 
