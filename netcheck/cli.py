@@ -11,6 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from netcheck.version import VERSION
 
@@ -35,6 +36,13 @@ EXAMPLES = """examples:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage, which is long."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"netcheck: {message}; see {self.prog} --help\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -43,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     parser = _parser(arguments)
     try:
-        parsed = parser.parse_args(arguments)
+        parsed, unknown = parser.parse_known_args(arguments)
+        if unknown:
+            parser.error(_unknown(unknown))
         code: int = parsed.run(parsed)
         sys.stdout.flush()
         return code
@@ -55,8 +65,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 3
 
 
+def _unknown(arguments: Sequence[str]) -> str:
+    """Names unknown options, but not what was given with them: it may be a password."""
+    options = [word.partition("=")[0] for word in arguments if word.startswith("-")]
+    if not options:
+        return "there is an argument too many"
+    login = any("pass" in option or "user" in option for option in options)
+    hint = ": logins come from the environment or --credentials, never from arguments" if login else ""
+    return f"unknown option {', '.join(options)}{hint}"
+
+
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="netcheck",
         description="Finds why data does not get from Amazon MSK through MSK Connect to ClickHouse.",
         epilog=f"{EXAMPLES}\n{EXIT_CODES}",

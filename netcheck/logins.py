@@ -29,12 +29,16 @@ VARIABLES = {
 
 
 def read_logins(config: Config, environment: Mapping[str, str]) -> Config:
-    """The configuration with its logins filled in. A credentials file wins over the environment.
+    """The configuration with its logins filled in; a replayed run has those that were recorded.
+
+    A credentials file wins over the environment.
 
     Raises UsageError, in words that never hold a secret.
     """
+    if config.replay:
+        return config
     given = {key: environment[name] for key, name in VARIABLES.items() if environment.get(name) is not None}
-    if config.credentials and not config.replay:
+    if config.credentials:
         given |= _read_file(config.credentials)
     mechanism = config.sasl_mechanism or given.get("kafka_mechanism")
     if mechanism is not None:

@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -21,9 +22,11 @@ from typing import TypeGuard
 
 from netcheck.check import Check
 from netcheck.config import UsageError
+from netcheck.model import Kind
 
 OWN_PACKAGE = "checks"
 GROUP = "netcheck.checks"
+ID = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def find(folder: str | None = None) -> Found:
         try:
             classes = list(_classes(source.load()))
             found = [check() for check in classes]
-        except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may fail in any way
             broken.append(Broken(source.name, _reason(error)))
             continue
         for check in found:
@@ -121,10 +124,12 @@ def _is_check(value: type) -> TypeGuard[type[Check]]:
 
 def _problem(check: Check) -> str | None:
     name = type(check).__name__
-    if not isinstance(getattr(check, "id", None), str) or "." not in check.id:
+    if not isinstance(getattr(check, "id", None), str) or not ID.fullmatch(check.id):
         return f"{name} has no id of the form concern.claim"
     if not isinstance(getattr(check, "kinds", None), frozenset) or not check.kinds:
         return f"{check.id}: kinds is not a frozenset of target kinds"
+    if unknown := sorted(str(kind) for kind in check.kinds - set(Kind)):
+        return f"{check.id}: there is no kind of target {', '.join(unknown)}; there is {', '.join(Kind)}"
     if not isinstance(check.after, frozenset):
         return f"{check.id}: after is not a frozenset of check ids"
     if not (type(check).__doc__ or "").strip():
@@ -133,6 +138,12 @@ def _problem(check: Check) -> str | None:
 
 
 def _reason(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
+    if isinstance(error, SyntaxError):
+        place = ""  # its text names the line
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - an exception of a plugin may fail to say what it is
+        text = ""
+    return f"{type(error).__name__}: {text}{place}"

@@ -13,6 +13,7 @@ from netcheck.assess import ABOUT_THE_RUN, Assessment, assess
 from netcheck.cli import EXIT_CODES
 from netcheck.config import BY_NAME, OPTIONS, Config, Option, UsageError, build, settings
 from netcheck.documentation import page
+from netcheck.endpoint import shown
 from netcheck.logins import VARIABLES, read_logins
 from netcheck.model import Status
 from netcheck.report import json, table
@@ -95,7 +96,7 @@ def report(assessment: Assessment, config: Config) -> int:
         sys.stdout.write(text)
     else:
         try:
-            Path(config.output).write_text(text, encoding="utf-8")
+            Path(config.output).write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             sys.stdout.write(text)
             failed = f"--output {config.output}: {error.strerror}; the report is above"
@@ -142,12 +143,15 @@ def _check_writable(config: Config) -> None:
         if name is None:
             continue
         path = Path(name)
-        if path.is_dir():
-            raise UsageError(f"{flag} {name}: is a folder, give a file's name")
-        if not path.parent.is_dir():
-            raise UsageError(f"{flag} {name}: there is no folder {path.parent}")
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise UsageError(f"{flag} {name}: may not be written")
+        try:
+            if path.is_dir():
+                raise UsageError(f"{flag} {name}: is a folder, give a file's name")
+            if not path.parent.is_dir():
+                raise UsageError(f"{flag} {name}: there is no folder {path.parent}")
+            if not os.access(path if path.exists() else path.parent, os.W_OK):
+                raise UsageError(f"{flag} {name}: may not be written")
+        except OSError as error:
+            raise UsageError(f"{flag} {shown(name)}: {error.strerror}") from None
 
 
 def _write_recording(assessment: Assessment, config: Config) -> str | None:

@@ -37,7 +37,7 @@ class Live:
             case Found(job, finding):
                 self._passed += finding.status is Status.PASS
                 if finding.status is not Status.SKIP:
-                    text = f"{job.check.id}  {job.target}  {printable(finding.summary)}"
+                    text = printable(f"{job.check.id}  {job.target}  {finding.summary}")
                     room = self._style.width - 4
                     self._found.append(f"{self._style.mark(finding.status)} {text[:room]}")
         now = time.monotonic()
@@ -53,7 +53,7 @@ class Live:
         self._drawn = len(lines)
 
     def _status(self) -> str:
-        jobs = [f"{job.check.id} {job.target.host or 'pipeline'}" for job in self._running]
+        jobs = [printable(f"{job.check.id} {job.target.host or 'pipeline'}") for job in self._running]
         seconds = time.monotonic() - self._since
         text = f"{self._passed} passed, {seconds:.1f} s; running: {', '.join(jobs) or 'nothing'}"
         return self._style.dim(text[: self._style.width - 2])

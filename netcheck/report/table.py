@@ -137,7 +137,7 @@ def _wrapped(text: str, style: Style) -> str:
 
 
 def _where(result: Result) -> str:
-    where = str(result.target)
+    where = printable(str(result.target))
     return where if len(where) <= 34 else "\n".join(textwrap.wrap(where, 34))
 
 
