@@ -53,10 +53,10 @@ def _hints(kind: type) -> dict[str, Any]:
 def decode(kind: Any, data: Json, where: str = "") -> Any:
     """The value of type `kind` that `encode` made `data` of. Raises CodecError."""
     origin = get_origin(kind)
+    if kind is Any or kind is object or _is_json(kind):
+        return data
     if origin in (Union, types.UnionType):
         return _decode_union(get_args(kind), data, where)
-    if kind is Any or kind is object or kind is Json:
-        return data
     if kind is types.NoneType or kind is None:
         return _plain(types.NoneType, data, where)
     if origin is tuple:
@@ -73,6 +73,11 @@ def decode(kind: Any, data: Json, where: str = "") -> Any:
         except ValueError:
             raise CodecError(f"{where}: {data!r} is no {kind.__name__}") from None
     return _plain(kind, data, where)
+
+
+def _is_json(kind: Any) -> bool:
+    """Whether a kind is Json, or what get_type_hints makes of it: the union of everything that JSON has."""
+    return set(get_args(kind)) >= {str, int, float, bool, types.NoneType}
 
 
 def _decode_union(kinds: tuple[Any, ...], data: Json, where: str) -> Any:
