@@ -33,12 +33,13 @@ def program(name: str, package: str) -> None:
 
 def keytool() -> None:
     """The JDK's keytool, which writes JKS trust stores."""
-    program("keytool", "openjdk-17-jre-headless")
+    program("keytool", "openjdk-17-jdk-headless")
 
 
 def kafka_broker() -> None:
-    """Java and the broker's jars."""
-    program("java", "openjdk-17-jre-headless")
+    """Java 17 and the broker's jars."""
+    if kafka.java_version() < 17:
+        skip_or_fail("no Java 17 or later: Debian has it in openjdk-17-jdk-headless")
     if not kafka.jars():
         skip_or_fail(f"no Kafka jars in {kafka.JARS}: run python tools/fetch_servers.py")
 

@@ -21,11 +21,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 KAFKA = "4.1.0"
+JAVA = "openjdk-17-jdk-headless"
 CACHE = Path(__file__).resolve().parents[1] / ".cache" / "kafka"
+FETCHED = CACHE / f"kafka-{KAFKA}.complete"
 # program -> (Debian package, what goes without it)
 PROGRAMS = {
-    "java": ("openjdk-17-jdk-headless", "no Kafka broker"),
-    "keytool": ("openjdk-17-jdk-headless", "no JKS trust stores"),
+    "java": (JAVA, "no Kafka broker"),
+    "keytool": (JAVA, "no JKS trust stores"),
     "mvn": ("maven", "no way to fetch Kafka's jars"),
     "clickhouse-server": ("clickhouse-server", "no ClickHouse server"),
     "setpriv": ("util-linux", "servers may outlive a killed test run"),
@@ -66,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def found(program: str) -> bool:
+    """Whether it is there, or what it would be needed for is done."""
+    if program == "mvn" and FETCHED.exists():
+        return True
     return shutil.which(program) is not None or Path("/usr/sbin", program).exists()
 
 
@@ -83,8 +88,7 @@ def install_packages() -> None:
 
 def fetch_kafka() -> list[str]:
     """Fetch the jars unless this version's are there; return what went wrong."""
-    done = CACHE / f"kafka-{KAFKA}.complete"
-    if done.exists():
+    if FETCHED.exists():
         return []
     if not found("mvn"):
         return [f"Kafka's jars are not in {CACHE / 'jars'}, and mvn to fetch them is missing"]
@@ -101,7 +105,7 @@ def fetch_kafka() -> list[str]:
         shutil.rmtree(CACHE / "jars", ignore_errors=True)
         (CACHE / "classes.jsa").unlink(missing_ok=True)
         (folder / "jars").rename(CACHE / "jars")
-    done.touch()
+    FETCHED.touch()
     return []
 
 

@@ -104,7 +104,12 @@ class ChdbFront:
             )
         )
         engine = Path(__file__).with_name("chdb_engine.py")
-        self._process = Process([sys.executable, str(engine), str(settings)], self._folder / "server.log")
+        self._process = Process(
+            [sys.executable, str(engine), str(settings)],
+            self._folder / "server.log",
+            # The engine keeps its tables there, and would not remove them when killed.
+            environment={"TMPDIR": str(self._folder)},
+        )
         # Its socket listens before the file is there, and asking would wake it.
         self._process.wait_until(port_file.exists, START_S)
         self.port = int(port_file.read_text())

@@ -244,6 +244,8 @@ def _one_port(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for _ in range(50):
         udp, tcp = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_STREAM)
+        if port:  # a server that was here before may have left connections behind, which end by themselves
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             udp.bind((host, port))
             tcp.bind((host, udp.getsockname()[1]))

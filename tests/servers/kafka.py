@@ -38,6 +38,7 @@ import base64
 import contextlib
 import functools
 import json
+import re
 import socket
 import subprocess
 import tempfile
@@ -81,6 +82,16 @@ _JVM = ("-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto
 def jars() -> list[Path]:
     """The broker's jars; empty if they have not been fetched."""
     return sorted(JARS.glob("*.jar"))
+
+
+def java_version() -> int:
+    """The major version of the Java on the path; 0 if there is none."""
+    try:
+        run = subprocess.run(["java", "-version"], capture_output=True, text=True, timeout=30)
+    except OSError:
+        return 0
+    found = re.search(r'version "(\d+)', run.stderr)
+    return int(found[1]) if found else 0
 
 
 def java(*arguments: str) -> list[str]:
@@ -174,7 +185,7 @@ class KafkaCluster:
 
     def addresses(self, listener: str) -> list[tuple[str, int]]:
         """Where the brokers listen, in the order of their ids."""
-        return [(self._name(broker), self._ports[broker][listener]) for broker in self.ids]
+        return [(self._name(broker, listener), self._ports[broker][listener]) for broker in self.ids]
 
     def bootstrap(self, listener: str) -> str:
         """The same as a client's bootstrap.servers."""
@@ -222,8 +233,8 @@ class KafkaCluster:
             self._launch(broker)
         self._wait()
 
-    def _name(self, broker: int) -> str:
-        return self._seats[broker].name if broker in self._seats else self.advertised
+    def _name(self, broker: int, listener: str) -> str:
+        return self._seats[broker].name if listener in self._seated(broker) else self.advertised
 
     def _seated(self, broker: int) -> dict[str, int]:
         return dict(self._seats[broker].ports) if broker in self._seats else {}
@@ -323,7 +334,7 @@ class KafkaCluster:
         }
 
     def _advertised_listeners(self, broker: int) -> list[str]:
-        ours = {name: (self._name(broker), port) for name, port in self._ports[broker].items()}
+        ours = {name: (self._name(broker, name), port) for name, port in self._ports[broker].items()}
         if broker == self.ids[-1]:
             ours |= self.stray
         return [f"{name}://{host}:{port}" for name, (host, port) in ours.items()]

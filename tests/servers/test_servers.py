@@ -541,6 +541,18 @@ def test_naming_a_topic_makes_it_and_asking_for_all_or_none_does_not(kafka_clust
     assert kafka_cluster.topics() == sorted([*before, "made-by-asking"])
 
 
+def test_a_stopped_broker_refuses_and_comes_back_where_it_was(kafka_cluster: KafkaCluster) -> None:
+    before = kafka_cluster.addresses("SSL")
+    kafka_cluster.stop_broker(2)
+    try:
+        with pytest.raises(ConnectionRefusedError), broker(kafka_cluster, "SSL", 1):
+            pass
+    finally:
+        kafka_cluster.start_broker(2)
+    with broker(kafka_cluster, "SSL", 1) as connection:
+        assert kafka_wire.metadata(connection).brokers[2] == before[1]
+
+
 def ask_over_https(
     server: ClickHouse | ChdbFront, path: str, user: str, password: str
 ) -> tuple[int, str, str]:
