@@ -1,0 +1,88 @@
+"""Records the runs that `netcheck demo` replays: the real command, against real servers, on an island.
+
+    python tools/record_demos.py                    # writes netcheck/demo/*.json.gz
+    python tools/record_demos.py --output DIR
+
+Nothing in a recording is written by hand. Two runs of this program differ in times, certificates and
+versions only. It needs Linux namespaces, Java, Kafka's jars and chdb (tools/fetch_servers.py --require).
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # run as a file, this program's own folder is there, and the tests' is not
+
+if TYPE_CHECKING:
+    from tests.e2e.orders import Orders
+
+ON_THE_ISLAND = "--on-the-island"
+PATIENCE_S = 60.0
+NETCHECK = str(Path(sys.executable).with_name("netcheck"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Record the runs that netcheck demo replays.")
+    parser.add_argument("--output", type=Path, default=ROOT / "netcheck" / "demo", metavar="DIR")
+    parser.add_argument(ON_THE_ISLAND, action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    output = options.output.resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    if options.on_the_island:
+        record_all(output)
+        return 0
+    return _on_an_island(output)
+
+
+def _on_an_island(output: Path) -> int:
+    from tests.e2e import island
+
+    if reason := island.missing():
+        print(f"record_demos: {reason}", file=sys.stderr)
+        return 1
+    program = [sys.executable, str(Path(__file__).resolve()), ON_THE_ISLAND, "--output", str(output)]
+    return subprocess.run(island.command(program), cwd=ROOT, check=False).returncode
+
+
+def record_all(output: Path) -> None:
+    """Record every demo. Raises SystemExit when a run does not come out as its name says."""
+    from tests.e2e.orders import Orders
+
+    with tempfile.TemporaryDirectory(prefix="orders-") as folder, Orders(Path(folder)) as orders:
+        _record(orders, output / "healthy.json.gz", 0, orders.arguments, orders.environment)
+        wrong = orders.environment | {"NETCHECK_CLICKHOUSE_PASSWORD": "a-password-of-last-year"}
+        _record(orders, output / "wrong-password.json.gz", 1, orders.arguments, wrong)
+        given = [*orders.arguments_for(1, 2), "--timeout", "3"]
+        with orders.cut_off(3):
+            _record(orders, output / "unreachable-broker.json.gz", 1, given, orders.environment)
+    with tempfile.TemporaryDirectory(prefix="orders-") as folder, Orders(Path(folder), expired=2) as orders:
+        _record(orders, output / "expired-certificate.json.gz", 1, orders.arguments, orders.environment)
+
+
+def _record(
+    orders: Orders, path: Path, exit_code: int, arguments: Sequence[str], environment: Mapping[str, str]
+) -> None:
+    command = [NETCHECK, "run", *arguments, "--record", str(path)]
+    ran = subprocess.run(
+        command,
+        cwd=orders.folder,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    if ran.returncode != exit_code:
+        raise SystemExit(f"{path.name}: exit code {ran.returncode}\n{ran.stdout}{ran.stderr}")
+    print(f"{path.name}: {ran.stdout.splitlines()[0]}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
