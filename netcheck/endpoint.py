@@ -93,6 +93,8 @@ def parse_url(text: str) -> Url:
     tls = scheme.lower() == "https"
     port = (8443 if tls else 8123) if given_port is None else parse_port(str(given_port), text)
     database = unquote(parts.path.strip("/")) or None
+    if "@" in parts.path:  # what stands before it was meant for a login, its / not written as %2F
+        raise EndpointError(f"{shown(text)}: write / and @ in a user's name as %2F and %40")
     if "/" in (database or "") or parts.query or parts.fragment:
         raise EndpointError(f"{shown(text)}: after the port there may be one /database, and nothing else")
     user = unquote(parts.username) if parts.username else None
