@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.lab.cloud import Documents
-from tests.lab.flow import INTERNET, Drop
+from tests.lab.flow import CROSSED, INTERNET, UNASKED, Drop
 
 Item = dict[str, Any]
 
@@ -57,6 +57,8 @@ class Namespace:
     commands: list[str] = field(default_factory=list)
     commands6: list[str] = field(default_factory=list)
     ruleset: str = ""
+    # Loaded after it: one transaction may not be larger than a netlink socket's buffer.
+    second_ruleset: str = ""
 
     def route(self, kind: str, prefix: str, rest: str) -> None:
         where = self.commands6 if ":" in prefix else self.commands
@@ -89,6 +91,17 @@ def log_and_drop(label: str) -> str:
 def chain(name: str, lines: Iterable[str], hook: str = "") -> str:
     body = "".join(f"    {line}\n" for line in ([hook] if hook else []) + list(lines))
     return f"  chain {name} {{\n{body}  }}\n"
+
+
+def held_groups(eni: Item) -> frozenset[str]:
+    return frozenset(one["GroupId"] for one in eni["Groups"])
+
+
+def by_family(addresses: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for address in addresses:
+        found.setdefault(family(address), []).append(address)
+    return found
 
 
 def family(cidr: str) -> str:
@@ -186,7 +199,7 @@ def port_match(number: str, ports: tuple[int, int] | None) -> str:
     return f"{HAS_PORTS[number]} dport {ports[0]}-{ports[1]}"
 
 
-def acl_chain(account: Account, acl: Item, *, egress: bool) -> list[str]:
+def acl_chain(acl: Item, *, egress: bool) -> list[str]:
     """A network ACL: ascending rule number, the first match decides, no state."""
     entries = [entry for entry in acl["Entries"] if entry["Egress"] is egress]
     direction = "egress" if egress else "ingress"
@@ -202,10 +215,9 @@ def acl_chain(account: Account, acl: Item, *, egress: bool) -> list[str]:
     return lines
 
 
-def group_chain(account: Account, eni: Item, *, egress: bool) -> list[str]:
-    """All security groups of an interface: any matching rule lets a new connection through, replies follow it."""
+def group_chain(account: Account, held: frozenset[str], *, egress: bool) -> list[str]:
+    """Some security groups together: any matching rule lets a new connection through, replies follow it."""
     side = "daddr" if egress else "saddr"
-    held = {one["GroupId"] for one in eni["Groups"]}
     lines = ["ct state established return"]
     for group in account.all("SecurityGroups"):
         if group["GroupId"] not in held:
@@ -219,15 +231,13 @@ def group_chain(account: Account, eni: Item, *, egress: bool) -> list[str]:
             for one in rule["PrefixListIds"]:
                 cidrs += account.prefix_list(one["PrefixListId"])
             lines += [f"{family(cidr)} {side} {cidr} {match} return" for cidr in cidrs]
-            # A transit gateway does not carry group membership (SecurityGroupReferencingSupport is off).
+            # A reference holds inside the VPC and across a peering. A transit gateway does not carry membership
+            # (SecurityGroupReferencingSupport is off), nor does a way over the internet.
             far = "oifname" if egress else "iifname"
-            lines += [
-                f'{far} != "t*" {family(address)} {side} {address} {match} return'
-                for pair in rule["UserIdGroupPairs"]
-                for address in account.members(pair["GroupId"])
-            ]
-    direction = "egress" if egress else "ingress"
-    lines.append(log_and_drop(tag(Drop.SECURITY_GROUP, eni["NetworkInterfaceId"], direction)))
+            inside = f'{far} != "t*" {far} != "i*" {far} != "x*"'
+            for pair in rule["UserIdGroupPairs"]:
+                for kind, members in by_family(account.members(pair["GroupId"])).items():
+                    lines.append(f"{inside} {kind} {side} {{ {', '.join(members)} }} {match} return")
     return lines
 
 
@@ -488,7 +498,7 @@ class Compiler:
                     [
                     f'iifname "outside" ct state != established {unasked}',
                     # Stateful: an answer to what did not come in this way belongs to no connection.
-                    f"ct state invalid {unasked}",
+                    f"ct state invalid {log_and_drop(tag(Drop.EGRESS_ONLY, name, UNASKED))}",
                 ],
                     "type filter hook forward priority 0;",
                 )
@@ -607,7 +617,8 @@ class Compiler:
                         commands.append(f"rule add pref 10 iif {port.name} lookup {number}")
         for commands in (namespace.commands, namespace.commands6):
             commands.append(f"rule add pref 20 lookup {ENI_TABLE}")
-        namespace.ruleset = self.router_rules(vpc, ports, subnets, sinks)
+        namespace.ruleset = self.filter_rules(ports, subnets)
+        namespace.second_ruleset = self.forwarding_rules(ports, sinks)
 
     def local_delivery(self, vpc: str, namespace: Namespace, ports: list[Port], sinks: Sinks) -> None:
         """The VPC's own addresses. What nobody holds is told by the subnet, or the VPC, that owns the range."""
@@ -674,20 +685,22 @@ class Compiler:
             candidates = same
         return f"dev {candidates[0].name}"
 
-    def router_rules(self, vpc: str, ports: list[Port], subnets: list[str], sinks: Sinks) -> str:
-        """Leaving: security group, then network ACL. Routing failures. Entering: network ACL, security group."""
+    def filter_rules(self, ports: list[Port], subnets: list[str]) -> str:
+        """The network ACLs of the subnets and the security groups of the interfaces."""
         text = "table inet lab {\n"
         for subnet in subnets:
             acl = self.account.acl(subnet)
-            text += chain(f"acl_out_{subnet}", acl_chain(self.account, acl, egress=True))
-            text += chain(f"acl_in_{subnet}", acl_chain(self.account, acl, egress=False))
+            text += chain(f"acl_out_{subnet}", acl_chain(acl, egress=True))
+            text += chain(f"acl_in_{subnet}", acl_chain(acl, egress=False))
+        return text + self.security_groups(ports) + "}\n"
+
+    def forwarding_rules(self, ports: list[Port], sinks: Sinks) -> str:
+        """Leaving: group, then network ACL. Then failures of routing. Entering: network ACL, then group."""
+        text = "table inet lab {\n"
         leaving, entering = [], []
         for port in ports:
             out, into = self.port_rules(port, ports)
             text += chain(f"from_{port.name}", out) + chain(f"to_{port.name}", into)
-            if port.eni:
-                text += chain(f"sg_out_{port.name}", group_chain(self.account, port.eni, egress=True))
-                text += chain(f"sg_in_{port.name}", group_chain(self.account, port.eni, egress=False))
             leaving.append(f'"{port.name}" : jump from_{port.name}')
             entering.append(f'"{port.name}" : jump to_{port.name}')
         lines = []
@@ -701,6 +714,26 @@ class Compiler:
         text += chain("forward", lines, "type filter hook forward priority 0;")
         text += chain("quiet", ["drop"], "type filter hook output priority 0;")
         return text + "}\n"
+
+    def security_groups(self, ports: list[Port]) -> str:
+        """One chain for all interfaces with the same groups; what no rule lets through is told by interface."""
+        text = ""
+        sharing: dict[frozenset[str], list[Port]] = {}
+        for port in ports:
+            if port.eni:
+                sharing.setdefault(held_groups(port.eni), []).append(port)
+        for number, (held, members) in enumerate(sharing.items()):
+            for way, side in (("out", "iifname"), ("in", "oifname")):
+                direction = "egress" if way == "out" else "ingress"
+                refuse = ", ".join(f'"{port.name}" : goto no_{way}_{port.name}' for port in members)
+                for port in members:
+                    label = tag(Drop.SECURITY_GROUP, port.owner, direction)
+                    text += chain(f"no_{way}_{port.name}", [log_and_drop(label)])
+                rules = group_chain(self.account, held, egress=way == "out")
+                text += chain(f"groups_{number}_{way}", [*rules, f"{side} vmap {{ {refuse} }}"])
+                for port in members:
+                    text += chain(f"sg_{way}_{port.name}", [f"goto groups_{number}_{way}"])
+        return text
 
     def port_rules(self, port: Port, ports: list[Port]) -> tuple[list[str], list[str]]:
         """What a packet meets when it comes from this interface, and when it goes out to it."""
@@ -759,6 +792,7 @@ def same_way_back(interfaces: list[tuple[str, int]]) -> str:
         "table inet back {\n"
         + chain("asked", [*marks, restore], "type filter hook prerouting priority -150;")
         + chain("answered", [restore], "type route hook output priority -150;")
+        + chain("crossing", [f'log prefix "{CROSSED}||" group 1'], "type filter hook forward priority 0;")
         + "}\n"
     )
 

@@ -20,6 +20,10 @@ class Flow:
     protocol: str = "tcp"
 
 
+CROSSED = "crossed"
+UNASKED = "unasked"
+
+
 class Drop(StrEnum):
     """Which kind of component threw a packet away."""
 
@@ -47,7 +51,8 @@ class Drop(StrEnum):
 class Outcome:
     """``connected``, or silence with the component that dropped the packet and on which leg.
 
-    ``component`` is an AWS id, ``detail`` what of it (a direction, a rule number, a destination).
+    ``component`` is an AWS id, ``detail`` what of it (a direction, a rule number, a destination). ``crossed`` names
+    the legs that left the account by one gateway to the internet and came back by another.
     """
 
     connected: bool
@@ -55,6 +60,7 @@ class Outcome:
     component: str = ""
     detail: str = ""
     leg: str = ""
+    crossed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.connected:

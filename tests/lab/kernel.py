@@ -95,6 +95,7 @@ class World:
                 "ip -6 -batch -", {name: _lines(one.commands6) for name, one in plan.namespaces.items()}
             )
         self._run_all("nft -f -", {name: one.ruleset for name, one in plan.namespaces.items()})
+        self._run_all("nft -f -", {name: one.second_ruleset for name, one in plan.namespaces.items()})
 
     def _links(self, plan: Plan) -> str:
         """Every link of the plan, both ends, made from outside: one process for all."""

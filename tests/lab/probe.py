@@ -13,12 +13,12 @@ import socket
 import struct
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.lab import nflog
 from tests.lab.cloud import Documents
 from tests.lab.compile import LISTENER, Pin, Plan, compile_account, uses_v6
-from tests.lab.flow import INTERNET, Drop, Flow, Outcome
+from tests.lab.flow import CROSSED, INTERNET, Drop, Flow, Outcome
 from tests.lab.kernel import LabBroken, World
 
 # struct in_pktinfo also names the interface; 8 is IP_PKTINFO, which the socket module does not name before 3.14.
@@ -57,6 +57,7 @@ class Attempt:
     flow: Flow
     sock: socket.socket
     outcome: Outcome | None = None
+    crossed: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -157,7 +158,10 @@ class Prober:
         self._look(attempts, wires, 0)
         self._hang_up()
         ordered.sort(key=lambda attempt: attempt.number)
-        return [attempt.outcome for attempt in ordered]
+        return [
+            replace(attempt.outcome, crossed=tuple(sorted(attempt.crossed))) if attempt.outcome else None
+            for attempt in ordered
+        ]
 
     @staticmethod
     def _start(flow: Flow) -> socket.socket:
@@ -205,7 +209,10 @@ class Prober:
                         dropped.port,
                     )
                     kind, component, detail = dropped.label.split("|")
-                    if wire in wires:
+                    if kind == CROSSED:
+                        if wire in wires:
+                            wires[wire][0].crossed.add(wires[wire][1])
+                    elif wire in wires:
                         attempt, leg = wires[wire]
                         self._finish(attempts, attempt, Outcome(False, Drop(kind), component, detail, leg))
                     elif kind == Drop.ROUTE_LOOP:

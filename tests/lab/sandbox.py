@@ -86,7 +86,13 @@ class Sandbox:
         if "broken" in answer:
             raise LabBroken(answer["broken"])
         return [
-            Outcome(**{**one, "drop": Drop(one["drop"]) if one["drop"] else None})
+            Outcome(
+                **{
+                    **one,
+                    "drop": Drop(one["drop"]) if one["drop"] else None,
+                    "crossed": tuple(one["crossed"]),
+                }
+            )
             for one in answer["outcomes"]
         ]
 

@@ -443,7 +443,11 @@ class _Maker:
             return self.rng.choice(INTERNET_ADDRESSES6 if six else INTERNET_ADDRESSES)
         if six:
             return None
-        publics = [address["PublicIp"] for address in self.cloud.all("Addresses")]
+        publics = [
+            address["PublicIp"]
+            for address in self.cloud.all("Addresses")
+            if address["NetworkInterfaceId"] != source.eni
+        ]
         if publics and self.chance(0.3):
             return self.rng.choice(publics)
         return self.nobody()
