@@ -36,6 +36,8 @@ class AnswersPing(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.clickhouse_ping, target)
+        if seen.cause in facts.ABOUT_THE_CERTIFICATE:
+            raise NotAsked("the server's certificate does not verify")
         if seen.cause is None:
             yield answer(None, f"Ok. in {seen.seconds * 1000:.0f} ms", Layer.HTTP, seen)
         elif seen.cause is Cause.CLICKHOUSE_SLOW_WAKE:
@@ -63,6 +65,8 @@ class TakesLogin(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.clickhouse_look_up, target)
+        if seen.cause in facts.ABOUT_THE_CERTIFICATE:
+            raise NotAsked("no password is sent to a server whose certificate does not verify")
         if seen.cause is None or seen.cause in LATER:
             login = ctx.config.clickhouse_login
             user = login.user if login else ""

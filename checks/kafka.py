@@ -102,6 +102,8 @@ class TakesLogin(Check):
         seen = ctx.get(facts.kafka_metadata, target)
         if seen.cause is Cause.KAFKA_NO_CREDENTIALS:
             raise Skip(f"no AWS credentials here to log in with: {seen.detail}")
+        if seen.cause in facts.ABOUT_THE_CERTIFICATE:
+            raise NotAsked("no login is sent to a server whose certificate does not verify")
         if seen.stage in (Stage.METADATA, Stage.DONE):
             yield answer(None, f"logged in with {login.mechanism}", Layer.KAFKA, seen)
         else:
@@ -145,9 +147,6 @@ class AdvertisesBrokers(Check):
 
 
 def _is_told_elsewhere(seen: KafkaMetadata, hello: KafkaHello) -> bool:
-    """Whether kafka.protocol, kafka.sasl or kafka.login already tells what stood in the way."""
-    return hello.cause is not None or seen.stage in (
-        Stage.LOGIN,
-        Stage.SASL_HANDSHAKE,
-        Stage.SASL_AUTHENTICATE,
-    )
+    """Whether tls.certificate, kafka.protocol, kafka.sasl or kafka.login tells what stood in the way."""
+    logging_in = (Stage.LOGIN, Stage.SASL_HANDSHAKE, Stage.SASL_AUTHENTICATE)
+    return hello.cause is not None or seen.stage in logging_in or seen.cause in facts.ABOUT_THE_CERTIFICATE

@@ -112,7 +112,7 @@ def _told(target: Target, seen: Handshake) -> str:
     where = target.endpoint
     match seen.cause:
         case Cause.TLS_CERTIFICATE_EXPIRED:
-            return f"the certificate of {where} has expired: {_dates(seen)}"
+            return f"the certificate of {where} expired {_ago(seen)}: {_dates(seen)}"
         case Cause.TLS_CERTIFICATE_NOT_YET_VALID:
             return f"the certificate of {where} is not valid yet: {_dates(seen)}"
         case Cause.TLS_HOSTNAME_MISMATCH:
@@ -137,6 +137,14 @@ def _dates(seen: Handshake) -> str:
     return (
         f"valid from {seen.chain[0].not_before} to {seen.chain[0].not_after}" if seen.chain else seen.detail
     )
+
+
+def _ago(seen: Handshake) -> str:
+    """How long ago the first certificate of the chain ran out."""
+    days = [-one.expires_in_days for one in seen.chain if (one.expires_in_days or 0.0) < 0]
+    if not days:
+        return "already"
+    return f"{max(days):.0f} days ago" if max(days) >= 2 else f"{max(days) * 24:.0f} hours ago"
 
 
 def _acknowledged(seen: Handshake) -> str:

@@ -11,6 +11,8 @@ from netcheck.model import Report, Result, RootCause, Status
 from netcheck.report.style import Style, printable
 
 ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN)
+CHECK_WIDTH, WHERE_WIDTH = 28, 40
+"""Columns that the checklist needs for marks and checks, and at most for a target."""
 
 
 def render(report: Report, style: Style, titles: Mapping[str, str]) -> str:
@@ -18,7 +20,7 @@ def render(report: Report, style: Style, titles: Mapping[str, str]) -> str:
     parts = [
         _verdict(report, style),
         *_causes(report, style),
-        _checklist(report, style, titles),
+        *_checklist(report, style, titles),
         _closing(report, style),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -80,13 +82,15 @@ def _field(name: str, text: str, style: Style) -> str:
     )
 
 
-def _checklist(report: Report, style: Style, titles: Mapping[str, str]) -> str:
-    rows = [
-        *_open_rows(report, style),
-        *_passed_rows(report.results, style, titles),
-        *_moot_rows(report.results, style),
-    ]
-    return tabulate(rows, tablefmt="plain", disable_numparse=True)
+def _checklist(report: Report, style: Style, titles: Mapping[str, str]) -> Iterator[str]:
+    """What did not pass, what passed in one line a check, and what there was no need to ask."""
+    yield _table(_open_rows(report, style))
+    yield _table(_passed_rows(report.results, style, titles))
+    yield "\n".join(_moot_lines(report.results, style))
+
+
+def _table(rows: Iterable[list[str]]) -> str:
+    return tabulate(list(rows), tablefmt="plain", disable_numparse=True)
 
 
 def _open_rows(report: Report, style: Style) -> Iterator[list[str]]:
@@ -116,15 +120,16 @@ def _folded_rows(consequences: list[Result], style: Style) -> Iterator[list[str]
         yield [mark, f"{branch}{len(unasked)} not asked", _where(unasked[0]), _wrapped(checks, style)]
 
 
-def _moot_rows(results: Iterable[Result], style: Style) -> Iterator[list[str]]:
-    """What was moot, one line a check and reason."""
-    groups: dict[tuple[str, str], int] = {}
+def _moot_lines(results: Iterable[Result], style: Style) -> Iterator[str]:
+    """What was moot, by reason."""
+    groups: dict[str, list[str]] = {}
     for result in results:
         if result.status is Status.SKIP and result.caused_by is None:
-            group = (result.check, result.finding.summary)
-            groups[group] = groups.get(group, 0) + 1
-    for (check, reason), count in groups.items():
-        yield [style.mark(Status.SKIP), check, f"{count} skipped", _wrapped(reason, style)]
+            groups.setdefault(result.finding.summary, []).append(result.check)
+    for reason, checks in groups.items():
+        text = f"skipped {len(checks)}: {printable(reason)} ({', '.join(dict.fromkeys(checks))})"
+        lines = textwrap.wrap(text, style.width - 3, break_on_hyphens=False)
+        yield f"{style.mark(Status.SKIP)}  " + "\n   ".join(lines)
 
 
 def _row(result: Result, style: Style, indent: str, text: str) -> list[str]:
@@ -132,13 +137,26 @@ def _row(result: Result, style: Style, indent: str, text: str) -> list[str]:
 
 
 def _wrapped(text: str, style: Style) -> str:
-    lines = textwrap.wrap(printable(text), max(30, style.width - 62), break_on_hyphens=False)
+    """For the last column: what the three before it leave."""
+    lines = textwrap.wrap(
+        printable(text), max(30, style.width - CHECK_WIDTH - WHERE_WIDTH), break_on_hyphens=False
+    )
     return "\n".join(lines or [""])
 
 
 def _where(result: Result) -> str:
-    where = printable(str(result.target))
-    return where if len(where) <= 34 else "\n".join(textwrap.wrap(where, 34))
+    """The target, broken at its dots where it is long: MSK's names are."""
+    words = (
+        printable(result.target.endpoint if result.target.host else "pipeline")
+        .replace(".", ".\0")
+        .split("\0")
+    )
+    lines = [""]
+    for word in words:
+        if len(lines[-1]) + len(word) > WHERE_WIDTH:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(lines)
 
 
 def _passed_rows(results: Iterable[Result], style: Style, titles: Mapping[str, str]) -> Iterator[list[str]]:
