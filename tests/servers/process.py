@@ -11,6 +11,7 @@ they shall. Elsewhere only stop() ends it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -45,6 +46,8 @@ class Process:
                 cwd=log.parent,
             )
         self.pid = self._process.pid
+        if setpriv:
+            self._wait_for_bond(Path(setpriv).resolve())
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Poll `ready` until it is true; raise ServerFailed if the program ends or the time runs out."""
@@ -68,6 +71,14 @@ class Process:
         """End it at once, for servers that have nothing worth keeping."""
         self._process.kill()
         self._process.wait(STOP_S)
+
+    def _wait_for_bond(self, setpriv: Path) -> None:
+        """Until setpriv has become the program, we could be killed without it."""
+        deadline = time.monotonic() + STOP_S
+        # A program that has ended already has no executable any more.
+        with contextlib.suppress(OSError):
+            while Path(f"/proc/{self.pid}/exe").readlink() == setpriv and time.monotonic() < deadline:
+                time.sleep(0.001)
 
     def _end_of_log(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]
