@@ -141,7 +141,7 @@ def _dates(seen: Handshake) -> str:
 
 def _ago(seen: Handshake) -> str:
     """How long ago the first certificate of the chain ran out."""
-    days = [-one.expires_in_days for one in seen.chain if (one.expires_in_days or 0.0) < 0]
+    days = [-left for one in seen.chain if (left := one.expires_in_days) is not None and left < 0]
     if not days:
         return "already"
     return f"{max(days):.0f} days ago" if max(days) >= 2 else f"{max(days) * 24:.0f} hours ago"
