@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from netcheck.model import Cause
+
 _SHORT = {
     "commonName": "CN",
     "organizationName": "O",
@@ -60,6 +62,27 @@ def anchor(tls: ssl.SSLObject) -> bytes | None:
     return _der(verified[-1]) if verified else None
 
 
+def out_of_date(tls: ssl.SSLObject, anchors: frozenset[bytes]) -> Cause | None:
+    """Whether a certificate on the way to the trust anchor has expired or is not valid yet.
+
+    The anchor's own dates do not count: RFC 5280 (6.1) leaves them out, and so does a JVM, while OpenSSL
+    counts them. A date that cannot be read does not pass.
+    """
+    now = time.time()
+    for one in _chain(tls, "get_verified_chain")[:-1]:
+        if _der(one) in anchors:
+            return None  # an anchor below a root that is trusted too: a JVM looks no further
+        info = _info(one)
+        not_before, not_after = _seconds(info.get("notBefore")), _seconds(info.get("notAfter"))
+        if not_before is None or not_after is None:
+            return Cause.TLS_CERTIFICATE_INVALID
+        if now < not_before:
+            return Cause.TLS_CERTIFICATE_NOT_YET_VALID
+        if now > not_after:
+            return Cause.TLS_CERTIFICATE_EXPIRED
+    return None
+
+
 def matches(certificate: Certificate, host: str) -> bool:
     """Whether a certificate is for `host`, by its alternative names (RFC 9525, 6.3: a `*` is the whole first
     label).
@@ -101,10 +124,7 @@ def _der(certificate: Any) -> bytes:
 
 def _certificate(one: Any) -> Certificate:
     sha256 = hashlib.sha256(_der(one)).hexdigest()
-    info: dict[str, Any] = {}
-    # A certificate may hold anything; what cannot be decoded is left empty rather than lost.
-    with contextlib.suppress(ValueError, ssl.SSLError):
-        info = one.get_info()
+    info = _info(one)
     subject: _Name = info.get("subject", ())
     issuer: _Name = info.get("issuer", ())
     not_before, not_after = _seconds(info.get("notBefore")), _seconds(info.get("notAfter"))
@@ -120,6 +140,14 @@ def _certificate(one: Any) -> Certificate:
         sha256=sha256,
         self_signed=bool(subject) and subject == issuer,
     )
+
+
+def _info(one: Any) -> dict[str, Any]:
+    """What OpenSSL reads in a certificate, which may hold anything: empty where it cannot be decoded."""
+    with contextlib.suppress(ValueError, ssl.SSLError):
+        info: dict[str, Any] = one.get_info()
+        return info
+    return {}
 
 
 def _text(name: _Name) -> str:

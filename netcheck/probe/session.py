@@ -8,9 +8,11 @@ import contextlib
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from netcheck.model import Cause
+from netcheck.probe.certificate import out_of_date
 from netcheck.probe.failure import Failed
 from netcheck.probe.recognise import alert_name, is_tls_record, recognise
 from netcheck.probe.wire import Wire
@@ -59,20 +61,34 @@ def _note(connection: object, direction: str, _: object, content: int, message: 
         connection.ticket_received = True
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Verifier:
+    """How to judge a server: OpenSSL's part, and the trust anchors (DER) for what we look at ourselves.
+
+    No anchors where OpenSSL reads the system's own; these are all roots, at the end of every chain.
+    """
+
+    context: ssl.SSLContext
+    anchors: frozenset[bytes] = frozenset()
+
+
 class Session:
     """One TLS connection. `handshake` first, then `read` and `write`; all of them raise Failed and nothing
     else.
     """
 
-    def __init__(self, wire: Wire, context: ssl.SSLContext, server_name: str) -> None:
+    def __init__(self, wire: Wire, verifier: Verifier, server_name: str) -> None:
         """Raises Failed where `server_name` cannot be the name of a host."""
         self.wire = wire
+        self.verifier = verifier
         self.established = False
         self.verify_code: int | None = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         try:
-            made = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name.rstrip("."))
+            made = verifier.context.wrap_bio(
+                self._incoming, self._outgoing, server_hostname=server_name.rstrip(".")
+            )
         except ValueError as error:  # UnicodeError, from the IDNA codec, is one
             raise Failed(Cause.DNS_MALFORMED, f"{server_name!r} is not a host name: {error}") from error
         assert isinstance(made, WatchedObject)
@@ -90,6 +106,9 @@ class Session:
             raise Failed(certificate_cause(error.verify_code), error.verify_message) from error
         except ssl.SSLError as error:
             raise self._refused(error) from error
+        late = out_of_date(self.tls, self.verifier.anchors)
+        if late is not None and self.tls.context.verify_mode is ssl.CERT_REQUIRED:
+            raise Failed(late, "a certificate between the server and the trust anchor is out of date")
         self.established = True
 
     def refusal(self, patience: float) -> Failed | None:

@@ -13,7 +13,7 @@ from netcheck.model import Cause
 from netcheck.probe import kernel
 from netcheck.probe.failure import Failed
 from netcheck.probe.session import Session
-from netcheck.probe.trust import TrustError, context
+from netcheck.probe.trust import TrustError, verifier
 from netcheck.probe.wire import Wire
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def open_stream(deadline: Deadline, address: str, port: int, *, tls: Tls | None 
     if tls is None:
         return Stream(wire, None)
     try:
-        session = Session(wire, context(tls.trust, verify=tls.verify), tls.server_name)
+        session = Session(wire, verifier(tls.trust, verify=tls.verify), tls.server_name)
         session.handshake()
     except TrustError as error:
         wire.close()

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 import time
 from dataclasses import dataclass, replace
 
 from netcheck.context import Deadline
 from netcheck.credentials import Trust
 from netcheck.model import Cause
-from netcheck.probe.certificate import Certificate, anchor, matches, sent_chain
+from netcheck.probe.certificate import Certificate, anchor, matches, out_of_date, sent_chain
 from netcheck.probe.failure import Failed
 from netcheck.probe.kernel import TcpInfo
 from netcheck.probe.recognise import alert_name
-from netcheck.probe.session import Session
-from netcheck.probe.trust import TrustError, context, load, public_context, public_organisations, public_roots
+from netcheck.probe.session import Session, Verifier
+from netcheck.probe.trust import (
+    TrustError,
+    load,
+    public_organisations,
+    public_roots,
+    public_verifier,
+    verifier,
+)
 from netcheck.probe.wire import Wire
 
 PUBLICLY_CERTIFIED = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".clickhouse.cloud")
@@ -26,8 +32,11 @@ _REFUSAL_PATIENCE = 1.0
 """Seconds to wait for what a TLS 1.3 server says to a client without a certificate. One round trip is enough.
 """
 
-_STRICT_OR_NOT = frozenset({2, 7, 9, 10, 18, 19, 20, 21, 62, 64, 66, 67, 68})
+_STRICT_OR_NOT = frozenset({2, 7, 18, 19, 20, 21, 62, 64, 66, 67, 68})
 """X509_V_ERR_* that do not depend on VERIFY_X509_STRICT: whoever is not strict meets them just the same."""
+
+_DATES = (9, 10)
+"""X509_V_ERR_CERT_NOT_YET_VALID and CERT_HAS_EXPIRED."""
 
 _NO_ANCHOR = (Cause.TLS_UNTRUSTED, Cause.TLS_SELF_SIGNED)
 
@@ -85,13 +94,13 @@ def handshake(deadline: Deadline, address: str, port: int, server_name: str, tru
     start = time.monotonic()
     where = (address, port, server_name)
     try:
-        strict, relaxed = context(trust, strict=True), context(trust)
+        strict, relaxed = verifier(trust, strict=True), verifier(trust)
         source = load(trust).source
     except TrustError as error:
         attempt = _Attempt(failure=Failed(Cause.FACT_UNAVAILABLE, str(error)))
         return _observation(where, "", (attempt,), start)
     attempts = [_attempt(deadline, where, strict)]
-    if attempts[0].verify_code not in (None, *_STRICT_OR_NOT):
+    if attempts[0].only_strict:
         attempts.append(_attempt(deadline, where, relaxed))
     seen = _observation(where, source, tuple(attempts), start)
     if not _is_publicly_certified(server_name):
@@ -118,6 +127,14 @@ class _Attempt:
     connect_seconds: float | None = None
     handshake_seconds: float | None = None
     established: bool = False
+    out_of_date: Cause | None = None
+
+    @property
+    def only_strict(self) -> bool:
+        """Whether it was refused for what a client that is not strict may not mind."""
+        if self.verify_code in _DATES:
+            return self.out_of_date is None  # so it is the anchor's own date
+        return self.verify_code is not None and self.verify_code not in _STRICT_OR_NOT
 
     @property
     def verdict(self) -> Cause | None:
@@ -131,7 +148,7 @@ class _Attempt:
         return None if accepted else self.failure.cause
 
 
-def _attempt(deadline: Deadline, where: tuple[str, int, str], tls: ssl.SSLContext) -> _Attempt:
+def _attempt(deadline: Deadline, where: tuple[str, int, str], judge: Verifier) -> _Attempt:
     address, port, server_name = where
     start = time.monotonic()
     try:
@@ -140,7 +157,7 @@ def _attempt(deadline: Deadline, where: tuple[str, int, str], tls: ssl.SSLContex
         return _Attempt(failure=failure)
     connected = time.monotonic()
     try:
-        session = Session(wire, tls, server_name)
+        session = Session(wire, judge, server_name)
     except Failed as failure:
         wire.close()
         return _Attempt(failure=failure, connect_seconds=connected - start)
@@ -169,6 +186,7 @@ def _attempt(deadline: Deadline, where: tuple[str, int, str], tls: ssl.SSLContex
         connect_seconds=connected - start,
         handshake_seconds=shaken - connected,
         established=session.established,
+        out_of_date=out_of_date(session.tls, judge.anchors),
     )
 
 
@@ -246,7 +264,7 @@ def _compared_with_public(
         return replace(seen, foreign_issuer=None)
     if established and attempt.anchor in public_roots():
         return seen
-    other = _attempt(deadline, where, public_context())
+    other = _attempt(deadline, where, public_verifier())
     seen = replace(seen, handshakes=seen.handshakes + 1)
     if other.established:
         return seen

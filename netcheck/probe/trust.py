@@ -11,7 +11,7 @@ from typing import Any
 
 from netcheck.credentials import Trust
 from netcheck.probe import jks
-from netcheck.probe.session import WatchedObject, watch
+from netcheck.probe.session import Verifier, WatchedObject, watch
 
 _PEM_BEGIN = b"-----BEGIN "
 _JCEKS_MAGIC = b"\xce\xce\xce\xce"
@@ -21,6 +21,12 @@ _MAX_SIZE = 32 << 20
 # Without them we would blame a server that the connector gets on with.
 _CIPHERS = "DEFAULT:@SECLEVEL=1"
 _OP_LEGACY_SERVER_CONNECT = 0x4
+_NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME: `Session` looks at the dates itself, and as a JVM not at the trust anchor's."""
+
+_ALWAYS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
+_AS_A_JVM = ssl.VerifyFlags(_ALWAYS | _NO_CHECK_TIME)
+_STRICT = _ALWAYS | ssl.VERIFY_X509_STRICT
 
 
 class TrustError(Exception):
@@ -54,16 +60,16 @@ def load(trust: Trust) -> Roots:
     return _system() if trust.path is None else _load_file(trust.path, trust, _stamp(trust.path))
 
 
-def context(trust: Trust, *, verify: bool = True, strict: bool = False) -> ssl.SSLContext:
-    """A client's context for a trust store, shared by all connections. Raises TrustError.
+def verifier(trust: Trust, *, verify: bool = True, strict: bool = False) -> Verifier:
+    """How a client with this trust store judges servers, shared by all connections. Raises TrustError.
 
-    By default it judges as a JVM does: hostname and chain, any certificate of the store an anchor
-    (X509_V_FLAG_PARTIAL_CHAIN), and none of RFC 5280's fine print. `strict` adds that (VERIFY_X509_STRICT,
-    the default of Python 3.13 and of other recent clients). Without `verify` nothing is checked: never send a
-    secret over such a connection.
+    By default it judges as a JVM does: hostname and chain, any certificate of the store an anchor, whatever
+    its dates (X509_V_FLAG_PARTIAL_CHAIN), and none of RFC 5280's fine print. `strict` adds that
+    (VERIFY_X509_STRICT, the default of Python 3.13 and of other recent clients). Without `verify` nothing is
+    checked: never send a secret over such a connection.
     """
     stamp = None if trust.path is None else _stamp(trust.path)
-    return _context(trust, stamp, verify, strict)
+    return _verifier(trust, stamp, verify, strict)
 
 
 @functools.lru_cache(maxsize=1)
@@ -82,14 +88,14 @@ def public_organisations() -> frozenset[str]:
     """The organisations behind `public_roots()`, and Let's Encrypt, whose roots are ISRG's."""
     if not public_roots():
         return frozenset()
-    subjects: list[Any] = [one["subject"] for one in public_context().get_ca_certs()]
+    subjects: list[Any] = [one["subject"] for one in public_verifier().context.get_ca_certs()]
     names = (name for subject in subjects for part in subject for name in part)
     return frozenset(value for key, value in names if key == "organizationName") | {"Let's Encrypt"}
 
 
 @functools.lru_cache(maxsize=1)
-def public_context() -> ssl.SSLContext:
-    """A context that trusts `public_roots()` and does not look at the hostname. Raises TrustError without
+def public_verifier() -> Verifier:
+    """One that trusts `public_roots()` and does not look at the hostname. Raises TrustError without
     certifi.
     """
     bundle = _certifi()
@@ -98,37 +104,35 @@ def public_context() -> ssl.SSLContext:
     made = _client_context()
     made.check_hostname = False
     made.load_verify_locations(bundle)
-    return made
+    return Verifier(made)
 
 
 @functools.lru_cache(maxsize=16)
-def _context(trust: Trust, stamp: tuple[int, int] | None, verify: bool, strict: bool) -> ssl.SSLContext:
+def _verifier(trust: Trust, stamp: tuple[int, int] | None, verify: bool, strict: bool) -> Verifier:
     made = _client_context()
     if not verify:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
-        return made
+        return Verifier(made)
     if strict:
-        made.verify_flags |= ssl.VERIFY_X509_STRICT
+        made.verify_flags = _STRICT
     roots = _system() if trust.path is None else _load_file(trust.path, trust, stamp)
     if roots.certificates is None:
         made.load_default_certs()
-    else:
-        try:
-            made.load_verify_locations(cadata=b"".join(roots.certificates))
-        except ssl.SSLError as error:
-            raise TrustError(
-                f"a certificate in it cannot be read ({error.reason})", str(trust.path), "Export it again."
-            ) from error
-    return made
+        return Verifier(made)
+    try:
+        made.load_verify_locations(cadata=b"".join(roots.certificates))
+    except ssl.SSLError as error:
+        what = f"a certificate in it cannot be read ({error.reason})"
+        raise TrustError(what, str(trust.path), "Export it again.") from error
+    return Verifier(made, frozenset(roots.certificates))
 
 
 def _client_context() -> ssl.SSLContext:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.set_ciphers(_CIPHERS)
-    made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    made.verify_flags = _AS_A_JVM
     made.options |= _OP_LEGACY_SERVER_CONNECT
     made.sslobject_class = WatchedObject
     watch(made)

@@ -7,18 +7,25 @@ import json
 import random
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import certifi
 import pytest
 
 from netcheck.codec import decode, encode
 from netcheck.context import Deadline
 from netcheck.credentials import Trust
 from netcheck.model import Cause
+from netcheck.probe import trust
 from netcheck.probe.tls import Handshake, handshake
+from netcheck.secret import Secret
+from tests import needs
 from tests.servers import peers
 from tests.servers.certificates import Authority, Certificates, Leaf
 from tests.servers.peers import Peer
@@ -32,9 +39,9 @@ Make = Callable[[Certificates], Peer]
 
 
 def _shake(peer: Peer, trusted: object, name: str = "localhost", seconds: float = STEP) -> Handshake:
-    trust = Trust(None if trusted is None else str(trusted))
+    store = trusted if isinstance(trusted, Trust) else Trust(None if trusted is None else str(trusted))
     start = time.monotonic()
-    seen = handshake(Deadline(seconds), peer.host, peer.port, name, trust)
+    seen = handshake(Deadline(seconds), peer.host, peer.port, name, store)
     assert time.monotonic() - start < max(LATEST, seconds + 0.3)
     assert decode(Handshake, json.loads(json.dumps(encode(seen)))) == seen, "it can be recorded"
     return seen
@@ -167,6 +174,17 @@ def test_healthy_in_one_handshake(
     assert seen.cipher
 
 
+def test_trust_stores_as_a_connector_has_them(certificates: Certificates, tmp_path: Path) -> None:
+    needs.keytool()
+    jks = certificates.authority.truststore_jks("changeit").rename(tmp_path / "truststore.jks")
+    for path in (jks, certificates.authority.truststore_pkcs12("changeit")):
+        store = Trust(str(path), Secret("changeit"))
+        with _shows(certificates.good) as peer:
+            assert _shake(peer, store).cause is None
+        with _shows(certificates.intercepted) as peer:
+            assert _shake(peer, store).cause is Cause.TLS_UNTRUSTED
+
+
 def test_the_chain_is_read_to_the_last_field(certificates: Certificates) -> None:
     with _shows(certificates.full_chain) as peer:
         leaf, intermediate = _shake(peer, certificates.authority.certificate).chain
@@ -263,6 +281,44 @@ def test_a_broker_of_aws_that_only_our_own_trust_store_accepts(certificates: Cer
     assert seen.handshakes == 2
 
 
+@pytest.fixture
+def public_authority(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """certifi, as if it knew the tests' authority: nobody else can issue for AWS's names."""
+    monkeypatch.setattr(certifi, "where", lambda: str(certificates.authority.certificate))
+    caches = (trust.public_roots, trust.public_organisations, trust.public_verifier)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.mark.usefixtures("public_authority")
+def test_a_broker_of_aws_with_a_public_certificate_takes_one_handshake(certificates: Certificates) -> None:
+    for leaf in (certificates.authority.issue(BROKER), certificates.intermediate.issue(BROKER)):
+        with _shows(leaf) as peer:
+            seen = _shake(peer, certificates.authority.certificate, BROKER)
+        assert (seen.cause, seen.foreign_issuer, seen.handshakes) == (None, False, 1)
+
+
+@pytest.mark.usefixtures("public_authority")
+def test_a_public_certificate_that_our_trust_store_does_not_know_is_no_interception(
+    certificates: Certificates,
+) -> None:
+    with _shows(certificates.authority.issue(BROKER)) as peer:
+        seen = _shake(peer, certificates.interceptor.certificate, BROKER)
+    assert (seen.cause, seen.foreign_issuer) == (Cause.TLS_UNTRUSTED, False)
+
+
+@pytest.mark.usefixtures("public_authority")
+def test_a_trust_store_with_only_a_public_intermediate_is_no_interception(certificates: Certificates) -> None:
+    with _shows(certificates.full_chain) as peer:
+        assert _shake(peer, certificates.intermediate.certificate).cause is None
+    with _shows(certificates.intermediate.issue(BROKER)) as peer:
+        seen = _shake(peer, certificates.intermediate.certificate, BROKER)
+    assert (seen.cause, seen.foreign_issuer, seen.handshakes) == (None, False, 2)
+
+
 @pytest.mark.parametrize(
     "name",
     ["x.clickhouse.cloud", "sts.eu-west-1.amazonaws.com", "kafka.api.aws", "a.cn-north-1.amazonaws.com.cn"],
@@ -324,6 +380,35 @@ def test_a_client_hello_that_was_acknowledged_is_told_from_one_that_was_not(
         pytest.skip("TCP_INFO is Linux's")
     assert seen.hello_acknowledged is True
     assert (seen.kernel.unacked, seen.kernel.bytes_received) == (0, 0)
+
+
+DROPPED = r"""
+set -e
+ip link set lo up
+nft add table inet t
+nft add chain inet t in '{ type filter hook input priority 0; }'
+nft add rule inet t in tcp dport 7000 tcp flags '& psh == psh' drop
+exec "$0" -c '
+import json, socket
+from netcheck.codec import encode
+from netcheck.context import Deadline
+from netcheck.credentials import Trust
+from netcheck.probe.tls import handshake
+with socket.create_server(("127.0.0.1", 7000)):
+    print(json.dumps(encode(handshake(Deadline(1.05), "127.0.0.1", 7000, "localhost", Trust()))))
+'
+"""
+
+
+def test_a_middlebox_that_drops_the_client_hello_leaves_it_unacknowledged() -> None:
+    needs.network_namespaces()
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", DROPPED, sys.executable], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert (seen["cause"], seen["hello_acknowledged"]) == (Cause.TLS_SILENT_AFTER_CLIENT_HELLO, False)
+    assert seen["kernel"]["retransmits"] > 0
 
 
 def test_a_moment_of_silence_is_blamed_on_nobody(certificates: Certificates) -> None:
@@ -460,11 +545,11 @@ def test_replies_of_every_shape(shape: str, count: int, certificates: Certificat
                 case _:
                     yield _live(chance, chance.choice(contexts))
 
-    trust = Trust(str(certificates.authority.certificate))
+    store = Trust(str(certificates.authority.certificate))
     seen = set()
     with _replying(replies()) as (host, port):
         for _ in range(count):
-            one = handshake(Deadline(2), host, port, "localhost", trust)
+            one = handshake(Deadline(2), host, port, "localhost", store)
             assert one.seconds < 2.3
             assert None not in (one.cause, one.verdict_jvm, one.verdict_strict), one
             seen.add(one.cause)

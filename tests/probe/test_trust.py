@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from netcheck.credentials import Trust
-from netcheck.probe.trust import TrustError, context, load, public_organisations, public_roots
+from netcheck.probe.trust import TrustError, load, public_organisations, public_roots, verifier
 from netcheck.secret import Secret
 from tests import needs
 from tests.servers.certificates import Certificates
@@ -85,7 +85,7 @@ def test_readable(
     roots = load(trust)
     assert roots.certificates is not None
     assert set(roots.certificates) == {_der(certificates)}, sentence
-    assert context(trust).cert_store_stats()["x509"] == 1
+    assert verifier(trust).context.cert_store_stats()["x509"] == 1
 
 
 UNUSABLE: list[tuple[str, Write, str | None, str]] = [
@@ -149,7 +149,7 @@ def test_unusable(
 
 
 def _is_refused(trust: Trust, what: str, sentence: str) -> None:
-    for use in (load, context):
+    for use in (load, verifier):
         with pytest.raises(TrustError) as refusal:
             use(trust)
         message = str(refusal.value)
@@ -217,7 +217,7 @@ def test_pkcs12_without_cryptography_says_what_to_install(certificates: Certific
 def test_a_host_without_roots_takes_those_of_certifi(tmp_path: Path) -> None:
     script = (
         "from netcheck.probe.trust import *; from netcheck.credentials import Trust\n"
-        "print(load(Trust()).source, context(Trust()).cert_store_stats()['x509_ca'])"
+        "print(load(Trust()).source, verifier(Trust()).context.cert_store_stats()['x509_ca'])"
     )
     slim = {**os.environ, "SSL_CERT_FILE": str(tmp_path / "none.pem"), "SSL_CERT_DIR": str(tmp_path)}
     done = subprocess.run(
@@ -230,9 +230,9 @@ def test_a_host_without_roots_takes_those_of_certifi(tmp_path: Path) -> None:
 def test_a_trust_store_that_changes_is_read_again(certificates: Certificates, tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     path.write_bytes(certificates.authority.certificate.read_bytes())
-    assert context(Trust(str(path))).cert_store_stats()["x509"] == 1
+    assert verifier(Trust(str(path))).context.cert_store_stats()["x509"] == 1
     path.write_bytes(path.read_bytes() + certificates.interceptor.certificate.read_bytes())
-    assert context(Trust(str(path))).cert_store_stats()["x509"] == 2
+    assert verifier(Trust(str(path))).context.cert_store_stats()["x509"] == 2
 
 
 def test_public_roots_are_those_of_browsers() -> None:
