@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from urllib.parse import urlsplit
 
 from netcheck.config import Config, UsageError
-from netcheck.endpoint import EndpointError, Url, parse_url
+from netcheck.endpoint import EndpointError, Url, parse_url, shown
 from netcheck.model import PIPELINE, Kind, Security, Target
 
 MSK_SECURITY = {
@@ -81,7 +82,8 @@ def _endpoint_url(text: str) -> Url:
 
 def _regional_endpoint(name: str, region: str | None) -> Url:
     if not region:
-        raise UsageError(f"--aws-service {name}: which Region? give --region, or set AWS_REGION")
+        raise UsageError(f"--aws-service {shown(name)}: which Region? give --region, or set AWS_REGION")
+    from botocore.exceptions import BotoCoreError
     from botocore.session import Session
 
     session = Session()
@@ -89,8 +91,12 @@ def _regional_endpoint(name: str, region: str | None) -> Url:
     if name not in services:
         near = difflib.get_close_matches(name, services, n=3)
         hint = f", did you mean {' or '.join(near)}?" if near else ""
-        raise UsageError(f"--aws-service {name}: no AWS service has this name{hint}")
-    endpoint = session.get_component("endpoint_resolver").construct_endpoint(name, region)
-    if endpoint is None:
-        raise UsageError(f"--aws-service {name}: there is no Region {region!r}, as in eu-central-1")
-    return Url(True, str(endpoint["hostname"]), 443, None, None)
+        raise UsageError(f"--aws-service {shown(name)}: no AWS service has this name{hint}")
+    try:
+        session.get_partition_for_region(region)
+        client = session.create_client(name, region_name=region)
+    except BotoCoreError:
+        raise UsageError(
+            f"--aws-service {shown(name)}: there is no Region {shown(region)}, write it as in eu-central-1"
+        ) from None
+    return parse_url(f"https://{urlsplit(client.meta.endpoint_url).hostname}:443")
