@@ -116,10 +116,12 @@ def collect(
     """
     deadline.remaining()
     if isinstance(session_or_clients, Mapping):
-        client = session_or_clients["ec2"]
-    else:
-        client = ec2_client(session_or_clients, deadline)
-    return _Collection(client, scope, deadline, progress).run()
+        return _Collection(session_or_clients["ec2"], scope, deadline, progress).run()
+    client = ec2_client(session_or_clients, deadline)
+    try:
+        return _Collection(client, scope, deadline, progress).run()
+    finally:
+        client.close()
 
 
 def _nothing(reason: str, calls: int) -> Collected:

@@ -164,18 +164,7 @@ class AwsEndpoint:
     def environment(self) -> dict[str, str]:
         """The variables that lead boto3 here, and nowhere else."""
         bundle = {"AWS_CA_BUNDLE": str(self._tls.certificate)} if self._tls else {}
-        return {
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-            "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": "/nonexistent/config",
-            "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent/credentials",
-            "NO_PROXY": "127.0.0.1",
-            **bundle,
-        }
+        return leading_to(self.url) | bundle
 
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client that calls this endpoint, whatever the environment says."""
@@ -243,6 +232,21 @@ def _denial(protocol: str, call: Call) -> AwsError:
         f"not authorized to perform: {action} because no identity-based policy allows the {action} action",
         status,
     )
+
+
+def leading_to(url: str) -> dict[str, str]:
+    """The environment variables that lead boto3 to this endpoint, with credentials and Region."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/nonexistent/config",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent/credentials",
+        "NO_PROXY": "127.0.0.1",
+    }
 
 
 class _Server(ThreadingHTTPServer):
