@@ -1,4 +1,8 @@
-"""``python -m tests.lab SEED`` shows one topology's differences; ``--topologies 500`` runs many."""
+"""The engine against the kernel, from the command line.
+
+``python -m tests.lab SEED`` shows one topology's differences, ``--topologies 500`` runs many, ``--sets`` asks
+about whole subnets instead of single flows.
+"""
 
 from __future__ import annotations
 
@@ -7,35 +11,52 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from tests.lab import sandbox
 from tests.lab.compare import Tally, compare_seed
 from tests.lab.sandbox import Sandbox
+from tests.lab.sets import SetTally, compare_sets
 from tests.lab.topology import generate
 
+T = TypeVar("T")
 
-def run(seeds: list[int], workers: int) -> Tally:
-    """Compare all seeds, each worker with a sandbox of its own."""
-    total, lock, held = Tally(), threading.Lock(), threading.local()
-    opened: list[Sandbox] = []
 
-    def one(seed: int) -> None:
+def in_sandboxes(ask: Callable[[Sandbox, int], T], seeds: list[int], workers: int) -> list[T]:
+    """Ask about each seed, each worker with a sandbox of its own."""
+    held, lock, opened = threading.local(), threading.Lock(), list[Sandbox]()
+
+    def one(seed: int) -> T:
         if not hasattr(held, "sandbox"):
             held.sandbox = Sandbox()
             with lock:
                 opened.append(held.sandbox)
-        tally = compare_seed(held.sandbox, seed)
-        with lock:
-            total.add(tally)
+        return ask(held.sandbox, seed)
 
     try:
         with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(one, seeds))
+            return list(pool.map(one, seeds))
     finally:
         for each in opened:
             each.close()
+
+
+def run(seeds: list[int], workers: int) -> Tally:
+    """Compare single flows of all seeds."""
+    total = Tally()
+    for tally in in_sandboxes(compare_seed, seeds, workers):
+        total.add(tally)
+    return total
+
+
+def run_sets(seeds: list[int], workers: int) -> SetTally:
+    """Compare subnet questions of all seeds."""
+    total = SetTally()
+    for tally in in_sandboxes(compare_sets, seeds, workers):
+        total.add(tally)
     return total
 
 
@@ -46,30 +67,37 @@ def save(seed: int, folder: Path) -> None:
         (folder / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")
 
 
-def main() -> int:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
     parser.add_argument("seeds", nargs="*", type=int, help="topologies to compare, by seed")
-    parser.add_argument("--topologies", type=int, metavar="N", help="compare N topologies")
+    parser.add_argument("--topologies", type=int, default=0, metavar="N", help="compare N topologies")
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="where --topologies begins")
+    parser.add_argument("--sets", action="store_true", help="ask about whole subnets")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--save", type=Path, metavar="DIR", help="also write the (one) topology as a snapshot")
-    arguments = parser.parse_args()
+    parser.add_argument("--save", type=Path, metavar="DIR", help="write the first topology as a snapshot too")
+    given = parser.parse_args()
+    given.seeds += range(given.first, given.first + given.topologies)
+    if not given.seeds:
+        parser.error("give a seed, or --topologies N")
+    return given
+
+
+def main() -> int:
+    given = arguments()
     why = sandbox.missing()
     if why:
         print(why, file=sys.stderr)
         return 2
-    seeds = arguments.seeds + list(range(arguments.first, arguments.first + (arguments.topologies or 0)))
-    if not seeds:
-        parser.error("give a seed, or --topologies N")
-    if arguments.save:
-        save(seeds[0], arguments.save)
+    if given.save:
+        save(given.seeds[0], given.save)
     started = time.monotonic()
-    tally = run(seeds, arguments.workers)
+    tally = run_sets(given.seeds, given.workers) if given.sets else run(given.seeds, given.workers)
     for difference in tally.differences[:40]:
         print(difference)
     print(f"{tally} in {time.monotonic() - started:.1f} s")
-    for what, count in tally.kernel.most_common():
-        print(f"  {count:7} {what}")
+    if isinstance(tally, Tally):
+        for what, count in tally.kernel.most_common():
+            print(f"  {count:7} {what}")
     return 1 if tally.differences else 0
 
 

@@ -194,10 +194,14 @@ def difference(documents: Documents, outcome: Outcome, said: Answer) -> str | No
 
 def compare(sandbox: Sandbox, topology: Topology, engine: Engine = ask_engine) -> Tally:
     """Every flow of the topology, by both."""
+    outcomes = sandbox.ask(topology.cloud.documents, topology.flows, topology.seed)
+    return judge(topology, outcomes, engine)
+
+
+def judge(topology: Topology, outcomes: list[Outcome], engine: Engine) -> Tally:
+    """The engine's answers beside what the kernel did."""
     documents = topology.cloud.documents
-    outcomes = sandbox.ask(documents, topology.flows, topology.seed)
-    queries = [query(documents, number, flow) for number, flow in enumerate(topology.flows)]
-    answers = engine(documents, queries)
+    answers = engine(documents, [query(documents, number, flow) for number, flow in enumerate(topology.flows)])
     tally = Tally(topologies=1, flows=len(outcomes))
     for flow, outcome, said in zip(topology.flows, outcomes, answers, strict=True):
         tally.kernel["connected" if outcome.connected else str(outcome.drop)] += 1

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.lab.cloud import Documents
-from tests.lab.flow import CROSSED, INTERNET, UNASKED, Drop
+from tests.lab.flow import CROSSED, INTERNET, TRANSLATED, UNASKED, Drop
 
 Item = dict[str, Any]
 
@@ -414,7 +414,10 @@ class Compiler:
                 "forward",
                 [log_and_drop(tag(Drop.NAT_STATE, name, gateway["State"]))]
                 if out_of_order
-                else [f"ct state invalid {log_and_drop(tag(Drop.NAT_NO_FLOW, name))}"],
+                else [
+                    f"ct state invalid {log_and_drop(tag(Drop.NAT_NO_FLOW, name))}",
+                    f'ct state new log prefix "{TRANSLATED}|{name}|" group 1',
+                ],
                 "type filter hook forward priority 0;",
             )
             + chain(

@@ -21,6 +21,7 @@ class Flow:
 
 
 CROSSED = "crossed"
+TRANSLATED = "translated"
 UNASKED = "unasked"
 
 

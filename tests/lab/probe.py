@@ -18,11 +18,12 @@ from dataclasses import dataclass, field, replace
 from tests.lab import nflog
 from tests.lab.cloud import Documents
 from tests.lab.compile import LISTENER, Pin, Plan, compile_account, uses_v6
-from tests.lab.flow import CROSSED, INTERNET, Drop, Flow, Outcome
+from tests.lab.flow import CROSSED, INTERNET, TRANSLATED, Drop, Flow, Outcome
 from tests.lab.kernel import LabBroken, World
 
 # struct in_pktinfo also names the interface; 8 is IP_PKTINFO, which the socket module does not name before 3.14.
 PACKET_INFO = ((socket.IPPROTO_IP, 8), (socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO))
+QUESTION = b"?"
 BURST = 32
 CHUNK = 400
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)
@@ -175,7 +176,7 @@ class Prober:
             sock.connect_ex((flow.destination, flow.port))
         else:
             sock.connect((flow.destination, flow.port))
-            sock.send(b"?")
+            sock.send(QUESTION)
         return sock
 
     def _wires(self, flow: Flow) -> Iterator[tuple[Wire, str]]:
@@ -201,30 +202,34 @@ class Prober:
         for fd, _ in self.poller.poll(max(0.0, patience), 1024):
             if fd in self.logs:
                 for dropped in nflog.read(self.logs[fd]):
-                    wire = (
-                        dropped.protocol,
-                        dropped.source,
-                        dropped.source_port,
-                        dropped.destination,
-                        dropped.port,
-                    )
-                    kind, component, detail = dropped.label.split("|")
-                    if kind == CROSSED:
-                        if wire in wires:
-                            wires[wire][0].crossed.add(wires[wire][1])
-                    elif wire in wires:
-                        attempt, leg = wires[wire]
-                        self._finish(attempts, attempt, Outcome(False, Drop(kind), component, detail, leg))
-                    elif kind == Drop.ROUTE_LOOP:
-                        # Going round through NAT gateways the source port changes: known by where it went.
-                        key = (dropped.protocol, dropped.destination, dropped.port)
-                        self.rings[key] = Outcome(False, Drop(kind), component, detail, "forward")
+                    self._logged(attempts, wires, dropped)
             elif fd in self.listeners:
                 self._accept(self.listeners[fd])
             elif fd in self.echoes:
                 self._echo(self.echoes[fd])
             elif fd in attempts:
                 self._answered(attempts, attempts[fd])
+
+    def _logged(
+        self, attempts: dict[int, Attempt], wires: dict[Wire, tuple[Attempt, str]], dropped: nflog.Dropped
+    ) -> None:
+        """What the log says of a packet: dropped by whom, or only that it came by."""
+        wire = (dropped.protocol, dropped.source, dropped.source_port, dropped.destination, dropped.port)
+        kind, component, detail = dropped.label.split("|")
+        if wire not in wires:
+            if kind == Drop.ROUTE_LOOP:
+                # Going round through NAT gateways the source port changes: known by where it went.
+                key = (dropped.protocol, dropped.destination, dropped.port)
+                self.rings[key] = Outcome(False, Drop.ROUTE_LOOP, component, detail, "forward")
+            return
+        attempt, leg = wires[wire]
+        if kind == CROSSED:
+            attempt.crossed.add(leg)
+        elif kind != TRANSLATED:
+            self._finish(attempts, attempt, Outcome(False, Drop(kind), component, detail, leg))
+        elif leg == "return":
+            # What a NAT gateway takes for a new conversation comes from an address that nobody asked.
+            self._finish(attempts, attempt, Outcome(False, Drop.NAT_NO_FLOW, component, detail, leg))
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -240,8 +245,9 @@ class Prober:
                 data, asked, _, peer = sock.recvmsg(64, 256)
             except BlockingIOError:
                 return
-            # Answer from the address that was asked, though another route leads back.
-            sock.sendmsg([data], asked, 0, peer)
+            # Answer from the address that was asked, though another route leads back; and never an answer.
+            if data == QUESTION:
+                sock.sendmsg([b"!"], asked, 0, peer)
 
     def _answered(self, attempts: dict[int, Attempt], attempt: Attempt) -> None:
         error = attempt.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

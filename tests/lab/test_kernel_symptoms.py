@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 
-from tests import needs
-from tests.lab import sandbox
 from tests.lab.cloud import ALLOW_ALL_OUT, AclEntry, Allow, Cloud
 from tests.lab.flow import INTERNET, Drop, Flow, Outcome
 from tests.lab.sandbox import Sandbox
@@ -363,15 +361,6 @@ CASES = [
         "vpc",
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Sandbox]:
-    why = sandbox.missing()
-    if why:
-        needs.skip_or_fail(why)
-    with Sandbox() as opened:
-        yield opened
 
 
 def expected(case: Case, site: Site) -> Outcome:

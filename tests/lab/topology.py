@@ -453,7 +453,7 @@ class _Maker:
         return self.nobody()
 
     def nobody(self) -> str:
-        """An address that no interface has: in a subnet, in a VPC but no subnet, in no VPC."""
+        """An address that no host has: in a subnet, in a VPC but no subnet, in no VPC, a NAT gateway's."""
         net = self.rng.choice(self.nets)
         subnet = self.cidr(self.rng.choice(net.subnets))
         free = [
@@ -462,7 +462,8 @@ class _Maker:
             if str(subnet[offset]) not in self.used
         ]
         gap = str(ipaddress.IPv4Network(net.cidrs[0])[200 * 256 + 7])
-        return self.rng.choice([*free[:2], gap, "192.168.77.7"])
+        nats = [one["NatGatewayAddresses"][0]["PrivateIp"] for one in self.cloud.all("NatGateways")]
+        return self.rng.choice([*free[:2], gap, "192.168.77.7", *nats[:1]])
 
 
 def generate(seed: int) -> Topology:
