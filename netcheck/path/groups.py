@@ -55,12 +55,12 @@ def check_outbound(walk: Walk, groups: tuple[str, ...] | None, piece: Region) ->
     peers = frozenset(receiver.groups) if receiver is not None and walk.egress_references else _NONE
     answer = ask_groups(compiled, walk.flow.port, far, far, peers)
     if not answer.refused:
-        return _admitted(groups, answer)
+        return _admitted(groups, answer, "egress")
     membership_unknown = walk.egress_references and receiver is None
     doubt = _doubt(walk, compiled, answer, membership_unknown)
     text = f"has no outbound rule for {walk.flow.name} to {format_address(walk.flow.version, far)}"
     _refuse(walk, groups, compiled, answer, piece, "egress", text, doubt)
-    return [Hop(group) for group in groups]
+    return [Hop(group, None, "egress") for group in groups]
 
 
 def check_inbound(walk: Walk, interface: NetworkInterface) -> list[Hop]:
@@ -78,7 +78,7 @@ def check_inbound(walk: Walk, interface: NetworkInterface) -> list[Hop]:
     for first, last, low, high in walk.stretch.region:
         answer = ask_groups(compiled, flow.port, first, last, peers)
         if not answer.refused:
-            shown = shown or _admitted(groups, answer)
+            shown = shown or _admitted(groups, answer, "ingress")
             continue
         denied = tuple((a, b, low, high) for a, b in answer.refused)
         text = f"has no inbound rule for {flow.name} from {region_text(flow.version, denied)}"
@@ -86,14 +86,14 @@ def check_inbound(walk: Walk, interface: NetworkInterface) -> list[Hop]:
         if walk.groups_unknown is not None and _would_match(answer, walk.source_groups):
             doubt = doubt or walk.groups_unknown
         _refuse(walk, groups, compiled, answer, denied, "ingress", text, doubt)
-    return shown or [Hop(group) for group in groups]
+    return shown or [Hop(group, None, "ingress") for group in groups]
 
 
-def _admitted(groups: tuple[str, ...], answer: GroupAnswer) -> list[Hop]:
+def _admitted(groups: tuple[str, ...], answer: GroupAnswer, direction: str) -> list[Hop]:
     if answer.admitted_by is None:
-        return [Hop(group) for group in groups]
+        return [Hop(group, None, direction) for group in groups]
     rule, group = answer.admitted_by
-    return [Hop(group, rule)]
+    return [Hop(group, rule, direction)]
 
 
 def _no_groups(walk: Walk, component: str, piece: Region) -> list[Hop]:
@@ -162,9 +162,7 @@ def _refuse(
         code = Code.SG_HAS_NO_RULES if empty else Code.ENI_SG_RULES_MISMATCH
         word = "outbound" if direction == "egress" else "inbound"
         sentence = f"{group} has no {word} rules at all." if empty else f"{group} {text}."
-        explanations = tuple(
-            _lost(walk, rule, of, direction) for rule, of in _lost_rules(walk, answer, group)
-        )
+        explanations = tuple(_lost(walk, rule, of) for rule, of in _lost_rules(walk, answer, group))
         walk.fault(denied, Blocker(code, Leg.FORWARD, group, direction, None, sentence, explanations))
 
 
@@ -179,8 +177,7 @@ def _lost_rules(walk: Walk, answer: GroupAnswer, group: str) -> list[tuple[Secur
     ]
 
 
-def _lost(walk: Walk, rule: SecurityGroupRule, group: str, direction: str) -> Explanation:
+def _lost(walk: Walk, rule: SecurityGroupRule, group: str) -> Explanation:
     lost = walk.lost_groups
     assert lost is not None
-    del direction
     return Explanation(lost.code, lost.component, f"{group}: {rule.text} does not apply: {lost.text}.")

@@ -94,7 +94,9 @@ def compile_table(
     version: int, candidates: Iterable[Candidate[RouteT]], unresolved: tuple[RouteT, ...]
 ) -> CompiledTable[RouteT]:
     """Index the candidates of one IP version by prefix length."""
-    mine = tuple(c for c in candidates if c.prefix.version == version)
+    mine = tuple(
+        sorted((c for c in candidates if c.prefix.version == version), key=lambda c: (*c.prefix, c.rank))
+    )
     grouped: dict[int, dict[int, list[Candidate[RouteT]]]] = {}
     edges = set()
     for candidate in mine:

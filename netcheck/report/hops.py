@@ -58,8 +58,17 @@ def _leg(title: str, hops: Sequence[Hop], blockers: list[Blocker], style: Style)
         mark = style.mark(Status.FAIL) if stopped else " "
         name = hop.component.ljust(width)
         shown = style.paint(name, _RED) if stopped else name
-        yield f"  {mark} {shown}  {style.dim(hop.detail) if hop.detail else ''}".rstrip()
+        yield (
+            f"  {mark} {shown}  {style.dim(_detail(hop))}".rstrip()
+            if _detail(hop)
+            else f"  {mark} {shown}".rstrip()
+        )
     yield ""
+
+
+def _detail(hop: Hop) -> str:
+    way = {"egress": "out  ", "ingress": "in   ", None: ""}[hop.direction]
+    return f"{way}{hop.detail}" if hop.detail else way.rstrip()
 
 
 def _is_at(blocker: Blocker, hop: Hop) -> bool:
