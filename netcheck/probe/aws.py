@@ -6,6 +6,7 @@ that way.
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC
@@ -19,6 +20,7 @@ from netcheck.probe.http import HttpAnswer
 from netcheck.probe.stream import Tls
 
 _REQUEST_ID = ("x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id", "x-amz-id-2", "x-amzn-errortype")
+_PROLOG = re.compile(r"\s*<\?xml[^>]*\?>")
 _ERROR_XML = ("<ErrorResponse", "<Response><Errors>", "<Error><Code>")
 _ERROR_JSON = ('"__type"', "MissingAuthenticationToken", "UnknownOperationException")
 
@@ -78,7 +80,7 @@ def _is_aws(answer: HttpAnswer) -> bool:
         return True
     if (answer.header("Server") or "").lower() == "amazons3":
         return True
-    body = "".join(answer.body.split("?>", 1)[-1].split())
+    body = "".join(_PROLOG.sub("", answer.body).split())
     return 400 <= answer.status < 500 and (
         body.startswith(_ERROR_XML) or (body.startswith("{") and any(mark in body for mark in _ERROR_JSON))
     )

@@ -1,8 +1,9 @@
-"""ClickHouse over HTTP: is it there, does it let us in, and does the sink find there what it wants at start?
+"""ClickHouse over HTTP: is it there, does it let us in, and does the sink find there what it wants at
+start?
 
 The sink's own start is GET /ping, `SELECT version()` and a look for tables in `system.columns`
-(clickhouse-kafka-connect, ClickHouseWriter.start); all that it logs when any of them fails is `Connection to
-ClickHouse is not active`. The same three here, each with its own cause.
+(clickhouse-kafka-connect, ClickHouseWriter.start); all that it logs when any of them fails is `Connection
+to ClickHouse is not active`. The same three here, each with its own cause.
 
 Side effect: any of these requests wakes an idle ClickHouse Cloud service, which is then billed.
 """

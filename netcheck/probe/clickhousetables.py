@@ -1,9 +1,9 @@
 """The sink's look for its tables, through clickhouse-connect: behind a wall, and over our own transport.
 
-clickhouse-connect brings its own pool of connections, with retries, redirects, proxies from the environment
-and a timeout for each read; none of that is used. Its requests go through `netcheck.probe.http`, to the
-address that was asked for and by the one deadline. What is left for the wall is a server whose answer keeps
-the decoder busy.
+clickhouse-connect brings its own pool of connections, with retries, redirects, proxies from the
+environment and a timeout for each read; none of that is used. Its requests go through
+`netcheck.probe.http`, to the address that was asked for and by the one deadline. What is left for the
+wall is a server whose answer keeps the decoder busy.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ def _look(transport: _Transport, login: ClickHouseLogin) -> Tables:
 
 
 class _Transport:
-    """What clickhouse-connect takes for urllib3's PoolManager: one request, one connection, no second try."""
+    """What clickhouse-connect takes for urllib3's PoolManager: one request, one connection, no second
+    try.
+    """
 
     def __init__(self, deadline: Deadline, address: str, port: int, host: str, tls: Tls | None) -> None:
         self.address = address
@@ -156,7 +158,7 @@ class _Transport:
             reply = http.exchange(
                 stream,
                 method,
-                self.host,
+                http.host_field(self.host, self.port, self.tls),
                 f"{parts.path or '/'}?{parts.query}",
                 kept,
                 body,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 EXCERPT = 2048
 """Bytes of a body that are kept as evidence."""
 
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9][ \r\n]")
 _LARGEST_HEAD = 128 << 10
 _HUNG_UP = (Cause.TLS_CLOSED_AFTER_CLIENT_HELLO, Cause.TLS_RESET_AFTER_CLIENT_HELLO)
 _LONGEST_VALUE = 300
@@ -99,7 +100,7 @@ def get(
     HTTP.
     """
     started, clock = time.monotonic(), Clock()
-    authority = _authority(host, port, tls)
+    authority = host_field(host, port, tls)
     try:
         with open_stream(deadline, address, port, tls=tls) as stream:
             reply = exchange(stream, "GET", authority, path, headers, clock=clock, limit=EXCERPT)
@@ -143,6 +144,8 @@ def exchange(
         response = HTTPResponse(cast("socket.socket", source), method=method)
         response.begin()
         source.allow(2 * limit + _LARGEST_HEAD)
+        if not _STATUS_LINE.match(stream.first_bytes):
+            raise HTTPException("the status line is wrong")  # and http.client forgives much
         taken = response.read(limit)
         if response.length and len(taken) < limit:
             raise IncompleteRead(taken, response.length)
@@ -182,7 +185,7 @@ def _answers_plainly(deadline: Deadline, address: str, port: int, host: str) -> 
     try:
         with open_stream(deadline.step(LONGEST), address, port) as stream:
             reply = exchange(
-                stream, "GET", _authority(host, port, None), "/ping", clock=Clock(), limit=EXCERPT
+                stream, "GET", host_field(host, port, None), "/ping", clock=Clock(), limit=EXCERPT
             )
     except Failed:
         return False
@@ -205,7 +208,7 @@ def _request(method: str, authority: str, path: str, headers: Iterable[Header], 
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def _authority(host: str, port: int, tls: Tls | None) -> str:
+def host_field(host: str, port: int, tls: Tls | None) -> str:
     name = f"[{host}]" if ":" in host else host
     return name if port == (443 if tls else 80) else f"{name}:{port}"
 

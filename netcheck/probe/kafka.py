@@ -70,8 +70,8 @@ class KafkaHello:
     """What a broker says to anybody.
 
     `broker_version` is the release that the broker's API versions belong to, at least; `apis` is their
-    number. `mechanisms` are the SASL mechanisms that the listener offers. `sasl` is whether it wants a SASL
-    login, None where that was not asked.
+    number. `mechanisms` are the SASL mechanisms that the listener offers. `sasl` is whether it wants a
+    SASL login, None where that was not asked.
     """
 
     stage: Stage

@@ -94,7 +94,7 @@ class Conversation:
             raise Failed(Cause.KAFKA_UNSUPPORTED_VERSION, "the broker does not know ApiVersions version 0")
         if answer.error_code:
             raise Failed(Cause.KAFKA_ERROR, f"ApiVersions: {error_name(answer.error_code)}")
-        versions = {api.api_key: (api.min_version, api.max_version) for api in answer.api_keys}
+        versions = {api.api_key: (api.min_version, api.max_version) for api in answer.api_keys or ()}
         if _API_VERSIONS not in versions or any(not 0 <= low <= high for low, high in versions.values()):
             raise Failed(Cause.KAFKA_MALFORMED, "the list of APIs makes no sense")
         return Apis(versions)
@@ -108,7 +108,7 @@ class Conversation:
         apis.best(_SASL_HANDSHAKE, "SaslHandshake", 1, 1)
         request = SaslHandshakeRequest(version=1, mechanism=mechanism)
         answer = self._ask(request, SaslHandshakeResponse, SMALL_FRAME)
-        return Handshake(answer.error_code, tuple(answer.mechanisms or ()))
+        return Handshake(answer.error_code, tuple(name for name in answer.mechanisms or () if name))
 
     def sasl_authenticate(self, apis: Apis, data: bytes) -> Authenticated:
         """One step of a login."""
@@ -131,6 +131,8 @@ class Conversation:
         return self._ask(request, MetadataResponse, LARGEST_FRAME)
 
     def _ask(self, request: Any, response: Any, limit: int) -> Any:
+        if self._buffer:
+            raise Failed(Cause.KAFKA_MALFORMED, f"{len(self._buffer)} bytes came that nobody had asked for")
         self._correlation += 1
         request.with_header(correlation_id=self._correlation, client_id=CLIENT_ID)
         try:

@@ -45,8 +45,8 @@ class AwsKeys:
 def aws_keys(deadline: Deadline) -> AwsKeys:
     """The credentials that the AWS environment gives (variables, profile, container, instance).
 
-    Looking for them may go to the instance's metadata service or to STS, so it has the deadline too. Raises
-    Failed with KAFKA_NO_CREDENTIALS.
+    Looking for them may go to the instance's metadata service or to STS, so it has the deadline too.
+    Raises Failed with KAFKA_NO_CREDENTIALS.
     """
     match behind_wall(deadline, _find_keys):
         case AwsKeys() as keys:

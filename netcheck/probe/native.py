@@ -187,7 +187,8 @@ def _looked_at_again(
 ) -> Failed:
     """A better account of a failure, where an HTTP request or a ClientHello can tell.
 
-    ClickHouse's HTTP ports wait in silence for the rest of a Hello, and its TLS ports hang up on plaintext.
+    ClickHouse's HTTP ports wait in silence for the rest of a Hello, and its TLS ports hang up on
+    plaintext.
     """
     if failure.cause is Cause.CLICKHOUSE_SILENT or failure.detail == _HTTP_ANSWERED:
         answer = http.get(deadline, address, port, host, tls, "/ping")

@@ -1,8 +1,8 @@
 """SASL logins to Kafka, without any I/O: what to send, and what to think of the answer.
 
-An exchange is a generator: it yields what goes into the next SaslAuthenticate request and is sent what came
-back. It returns when the login is complete, and raises Failed when the answer is not what an honest broker
-says.
+An exchange is a generator: it yields what goes into the next SaslAuthenticate request and is sent what
+came back. It returns when the login is complete, and raises Failed when the answer is not what an honest
+broker says.
 """
 
 from __future__ import annotations

@@ -109,7 +109,9 @@ def broker(
     describe: Answer = ONE_BROKER,
     tls: ssl.SSLContext | None = None,
 ) -> ScriptedBroker:
-    """A listener that answers like that; without `authenticate` every login succeeds with an empty answer."""
+    """A listener that answers like that; without `authenticate` every login succeeds with an empty
+    answer.
+    """
     answers: dict[int, Answer] = {
         API_VERSIONS: api,
         SASL_HANDSHAKE: handshake,

@@ -1,5 +1,5 @@
-"""SASL exchanges, without a network: what a dishonest broker can say, and what an independent judge says of
-ours.
+"""SASL exchanges, without a network: what a dishonest broker can say, and what an independent judge says
+of ours.
 """
 
 from __future__ import annotations
