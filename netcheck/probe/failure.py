@@ -30,8 +30,8 @@ _CAUSES = {
     getattr(errno, "ENONET", errno.EHOSTUNREACH): Cause.HOST_UNREACHABLE,
     errno.ENETUNREACH: Cause.NETWORK_UNREACHABLE,
     errno.ENETDOWN: Cause.NETWORK_UNREACHABLE,
-    # A `blackhole` route of this host answers EINVAL to connect(), a `prohibit` route EACCES, and a packet
-    # filter of this host that drops what it sends EPERM.
+    # A `blackhole` route of this host answers EINVAL to connect(), a `prohibit` route EACCES; a packet filter
+    # of this host that drops what it sends, EPERM to UDP (and silence to TCP).
     errno.EINVAL: Cause.NETWORK_UNREACHABLE,
     errno.EACCES: Cause.PERMISSION_DENIED,
     errno.EPERM: Cause.PERMISSION_DENIED,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import ssl
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ _NO_CHECK_TIME = 0x200000
 _ALWAYS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
 _AS_A_JVM = ssl.VerifyFlags(_ALWAYS | _NO_CHECK_TIME)
 _STRICT = _ALWAYS | ssl.VERIFY_X509_STRICT
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Loading takes tens of milliseconds of processor time: thirty brokers at once need it done only once."""
 
 
 class TrustError(Exception):
@@ -69,35 +73,51 @@ def verifier(trust: Trust, *, verify: bool = True, strict: bool = False) -> Veri
     checked: never send a secret over such a connection.
     """
     stamp = None if trust.path is None else _stamp(trust.path)
-    return _verifier(trust, stamp, verify, strict)
+    with _ONE_AT_A_TIME:
+        return _verifier(trust, stamp, verify, strict)
 
 
-@functools.lru_cache(maxsize=1)
 def public_roots() -> frozenset[bytes]:
     """The roots that browsers trust, in DER: Mozilla's list as certifi ships it; empty without certifi.
 
     Not the system's own: a company that intercepts TLS installs its root there, and a connector's JVM on MSK
     Connect does not have it.
     """
+    with _ONE_AT_A_TIME:
+        return _public_roots()
+
+
+def public_organisations() -> frozenset[str]:
+    """The organisations behind `public_roots()`, and Let's Encrypt, whose roots are ISRG's."""
+    with _ONE_AT_A_TIME:
+        return _public_organisations()
+
+
+def public_verifier() -> Verifier:
+    """One that trusts `public_roots()` and does not look at the hostname. Raises TrustError without
+    certifi.
+    """
+    with _ONE_AT_A_TIME:
+        return _public_verifier()
+
+
+@functools.lru_cache(maxsize=1)
+def _public_roots() -> frozenset[bytes]:
     bundle = _certifi()
     return frozenset() if bundle is None else frozenset(_pem_certificates(bundle.read_bytes()))
 
 
 @functools.lru_cache(maxsize=1)
-def public_organisations() -> frozenset[str]:
-    """The organisations behind `public_roots()`, and Let's Encrypt, whose roots are ISRG's."""
-    if not public_roots():
+def _public_organisations() -> frozenset[str]:
+    if not _public_roots():
         return frozenset()
-    subjects: list[Any] = [one["subject"] for one in public_verifier().context.get_ca_certs()]
+    subjects: list[Any] = [one["subject"] for one in _public_verifier().context.get_ca_certs()]
     names = (name for subject in subjects for part in subject for name in part)
     return frozenset(value for key, value in names if key == "organizationName") | {"Let's Encrypt"}
 
 
 @functools.lru_cache(maxsize=1)
-def public_verifier() -> Verifier:
-    """One that trusts `public_roots()` and does not look at the hostname. Raises TrustError without
-    certifi.
-    """
+def _public_verifier() -> Verifier:
     bundle = _certifi()
     if bundle is None:
         raise TrustError("certifi is not installed", "of public roots", "Install certifi.")
@@ -249,7 +269,9 @@ def _pkcs12(path: str, data: bytes, password: str | None) -> tuple[bytes, ...]:
     except ValueError as error:
         what = "it wants a password" if password is None else "the password is wrong, or the file is damaged"
         raise TrustError(what, path, "Check the trust store's password.") from error
-    held = tuple(entry.certificate.public_bytes(Encoding.DER) for entry in store.additional_certs)
+    # Beside a private key, what has no alias is that key's chain, which a JVM does not trust.
+    trusted = [one for one in store.additional_certs if store.key is None or one.friendly_name is not None]
+    held = tuple(one.certificate.public_bytes(Encoding.DER) for one in trusted)
     if not held and store.key is not None:
         mend = "Name the trust store, or import the authority's certificate with `keytool -importcert`."
         raise TrustError("it holds a private key and no trusted certificate: it is a key store", path, mend)

@@ -6,6 +6,8 @@ import json
 import random
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +34,7 @@ from netcheck.probe.dns import (
     resolve,
 )
 from netcheck.probe.dnswire import Answer, over_tcp, over_udp
+from tests import needs
 from tests.servers import peers
 from tests.servers.dns import INSIDE, ORDINARY, OUTSIDE, DnsServer
 
@@ -196,6 +199,31 @@ def test_a_resolver_that_hangs_holds_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert resolve(Deadline(0.1), "host.example.test").cause is Cause.DEADLINE
     assert time.monotonic() - start < LATEST + 0.1
     hung.set()
+
+
+FILTERED = r"""
+set -e
+ip link set lo up
+nft add table inet t
+nft add chain inet t out '{ type filter hook output priority 0; }'
+nft add rule inet t out udp dport 53 drop
+exec "$0" -c '
+import dns.name
+from netcheck.context import Deadline
+from netcheck.probe.dnswire import over_udp
+print(*(one.cause for one in over_udp(Deadline(5), ("127.0.0.1", 53), dns.name.from_text("a.test"))))
+'
+"""
+
+
+def test_a_packet_filter_of_this_host_is_named_at_once() -> None:
+    needs.network_namespaces()
+    start = time.monotonic()
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", FILTERED, sys.executable], capture_output=True, text=True, timeout=30
+    )
+    assert done.stdout.split() == [Cause.PERMISSION_DENIED] * 2, done.stderr
+    assert time.monotonic() - start < 5
 
 
 def test_name_servers_are_read_as_resolvers_read_them(tmp_path: Path) -> None:

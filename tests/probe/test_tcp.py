@@ -121,6 +121,7 @@ FROM_THE_KERNEL: list[tuple[str, str, Cause, str | None]] = [
     ("a router that finds no host", "10.99.0.1 2", Cause.HOST_UNREACHABLE, "EHOSTUNREACH"),
     ("a firewall that sends a reset", "10.99.0.1 3", Cause.CONNECTION_REFUSED, "ECONNREFUSED"),
     ("a firewall that drops", "10.99.0.1 4", Cause.TIMED_OUT, None),
+    ("a firewall of this host that drops what it sends", "10.99.0.1 5", Cause.TIMED_OUT, None),
     ("an ICMP error of a rarer kind", "10.99.0.1 6", Cause.HOST_UNREACHABLE, "ENOPROTOOPT"),
     ("a host that is not there, in this subnet", "absent host", Cause.HOST_UNREACHABLE, "EHOSTUNREACH"),
     ("no descriptors left", "out of descriptors", Cause.RESOURCES, "EMFILE"),

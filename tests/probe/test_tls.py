@@ -285,7 +285,7 @@ def test_a_broker_of_aws_that_only_our_own_trust_store_accepts(certificates: Cer
 def public_authority(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """certifi, as if it knew the tests' authority: nobody else can issue for AWS's names."""
     monkeypatch.setattr(certifi, "where", lambda: str(certificates.authority.certificate))
-    caches = (trust.public_roots, trust.public_organisations, trust.public_verifier)
+    caches = (trust._public_roots, trust._public_organisations, trust._public_verifier)
     for cache in caches:
         cache.cache_clear()
     yield

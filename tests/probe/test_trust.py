@@ -12,6 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    load_pem_private_key,
+    pkcs12,
+)
 
 from netcheck.credentials import Trust
 from netcheck.probe.trust import TrustError, load, public_organisations, public_roots, verifier
@@ -51,6 +58,15 @@ def _trusted(der: bytes, version: int = 2) -> bytes:
 def _private_key(der: bytes, version: int = 2) -> bytes:
     head = struct.pack(">I", 1) + _utf("key") + struct.pack(">Q", 0) + _block(b"encrypted")
     return head + struct.pack(">I", 1) + _certificate(der, version)
+
+
+def _key_store(certificates: Certificates) -> bytes:
+    key = load_pem_private_key(certificates.good.key.read_bytes(), None)
+    leaf = x509.load_pem_x509_certificate(certificates.good.certificate.read_bytes())
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    encrypted = BestAvailableEncryption(PASSWORD.encode())
+    chain = [certificates.authority.x509]
+    return pkcs12.serialize_key_and_certificates(b"broker", key, leaf, chain, encrypted)
 
 
 Write = Callable[[Certificates], bytes]
@@ -115,6 +131,7 @@ UNUSABLE: list[tuple[str, Write, str | None, str]] = [
     ("a JKS of version 7", lambda c: _jks(_trusted(_der(c)), version=7), PASSWORD, "its version is 7"),
     ("a JKS with nothing in it", lambda _: _jks(), PASSWORD, "there is no certificate in it"),
     ("a key store in JKS", lambda c: _jks(_private_key(_der(c))), PASSWORD, "it is a key store"),
+    ("a key store with its chain in PKCS12", lambda c: _key_store(c), PASSWORD, "it is a key store"),
     ("a JCEKS", lambda _: b"\xce\xce\xce\xce" + bytes(60), PASSWORD, "a JCEKS"),
     (
         "the wrong password of a PKCS12",
@@ -198,6 +215,22 @@ def test_the_jdk_writes_what_we_read(certificates: Certificates, tmp_path: Path)
     path = certificates.authority.truststore_jks(PASSWORD).rename(tmp_path / "truststore.jks")
     assert load(Trust(str(path), Secret(PASSWORD))).certificates == (_der(certificates),)
     _is_refused(Trust(str(path), Secret("another one")), "the password is wrong", "keytool's JKS")
+
+
+@pytest.mark.parametrize("options", [[], ["-J-Dkeystore.pkcs12.legacy"]], ids=["as of now", "as of JDK 8"])
+def test_the_jdk_writes_the_pkcs12_that_we_read(
+    options: list[str], certificates: Certificates, tmp_path: Path
+) -> None:
+    needs.keytool()
+    path = tmp_path / "truststore.p12"
+    subprocess.run(
+        ["keytool", *options, "-importcert", "-noprompt", "-storetype", "PKCS12", "-alias", "ca"]
+        + ["-file", str(certificates.authority.certificate), "-keystore", str(path), "-storepass", PASSWORD],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    assert load(Trust(str(path), Secret(PASSWORD))).certificates == (_der(certificates),)
 
 
 def test_pkcs12_without_cryptography_says_what_to_install(certificates: Certificates) -> None:
