@@ -9,7 +9,7 @@ wall is a server whose answer keeps the decoder busy.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from netcheck.credentials import ClickHouseLogin
 from netcheck.model import Cause
 from netcheck.probe import http
 from netcheck.probe.failure import Failed
+from netcheck.probe.nativeblocks import must_be_sound
 from netcheck.probe.stream import Tls, open_stream
 from netcheck.probe.wall import behind_wall, silence
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 NAMES_SHOWN = 10
 _LARGEST_ANSWER = 4 << 20
+_NATIVE = b"FORMAT Native"
 _OURS_TO_SET = {"host", "user-agent", "accept-encoding", "connection", "content-length"}
 
 _TABLES = """
@@ -83,8 +85,11 @@ def _thrown(error: Exception) -> Thrown | Failed:
 def _look(transport: _Transport, login: ClickHouseLogin) -> Tables:
     silence("clickhouse_connect", "urllib3")
     import clickhouse_connect
+    from clickhouse_connect import common
     from clickhouse_connect.driver import httputil
 
+    # Newer revisions of the format have more in a block than `must_be_sound` knows.
+    common.set_setting("use_protocol_version", False)
     try:
         client = clickhouse_connect.get_client(
             interface="https" if transport.tls else "http",
@@ -106,6 +111,11 @@ def _look(transport: _Transport, login: ClickHouseLogin) -> Tables:
     finally:
         # Where the library remembers every pool for ever.
         cast(dict[Any, int], httputil.all_managers).pop(transport, None)
+
+
+def _as_it_is(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Without a Content-Encoding: we ask for none, and a small body may unpack to any size."""
+    return ((name, value) for name, value in headers if name.lower() != "content-encoding")
 
 
 class _Transport:
@@ -141,7 +151,7 @@ class _Transport:
             raise
         return HTTPResponse(
             body=io.BytesIO(reply.body),
-            headers=HTTPHeaderDict(reply.headers),
+            headers=HTTPHeaderDict(_as_it_is(reply.headers)),
             status=reply.status,
             reason=reply.reason,
             preload_content=preload_content,
@@ -167,4 +177,6 @@ class _Transport:
             )
         if len(reply.body) >= _LARGEST_ANSWER:
             raise Failed(Cause.CLICKHOUSE_MALFORMED, f"an answer of more than {_LARGEST_ANSWER >> 20} MiB")
+        if reply.status == 200 and body.endswith(_NATIVE):
+            must_be_sound(reply.body)
         return reply

@@ -1,0 +1,21 @@
+"""A probe's module costs nothing to import: the libraries it may need come when it is asked something."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("kafka", "clickhouse_connect", "urllib3", "botocore", "boto3", "cryptography")
+
+
+@pytest.mark.parametrize("module", ["kafka", "sasl", "mskiam", "http", "clickhouse", "native", "aws"])
+def test_importing_a_probe_imports_no_library(module: str) -> None:
+    program = (
+        f"import sys, netcheck.probe.{module}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "[]\n"
