@@ -224,8 +224,11 @@ def test_the_jdk_writes_the_pkcs12_that_we_read(
     needs.keytool()
     path = tmp_path / "truststore.p12"
     subprocess.run(
-        ["keytool", *options, "-importcert", "-noprompt", "-storetype", "PKCS12", "-alias", "ca"]
-        + ["-file", str(certificates.authority.certificate), "-keystore", str(path), "-storepass", PASSWORD],
+        [
+            *("keytool", *options, "-importcert", "-noprompt", "-storetype", "PKCS12", "-alias", "ca"),
+            *("-file", str(certificates.authority.certificate)),
+            *("-keystore", str(path), "-storepass", PASSWORD),
+        ],
         check=True,
         capture_output=True,
         timeout=60,
