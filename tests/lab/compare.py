@@ -11,6 +11,7 @@ from netcheck.aws.snapshot import from_documents
 from netcheck.path.query import answer
 from tests.lab.cloud import Documents
 from tests.lab.flow import UNASKED, Drop, Flow, Outcome
+from tests.lab.kernel import LabBroken
 from tests.lab.sandbox import Sandbox
 from tests.lab.topology import Topology, generate
 
@@ -29,6 +30,7 @@ CODES = {
         "IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS",
         "IGW_DESTINATION_ADDRESS_NOT_IN_RFC6598_EGRESS",
     ),
+    Drop.PEERING_OUTSIDE: ("PCX_REQUIRES_ADDRESS_IN_VPC_CIDR",),
     Drop.EGRESS_ONLY: ("NO_POSSIBLE_DESTINATION",),
     Drop.ENDPOINT_PROTOCOL: ("VPCE_GATEWAY_PROTOCOL_RESTRICTION",),
     Drop.NAT_STATE: ("BAD_STATE",),
@@ -194,7 +196,10 @@ def difference(documents: Documents, outcome: Outcome, said: Answer) -> str | No
 
 def compare(sandbox: Sandbox, topology: Topology, engine: Engine = ask_engine) -> Tally:
     """Every flow of the topology, by both."""
-    outcomes = sandbox.ask(topology.cloud.documents, topology.flows, topology.seed)
+    try:
+        outcomes = sandbox.ask(topology.cloud.documents, topology.flows, topology.seed)
+    except LabBroken as broken:
+        raise LabBroken(f"python -m tests.lab {topology.seed}   # {broken}") from broken
     return judge(topology, outcomes, engine)
 
 

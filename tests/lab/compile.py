@@ -743,10 +743,12 @@ class Compiler:
         out: list[str] = []
         into: list[str] = []
         if port.kind == "pcx":
+            # No transit: what comes in is for this VPC, and what goes out is from it.
             vpc = next(vpc for vpc, held in self.ports.items() if held is ports)
-            v4 = ", ".join(cidr for cidr in self.account.vpc_cidrs(vpc) if ":" not in cidr)
             outside = log_and_drop(tag(Drop.PEERING_OUTSIDE, port.owner))
-            out.append(f"ip daddr != {{ {v4} }} {outside}")
+            for kind, cidrs in by_family(self.account.vpc_cidrs(vpc)).items():
+                out.append(f"{kind} daddr != {{ {', '.join(cidrs)} }} {outside}")
+                into.append(f"{kind} saddr != {{ {', '.join(cidrs)} }} {outside}")
         if port.subnet is None:
             return out, into
         neighbours = ", ".join(

@@ -391,6 +391,9 @@ class _Maker:
     def flows(self) -> None:
         edges = self.port_edges()
         seen: set[tuple[frozenset[tuple[str, int]], str]] = set()
+        private_addresses = {
+            one["PublicIp"]: one["PrivateIpAddress"] for one in self.cloud.all("Addresses")
+        }
         asking = [host for host in self.topology.hosts if host.asks]
         for _ in range(320):
             source = self.rng.choice(asking)
@@ -402,8 +405,10 @@ class _Maker:
             source_port = self.rng.choice(SOURCE_PORTS) if self.chance(0.7) else self.rng.choice(edges)
             protocol = "udp" if self.chance(0.08) else "tcp"
             flow = Flow(source.eni, address, source_port, destination, port, protocol)
-            # Its mirror image would be the same connection to whoever tracks connections.
-            ends = frozenset(((address, source_port), (destination, port)))
+            # Its mirror image would be the same connection to whoever tracks connections, and so would one to the
+            # private address behind this public one.
+            behind = private_addresses.get(destination, destination)
+            ends = frozenset(((address, source_port), (behind, port)))
             if (ends, protocol) not in seen:
                 seen.add((ends, protocol))
                 self.topology.flows.append(flow)
