@@ -1,0 +1,56 @@
+"""The README's report, policy and check are real."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netcheck import plugins
+from netcheck.aws.snapshot import ACTIONS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The README's code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_report_shown_is_what_the_command_above_it_prints() -> None:
+    command, _, report = next(block for block in blocks("") if block.startswith("$ netcheck demo")).partition(
+        "\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", *command.removeprefix("$ ").split()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == report
+
+
+def test_the_policy_is_the_least_that_collecting_needs() -> None:
+    policy = json.loads(blocks("json")[0])
+    (statement,) = policy["Statement"]
+    assert statement["Effect"] == "Allow"
+    assert statement["Action"] == sorted(set(ACTIONS.values()))
+
+
+def test_the_check_shown_loads_and_is_short(tmp_path: Path) -> None:
+    code = blocks("python")[0]
+    (tmp_path / "fast.py").write_text(code, encoding="utf-8")
+    found = plugins.find(str(tmp_path))
+    assert not found.broken
+    assert "tcp.fast" in {check.id for check in found.checks}
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README))
+def test_every_link_leads_to_a_file(link: str) -> None:
+    assert link.startswith("https://") or (ROOT / link).exists(), link
