@@ -56,8 +56,8 @@ def check_outbound(walk: Walk, groups: tuple[str, ...] | None, piece: Region) ->
     answer = ask_groups(compiled, walk.flow.port, far, far, peers)
     if not answer.refused:
         return _admitted(groups, answer, "egress")
-    membership_unknown = walk.egress_references and receiver is None
-    doubt = _doubt(walk, compiled, answer, membership_unknown)
+    hidden = answer.references if receiver is None and walk.egress_references else []
+    doubt = _doubt(walk, compiled, answer, [one for one in hidden if _members_are_unknown(walk, one[0])])
     text = f"has no outbound rule for {walk.flow.name} to {format_address(walk.flow.version, far)}"
     _refuse(walk, groups, compiled, answer, piece, "egress", text, doubt)
     return [Hop(group, None, "egress") for group in groups]
@@ -82,7 +82,8 @@ def check_inbound(walk: Walk, interface: NetworkInterface) -> list[Hop]:
             continue
         denied = tuple((a, b, low, high) for a, b in answer.refused)
         text = f"has no inbound rule for {flow.name} from {region_text(flow.version, denied)}"
-        doubt = _doubt(walk, compiled, answer, walk.source_groups_unknown and kept)
+        hidden = answer.references if walk.source_groups_unknown and kept else []
+        doubt = _doubt(walk, compiled, answer, hidden)
         if walk.groups_unknown is not None and _would_match(answer, walk.source_groups):
             doubt = doubt or walk.groups_unknown
         _refuse(walk, groups, compiled, answer, denied, "ingress", text, doubt)
@@ -116,10 +117,21 @@ def _would_match(answer: GroupAnswer, groups: frozenset[str]) -> bool:
     return any(isinstance(r.peer, GroupReference) and r.peer.group in groups for r, _ in answer.references)
 
 
+def _members_are_unknown(walk: Walk, rule: SecurityGroupRule) -> bool:
+    """Whether an address that no known interface has may still hold the group that the rule refers to."""
+    if walk.end is not None and walk.end.kind in ("internet", "service"):
+        return False  # references stand for private addresses
+    known = isinstance(rule.peer, GroupReference) and rule.peer.group in walk.snapshot.groups
+    return not known or walk.snapshot.missing("NetworkInterfaces") is not None
+
+
 def _doubt(
-    walk: Walk, compiled: CompiledGroups, answer: GroupAnswer, members_unknown: bool
+    walk: Walk,
+    compiled: CompiledGroups,
+    answer: GroupAnswer,
+    hidden: list[tuple[SecurityGroupRule, str]],
 ) -> Unknown | None:
-    """Why a refusal is not certain: a group, a prefix list or the other end's membership is not known."""
+    """Why a refusal is not certain: a group, a prefix list or who holds a group referred to is not known."""
     if compiled.unknown_groups:
         name = compiled.unknown_groups[0]
         return walk.absent(Code.UNKNOWN_RESOURCE, "SecurityGroups", name, f"the rules of {name}", None)
@@ -132,8 +144,8 @@ def _doubt(
             f"what {rule.peer} in {group} covers",
             None,
         )
-    if members_unknown and answer.references:
-        rule, group = answer.references[0]
+    if hidden:
+        rule, group = hidden[0]
         return Unknown(
             Code.UNKNOWN_PEERED_SGS,
             group,

@@ -313,6 +313,7 @@ def _deliver(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> None
         walk.check_acl(home, False, piece)
     walk.end = End("interface", vpc, home, interface)
     check_alive(walk, interface, piece)
+    _refuse_if_nat(walk, interface, piece)
     check_interface_endpoint(walk, interface, piece)
     if interface.kind in _LOAD_BALANCERS:
         walk.assumptions.append(
@@ -329,6 +330,17 @@ def check_alive(walk: Walk, interface: NetworkInterface, piece: Region) -> None:
     elif instance is not None and instance.state not in ("running", "pending"):
         text = f"{instance.id}, the instance of {interface.id}, is {instance.state}."
         walk.fault(piece, Blocker(Code.BAD_STATE, walk.leg, instance.id, None, None, text))
+
+
+def _refuse_if_nat(walk: Walk, interface: NetworkInterface, piece: Region) -> None:
+    """A NAT gateway takes replies only: it answers no connection that is opened to its own address."""
+    nat = walk.snapshot.nat_of_interface.get(interface.id)
+    if nat is not None or interface.kind in ("nat_gateway", "natGateway"):
+        name = nat.id if nat is not None else interface.id
+        text = (
+            f"{walk.far_text} is the address of {name}, a NAT gateway, which accepts no connections itself."
+        )
+        walk.fault(piece, Blocker(Code.NO_POSSIBLE_DESTINATION, walk.leg, name, None, None, text))
 
 
 def _deliver_to_nobody(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> None:

@@ -28,6 +28,9 @@ def through_nat(walk: Walk, nat_id: str, vpc: str, subnet: Subnet | None, piece:
         walk.give_up_absent(piece, "NatGateways", nat_id, nat_id, vpc)
         return ENDED
     if walk.leg is Leg.RETURN:
+        inside = walk.snapshot.subnets.get(nat.subnet) if nat.subnet else None
+        if inside is not None and (subnet is None or subnet.id != inside.id):
+            walk.check_acl(inside, False, piece)
         _refuse_reply(walk, nat_id, piece)
         return ENDED
     if _refused(walk, nat, vpc, piece):

@@ -872,3 +872,30 @@ def test_the_typed_answer_says_the_same() -> None:
     assert path.verdict is Verdict.REACHABLE
     assert path.passing == ((parse_address("10.0.1.10")[1], parse_address("10.0.1.10")[1], *EPHEMERAL),)
     assert [hop.detail for hop in path.forward if hop.component == "rtb-a"] == ["10.0.0.0/16 → local"]
+
+
+# What the kernel taught us
+
+
+def test_a_nat_gateway_answers_no_connection_to_its_own_address() -> None:
+    world = with_nat()
+    assert codes(world.ask("eni-w", "10.0.9.5", 443)) == [("NO_POSSIBLE_DESTINATION", "nat-a", "forward")]
+    assert ("NO_POSSIBLE_DESTINATION", "nat-a", "forward") in codes(world.ask("eni-w", "198.51.100.10", 443))
+
+
+def test_a_group_whose_members_are_all_known_does_not_admit_a_stranger() -> None:
+    world = with_nat()
+    world.find("SecurityGroups", "sg-w")["IpPermissionsEgress"] = [permission("sg-b", (443, 443))]
+    assert codes(world.ask("eni-w", OUTSIDE, 443)) == [("ENI_SG_RULES_MISMATCH", "sg-w", "forward")]
+    assert ("ENI_SG_RULES_MISMATCH", "sg-w", "forward") in codes(world.ask("eni-w", "10.0.2.99", 443))
+
+
+def test_a_reply_that_runs_into_a_nat_gateway_passes_the_acl_of_its_subnet_first() -> None:
+    world = with_peer()
+    world.subnet("subnet-cp", "vpc-c", "10.9.9.0/24")
+    world.acl("acl-cp", "vpc-c", "subnet-cp", ingress=[])
+    world.nat("nat-c", "subnet-cp", "10.9.9.5", "198.51.100.99")
+    world.table("rtb-c1", "vpc-c", [route("10.9.0.0/16", "local"), route("0.0.0.0/0", "nat-c")], "subnet-c")
+    assert codes(world.ask("eni-w", "10.9.1.7")) == [
+        ("SUBNET_ACL_RESTRICTION", "acl-cp", "return"), ("NGW_SOURCE_ADDRESS_REASSIGN", "nat-c", "return"),
+    ]  # fmt: skip
