@@ -38,7 +38,7 @@ from tests import needs
 from tests.servers import peers
 from tests.servers.dns import INSIDE, ORDINARY, OUTSIDE, DnsServer
 
-STEP = 1.05
+STEP = 1.25
 LATEST = STEP + 0.3
 
 

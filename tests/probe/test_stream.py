@@ -19,8 +19,8 @@ from tests.servers import peers
 from tests.servers.certificates import Certificates
 from tests.servers.peers import Peer
 
-STEP = 1.05
-"""Seconds: just enough for silence to mean something."""
+STEP = 1.25
+"""Seconds: enough for silence to mean something, also on a busy machine."""
 
 LATEST = STEP + 0.3
 

@@ -16,7 +16,7 @@ from netcheck.probe.tcp import Connections, connect
 from tests import needs
 from tests.servers import peers
 
-STEP = 1.05
+STEP = 1.25
 LATEST = STEP + 0.3
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO and ICMP errors are Linux's")
@@ -49,7 +49,7 @@ def test_thirty_silent_addresses_take_no_longer_than_one() -> None:
 @linux_only
 def test_the_kernel_says_how_often_it_asked_in_vain() -> None:
     with peers.syn_drop() as peer:
-        (one,) = connect(Deadline(1.3), (peer.host,), peer.port).connections
+        (one,) = connect(Deadline(1.5), (peer.host,), peer.port).connections
     assert one.kernel is not None
     assert (one.kernel.state, one.kernel.segments_in) == ("SYN_SENT", 0)
     assert one.kernel.segments_out == 2, "the SYN, and again after one second"
@@ -101,11 +101,11 @@ from netcheck.context import Deadline
 from netcheck.probe.tcp import connect
 asked = [("192.0.2.1", 9), ("192.0.2.2", 9), ("192.0.2.3", 9), ("203.0.113.1", 9), ("2001:db8::1", 9)]
 asked += [("10.99.0.1", port) for port in (1, 2, 3, 4, 5, 6)]
-seen = {f"{a} {p}": encode(connect(Deadline(1.05), (a,), p).connections[0]) for a, p in asked}
+seen = {f"{a} {p}": encode(connect(Deadline(1.5), (a,), p).connections[0]) for a, p in asked}
 seen["absent host"] = encode(connect(Deadline(3.6), ("10.98.0.77",), 9).connections[0])
 held = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (8, held[1]))
-many = connect(Deadline(1.05), ("10.99.0.1",) * 30, 3)
+many = connect(Deadline(1.5), ("10.99.0.1",) * 30, 3)
 seen["out of descriptors"] = encode(many.connections[-1])
 print(json.dumps(seen))
 '

@@ -30,7 +30,7 @@ from tests.servers import peers
 from tests.servers.certificates import Authority, Certificates, Leaf
 from tests.servers.peers import Peer
 
-STEP = 1.05
+STEP = 1.25
 LATEST = STEP + 0.3
 
 BROKER = "b-1.demo.abc123.c3.kafka.eu-west-1.amazonaws.com"
@@ -395,7 +395,7 @@ from netcheck.context import Deadline
 from netcheck.credentials import Trust
 from netcheck.probe.tls import handshake
 with socket.create_server(("127.0.0.1", 7000)):
-    print(json.dumps(encode(handshake(Deadline(1.05), "127.0.0.1", 7000, "localhost", Trust()))))
+    print(json.dumps(encode(handshake(Deadline(1.5), "127.0.0.1", 7000, "localhost", Trust()))))
 '
 """
 
