@@ -170,7 +170,7 @@ def one_way_over_the_internet(outcome: Outcome) -> bool:
 
     What a gateway does with half a connection AWS does not document, so any answer is let pass, and counted.
     """
-    if outcome.drop is Drop.EGRESS_ONLY and outcome.detail == UNASKED:
+    if outcome.detail == UNASKED and (outcome.drop is Drop.EGRESS_ONLY or outcome.leg == "return"):
         return True
     return outcome.crossed == ("return",) or (outcome.connected and outcome.crossed == ("forward",))
 

@@ -108,14 +108,18 @@ def family(cidr: str) -> str:
     return "ip6" if ":" in cidr else "ip"
 
 
-def answering_rules(before: Iterable[str] = (), unsupported: str = "") -> str:
-    """Whoever answers, answers on every port: one listener behind a redirect."""
-    refuse = [f"meta l4proto != {{ tcp, icmp }} {unsupported}"] if unsupported else []
+def answering_rules(others: Iterable[str] = (), refused: Iterable[str] = ()) -> str:
+    """Whoever answers, answers on every port: one listener behind a redirect.
+
+    ``others`` matches what is not for this host but passes through, ``refused`` drops what it does not serve.
+    """
+    redirect = f"meta l4proto {{ tcp, udp }} redirect to :{LISTENER}"
     return (
         "table inet lab {\n"
+        + chain("refuse", refused, "type filter hook prerouting priority -160;")
         + chain(
             "everyport",
-            [*before, *refuse, f"meta l4proto {{ tcp, udp }} redirect to :{LISTENER}"],
+            [*(f"{match} return" for match in others), redirect],
             "type nat hook prerouting priority -100;",
         )
         + "}\n"
@@ -328,9 +332,7 @@ class Compiler:
             self.transit_gateway(gateway)
         for vpc in self.account.vpcs:
             self.router(vpc)
-        self.namespaces[INTERNET].ruleset = answering_rules(self.internet_rules()) + same_way_back(
-            self.stateful
-        )
+        self.namespaces[INTERNET].ruleset = self.internet_rules() + same_way_back(self.stateful)
         nat_addresses = tuple(
             address["PrivateIp"]
             for gateway in self.account.all("NatGateways")
@@ -347,18 +349,19 @@ class Compiler:
             if "Association" in one
         }
 
-    def internet_rules(self) -> Iterator[str]:
+    def internet_rules(self) -> str:
         """What the internet does not answer itself: the account's own public addresses."""
-        for public in self.public_addresses().values():
-            yield f"ip daddr {public} return"
+        others = [f"ip daddr {public}" for public in self.public_addresses().values()]
+        refused = []
         gateways = self.account.all("InternetGateways") + self.account.all("EgressOnlyInternetGateways")
         joined = {one["VpcId"] for gateway in gateways for one in gateway["Attachments"]}
         for vpc in self.account.vpcs:
             for cidr in self.account.vpc_cidrs(vpc):
                 if ":" in cidr and vpc in joined:
-                    yield f"ip6 daddr {cidr} return"
+                    others.append(f"ip6 daddr {cidr}")
                 elif ":" in cidr:
-                    yield f"ip6 daddr {cidr} {log_and_drop(tag(Drop.NOBODY, vpc))}"
+                    refused.append(f"ip6 daddr {cidr} {log_and_drop(tag(Drop.NOBODY, vpc, UNASKED))}")
+        return answering_rules(others, refused)
 
     def connect(self, vpc: str, letter: str, other: str, interface: str) -> str:
         """A link from a VPC's router to another namespace; returns the router's end."""
@@ -518,10 +521,15 @@ class Compiler:
             self.ports[vpc].append(Port(name, "pcx", owner=peering["VpcPeeringConnectionId"]))
 
     def gateway_endpoint(self, endpoint: Item) -> None:
-        """The service behind a gateway endpoint: answers for every address that is routed to it, TCP only."""
+        """The service behind a gateway endpoint: TCP only, and for its own VPC only."""
         name = endpoint["VpcEndpointId"]
-        refuse = log_and_drop(tag(Drop.ENDPOINT_PROTOCOL, name))
-        rules = answering_rules(unsupported=refuse)
+        v4 = ", ".join(cidr for cidr in self.account.vpc_cidrs(endpoint["VpcId"]) if ":" not in cidr)
+        rules = answering_rules(
+            refused=(
+                f"ip saddr != {{ {v4} }} {log_and_drop(tag(Drop.ENDPOINT_OUTSIDE, name))}",
+                f"meta l4proto != {{ tcp, icmp }} {log_and_drop(tag(Drop.ENDPOINT_PROTOCOL, name))}",
+            )
+        )
         namespace = Namespace(name, forwards=True, listens=True, ruleset=rules)
         self.namespaces[name] = namespace
         port = self.connect(endpoint["VpcId"], "v", name, "v0")

@@ -39,6 +39,7 @@ class Drop(StrEnum):
     IGW_NOBODY = "igw-nobody"
     EGRESS_ONLY = "egress-only"
     ENDPOINT_PROTOCOL = "endpoint-protocol"
+    ENDPOINT_OUTSIDE = "endpoint-outside"
     NAT_STATE = "nat-state"
     NAT_NO_FLOW = "nat-no-flow"
     PEERING_OUTSIDE = "peering-outside"
