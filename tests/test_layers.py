@@ -1,0 +1,203 @@
+"""Layers point one way, and what costs time to import is imported by whoever needs it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import netcheck
+
+ROOT = Path(netcheck.__file__).parent.parent
+SOURCES = sorted([*ROOT.glob("netcheck/**/*.py"), *ROOT.glob("checks/*.py")])
+NETWORK = {"socket", "ssl", "boto3", "botocore", "kafka", "clickhouse_connect", "dns", "urllib3", "requests"}
+MAY_TOUCH_THE_NETWORK = ("netcheck.probe.", "netcheck.aws.")
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports(path: Path, *, top_level: bool = False) -> set[str]:
+    """The modules a file names in its imports, wherever they stand but under `if TYPE_CHECKING`."""
+    tree = ast.parse(path.read_text(), str(path))
+    hidden: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            hidden |= {below for part in node.body for below in ast.walk(part)}
+        if top_level and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            hidden |= set(ast.walk(node)) - {node}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if node in hidden:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else str(node.module) for name in names}
+    return found
+
+
+MODULES = {module_of(path): path for path in SOURCES}
+IMPORTS = {name: imports(path) for name, path in MODULES.items()}
+
+
+def reached(start: str) -> set[str]:
+    """All of our modules that importing this one may bring in, now or later."""
+    todo, seen = [start], {start}
+    while todo:
+        for name in IMPORTS[todo.pop()] & MODULES.keys():
+            if name not in seen:
+                seen.add(name)
+                todo.append(name)
+    return seen - {start}
+
+
+def test_the_walk_sees_what_there_is() -> None:
+    assert {"netcheck.model", "netcheck.facts", "checks.tls", "netcheck.probe.tcp"} <= MODULES.keys()
+    assert "netcheck.context" in IMPORTS["checks.tls"]
+    assert "netcheck.model" in reached("checks.tls")
+
+
+LAYERS: list[tuple[str, tuple[str, ...]]] = [
+    ("netcheck.model", ()),
+    ("netcheck.secret", ("netcheck.model",)),
+    ("netcheck.credentials", ("netcheck.model", "netcheck.secret")),
+    ("netcheck.codec", ("netcheck.model", "netcheck.secret")),
+    ("netcheck.endpoint", ()),
+    ("netcheck.context", ()),
+    ("netcheck.check", ("netcheck.codec", "netcheck.context", "netcheck.model", "netcheck.secret")),
+    ("netcheck.advice", ("netcheck.model",)),
+    ("netcheck.version", ()),
+]
+
+
+@pytest.mark.parametrize(("module", "below"), LAYERS, ids=[row[0] for row in LAYERS])
+def test_each_layer_stands_on_those_below_it_and_on_nothing_else(module: str, below: tuple[str, ...]) -> None:
+    assert reached(module) <= set(below)
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("netcheck.")))
+def test_nothing_below_the_checks_imports_a_check(module: str) -> None:
+    assert not [name for name in IMPORTS[module] if name.split(".")[0] == "checks"]
+
+
+def test_only_the_plugin_loader_knows_the_package_of_checks_by_name() -> None:
+    named = [
+        name
+        for name, path in MODULES.items()
+        if name.startswith("netcheck.")
+        and any(
+            isinstance(n, ast.Constant) and n.value == "checks" for n in ast.walk(ast.parse(path.read_text()))
+        )
+    ]
+    assert sorted(named) == ["netcheck.cli", "netcheck.commands.checks", "netcheck.plugins"], (
+        "the command line has a command of that name"
+    )
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("checks.")))
+def test_a_check_stands_on_facts_and_knows_neither_runner_nor_reports(module: str) -> None:
+    above = (
+        "netcheck.runner",
+        "netcheck.assess",
+        "netcheck.cli",
+        "netcheck.commands",
+        "netcheck.report",
+        "netcheck.plugins",
+    )
+    assert not [name for name in reached(module) if name.startswith(above)]
+    assert not {name.split(".")[0] for name in IMPORTS[module]} & NETWORK
+
+
+PURE = sorted(
+    name
+    for name in MODULES
+    if name.startswith("netcheck.path.")
+    or name in ("netcheck.aws.snapshot", "netcheck.diagnose", "netcheck.advice")
+)
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_what_is_pure_touches_neither_network_nor_time_nor_threads(module: str) -> None:
+    below = {module, *reached(module)}
+    foreign = {name.split(".")[0] for each in below for name in IMPORTS[each]}
+    assert not foreign & (NETWORK | {"threading", "subprocess", "time", "random"})
+    above = (
+        "netcheck.runner",
+        "netcheck.facts",
+        "netcheck.context",
+        "netcheck.check",
+        "netcheck.probe",
+        "checks",
+    )
+    assert not [name for name in below if name.startswith(above)]
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_only_probes_and_the_collector_touch_the_network(module: str) -> None:
+    touched = {name.split(".")[0] for name in IMPORTS[module]} & NETWORK
+    if module == "netcheck.discover":  # asks botocore's tables for the name of an endpoint, and sends nothing
+        touched -= {"botocore"}
+    if not module.startswith(MAY_TOUCH_THE_NETWORK):
+        assert not touched
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    tops = {name: imports(path, top_level=True) & MODULES.keys() for name, path in MODULES.items()}
+    for start in MODULES:
+        todo, seen = list(tops[start]), set()
+        while todo:
+            name = todo.pop()
+            assert name != start, f"{start} imports itself by way of others"
+            if name not in seen:
+                seen.add(name)
+                todo += tops[name]
+
+
+HEAVY = ("boto3", "botocore", "kafka", "clickhouse_connect", "dns", "tabulate", "yaml", "ssl", "cryptography")
+SHOW = f"""
+import sys
+from netcheck.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+
+
+def loaded(*arguments: str) -> set[str]:
+    """Which of the heavy modules a command imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW, *arguments], capture_output=True, text=True, timeout=60, check=True
+    )
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("no-such-command",)])
+def test_what_needs_nothing_imports_nothing(arguments: tuple[str, ...]) -> None:
+    assert loaded(*arguments) == set()
+
+
+def test_help_on_a_command_imports_no_library_of_a_protocol() -> None:
+    assert not loaded("run", "--help") & {"boto3", "botocore", "kafka", "clickhouse_connect"}
+
+
+@pytest.mark.parametrize(
+    ("target", "unwanted"),
+    [
+        (("--clickhouse", "https://127.0.0.1:1"), {"boto3", "botocore", "kafka"}),
+        (("--bootstrap", "127.0.0.1:1"), {"boto3", "botocore", "clickhouse_connect"}),
+        (("--clickhouse-native", "127.0.0.1:1"), {"boto3", "botocore", "kafka", "clickhouse_connect"}),
+        (("--aws-service", "http://127.0.0.1:1"), {"boto3", "botocore", "kafka", "clickhouse_connect"}),
+    ],
+)
+def test_a_run_imports_only_the_libraries_of_its_targets(target: tuple[str, str], unwanted: set[str]) -> None:
+    assert not loaded("run", *target, "--deadline", "10") & unwanted
