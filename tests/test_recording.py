@@ -273,8 +273,9 @@ def mutated_bytes(dice: random.Random, data: bytes) -> bytes:
 
 
 WHATEVER: list[Any] = [
-    None, True, 0, -1, 1, 65536, 10**30, 1.5, -0.0, 1e308, "", "x", "\x00", "\x1b[31m", "127.0.0.1", "a" * 300,
-    "\ud800", "timed_out", "kafka", [], [[]], {}, {"a": 1}, ["x", 1], [None], "2026-01-01T00:00:00Z",
+    None, True, 0, -1, 1, 65536, 10**30, 1.5, -0.0, 1e308, "", "x", "\x00", "\x1b[31m", "127.0.0.1",
+    "a" * 300, "\ud800", "timed_out", "kafka", [], [[]], {}, {"a": 1}, ["x", 1], [None],
+    "2026-01-01T00:00:00Z",
 ]  # fmt: skip
 
 
