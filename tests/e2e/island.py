@@ -24,6 +24,8 @@ PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 # A user namespace makes it work without root; root in a container may be refused one and need none.
 WAYS = (("-U", "-r"), ())
 HOST = "worker-a"
+PINNED = ("pinned.example.test", "10.0.1.99")
+"""A name that is in the hosts file only."""
 ADDRESS = "10.0.1.50"
 LOCAL = ("10.0.0.2", "10.0.0.3", "10.0.1.11", "10.0.2.12", "10.0.3.13", "10.0.1.20")
 SETUP_S = 20.0
@@ -89,7 +91,8 @@ def _settle(name_servers: Sequence[str], local: Sequence[str]) -> None:
         _run("ip", "address", "add", f"{address}/32", "dev", "lo")
     servers = "".join(f"nameserver {address}\n" for address in name_servers)
     _replace("/etc/resolv.conf", servers)
-    _replace("/etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n{ADDRESS} {HOST}\n")
+    hosts = [("localhost", "127.0.0.1"), ("localhost", "::1"), (HOST, ADDRESS), PINNED]
+    _replace("/etc/hosts", "".join(f"{address} {name}\n" for name, address in hosts))
     _replace("/etc/nsswitch.conf", "hosts: files dns\n")
 
 

@@ -22,7 +22,7 @@ VIEWS: Mapping[str, Mapping[str, Entry]] = {
     "INSIDE": dns.INSIDE,
     "OUTSIDE": dns.OUTSIDE,
     # What a resolver that forwards to nobody says to everything.
-    "FAILING": {name: dns.Fault.SERVFAIL for name in dns.ORDINARY},
+    "FAILING": dict.fromkeys(dns.ORDINARY, dns.Fault.SERVFAIL),
 }
 PORT = 53
 PATIENCE_S = 50.0

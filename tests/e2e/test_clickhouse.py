@@ -201,8 +201,8 @@ def test_clickhouse_of_2018(clickhouse_server: ClickHouse, row: Row) -> None:
 
 
 def test_tls_to_the_plain_http_port_fails_at_tls(clickhouse_server: ClickHouse) -> None:
-    """The server reads the random bytes of a ClientHello as a request line: with a blank early in them it waits
-    for more and is silent, without one it answers 400.
+    """The server reads the random bytes of a ClientHello as a request line: with a blank early in them it
+    waits for more and is silent, without one it answers 400.
     """
     ran = run(HTTP, f"https://127.0.0.1:{clickhouse_server.http}")
     assert ran.causes in (["tls_not_spoken"], ["tls_silent_after_client_hello"])

@@ -156,17 +156,18 @@ class DnsServer:
         while not self._stopped.is_set():
             with contextlib.suppress(TimeoutError):
                 connection, _ = self._tcp.accept()
-                connection.settimeout(5)
+                connection.settimeout(1)
                 # One client at a time is enough, and a rude one must not end the server.
                 with connection, contextlib.suppress(OSError):
                     self._answer_over(connection)
 
     def _answer_over(self, connection: socket.socket) -> None:
         with connection.makefile("rb") as stream:
-            head = stream.read(2)
-            question = stream.read(int.from_bytes(head, "big"))
-            if answer := self._answer(question, "tcp"):
-                connection.sendall(struct.pack(">H", len(answer)) + answer)
+            # As many as come: getaddrinfo asks for A and AAAA over one connection (RFC 7766 section 6.2.1).
+            while head := stream.read(2):
+                question = stream.read(int.from_bytes(head, "big"))
+                if answer := self._answer(question, "tcp"):
+                    connection.sendall(struct.pack(">H", len(answer)) + answer)
 
     def _answer(self, wire: bytes, transport: str) -> bytes | None:
         try:
