@@ -92,6 +92,8 @@ def look_up(
     scrub = Scrubber((login.password.reveal(),))
     secure = Tls(host, trust) if tls else None
     answer = http.get(deadline, address, port, host, secure, _version_query(login), (_authorization(login),))
+    # Before anything is cut short: half a secret would not be recognised any more.
+    answer = replace(answer, body=scrub(answer.body), detail=scrub(answer.detail))
     version = _version(answer)
     code = _code(answer)
     tables: Tables | None = None

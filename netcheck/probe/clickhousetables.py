@@ -71,14 +71,17 @@ def look(
         case TimeoutError():
             return Failed(Cause.HTTP_SILENT, "the look for tables did not end in time")
         case error:
-            return _thrown(error)
+            return _thrown(error, transport.refusal)
 
 
-def _thrown(error: Exception) -> Thrown | Failed:
+def _thrown(error: Exception, refusal: str) -> Thrown | Failed:
+    """`refusal` is the server's text in full: the library cuts it, perhaps through the middle of a
+    secret.
+    """
     code = getattr(error, "code", None)
-    words = " ".join(str(error).split())
     if isinstance(code, int) and 0 < code < 100_000:
-        return Thrown(code, words)
+        return Thrown(code, refusal)
+    words = refusal or "the library could not make sense of what was answered"
     return Failed(Cause.CLICKHOUSE_MALFORMED, f"{type(error).__name__}: {words}")
 
 
@@ -129,6 +132,7 @@ class _Transport:
         self.host = host
         self.tls = tls
         self.failure: Failed | None = None
+        self.refusal = ""
         self._deadline = deadline
 
     def request(
@@ -149,6 +153,8 @@ class _Transport:
         except Failed as failure:
             self.failure = failure
             raise
+        if reply.status != 200:
+            self.refusal = " ".join(reply.body.decode("utf-8", "replace").split())
         return HTTPResponse(
             body=io.BytesIO(reply.body),
             headers=HTTPHeaderDict(_as_it_is(reply.headers)),

@@ -19,7 +19,7 @@ from netcheck.context import Deadline
 from netcheck.model import Cause
 from netcheck.probe.failure import Failed
 from netcheck.probe.recognise import recognise
-from netcheck.probe.secondlook import LONGEST, plaintext_to_tls
+from netcheck.probe.secondlook import LONGEST, NO_TLS_ANSWER, KeepsTimeBack, plaintext_to_tls
 from netcheck.probe.stream import Stream, Tls, open_stream
 from netcheck.secret import Secret
 
@@ -33,7 +33,6 @@ EXCERPT = 2048
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9][ \r\n]")
 _LARGEST_HEAD = 128 << 10
-_HUNG_UP = (Cause.TLS_CLOSED_AFTER_CLIENT_HELLO, Cause.TLS_RESET_AFTER_CLIENT_HELLO)
 _LONGEST_VALUE = 300
 _MOST_HEADERS = 20
 _TELLING = re.compile(
@@ -101,8 +100,12 @@ def get(
     """
     started, clock = time.monotonic(), Clock()
     authority = host_field(host, port, tls)
+    patience = KeepsTimeBack(deadline)
+    if tls is None:
+        patience.release()
     try:
-        with open_stream(deadline, address, port, tls=tls) as stream:
+        with open_stream(patience, address, port, tls=tls) as stream:
+            patience.release()
             reply = exchange(stream, "GET", authority, path, headers, clock=clock, limit=EXCERPT)
     except Failed as first:
         failure = _looked_at_again(deadline, address, port, host, tls, first)
@@ -173,12 +176,12 @@ def _looked_at_again(
     """A better account of a failure, where a second connection can tell: is it TLS on one side only?"""
     if tls is None:
         return plaintext_to_tls(deadline, address, port, host, failure)
-    if failure.cause in _HUNG_UP and _answers_plainly(deadline, address, port, host):
-        return Failed(Cause.TLS_NOT_SPOKEN, "it hung up on TLS, and answers plain HTTP")
+    if failure.cause in NO_TLS_ANSWER and answers_plainly(deadline, address, port, host):
+        return Failed(Cause.TLS_NOT_SPOKEN, "it does not answer TLS, and answers plain HTTP")
     return failure
 
 
-def _answers_plainly(deadline: Deadline, address: str, port: int, host: str) -> bool:
+def answers_plainly(deadline: Deadline, address: str, port: int, host: str) -> bool:
     """Whether plain HTTP gets an answer. Sends nothing of the first request; 400 is how a TLS port
     complains.
     """

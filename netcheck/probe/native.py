@@ -20,7 +20,7 @@ from netcheck.model import Cause
 from netcheck.probe import http
 from netcheck.probe.failure import SHORTEST_SILENCE, Failed
 from netcheck.probe.recognise import recognise
-from netcheck.probe.secondlook import plaintext_to_tls
+from netcheck.probe.secondlook import NO_TLS_ANSWER, plaintext_to_tls
 from netcheck.probe.stream import Stream, Tls, open_stream
 from netcheck.secret import Scrubber
 
@@ -198,7 +198,11 @@ def _looked_at_again(
             )
         if answer.status and "is for clickhouse-client" not in answer.body:
             return Failed(Cause.WRONG_PROTOCOL, f"{_HTTP_ANSWERED}, and not ClickHouse's: {answer.status}")
-    return plaintext_to_tls(deadline, address, port, host, failure) if tls is None else failure
+    if tls is None:
+        return plaintext_to_tls(deadline, address, port, host, failure)
+    if failure.cause in NO_TLS_ANSWER and http.answers_plainly(deadline, address, port, host):
+        return Failed(Cause.TLS_NOT_SPOKEN, "it does not answer TLS, and answers plain HTTP")
+    return failure
 
 
 class _Answer:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from netcheck.context import Deadline
+import math
+
+from netcheck.context import Deadline, DeadlineExceeded
 from netcheck.credentials import Trust
 from netcheck.model import Cause
-from netcheck.probe.failure import Failed
+from netcheck.probe.failure import SHORTEST_SILENCE, Failed
 from netcheck.probe.stream import Tls, open_stream
 
 LONGEST = 2.0
@@ -21,11 +23,45 @@ HUNG_UP_ON_TLS = (
 )
 """What a plaintext port does when it is spoken to in TLS."""
 
+NO_TLS_ANSWER = (
+    Cause.TLS_CLOSED_AFTER_CLIENT_HELLO,
+    Cause.TLS_RESET_AFTER_CLIENT_HELLO,
+    # ClickHouse's HTTP port takes a ClientHello for the beginning of a request and waits for the rest.
+    Cause.TLS_SILENT_AFTER_CLIENT_HELLO,
+)
+"""What an HTTP port without TLS does then, unless it answers in plain words."""
+
+_SHARE = 0.3
 _SPOKEN_ALL_THE_SAME = (
     Cause.TLS_PROTOCOL_VERSION,
     Cause.TLS_HANDSHAKE_FAILURE,
     Cause.TLS_CLIENT_CERTIFICATE_WANTED,
 )
+
+
+class KeepsTimeBack(Deadline):
+    """A deadline that ends early, so that there is time for a second look, until it turns out that none
+    is needed.
+    """
+
+    def __init__(self, whole: Deadline) -> None:
+        super().__init__(whole.left())
+        self._whole = whole
+        share = min(LONGEST, whole.left() * _SHARE)
+        self._kept = share if whole.left() - share >= SHORTEST_SILENCE else 0.0
+
+    def release(self) -> None:
+        """From now on it ends when the whole deadline does."""
+        self._kept = 0.0
+
+    def left(self) -> float:
+        return max(0.0, self._whole.left() - self._kept)
+
+    def remaining(self, cap: float = math.inf) -> float:
+        left = self.left()
+        if left <= 0:
+            raise DeadlineExceeded("no time left")
+        return min(left, cap)
 
 
 def speaks_tls(deadline: Deadline, address: str, port: int, host: str) -> bool:

@@ -158,6 +158,19 @@ def test_plain_http_to_a_tls_port_that_hangs_up_is_seen_by_a_second_look(certifi
     assert answer.cause is Cause.SPOKE_PLAINTEXT_TO_TLS
 
 
+def test_https_to_an_http_port_that_waits_for_more_is_seen_by_a_second_look() -> None:
+    def serve(conversation: peers.Conversation) -> None:
+        if conversation.receive().startswith(b"GET "):
+            conversation.send(HEAD + b"Content-Length: 4\r\n\r\nOk.\n")
+            conversation.linger()
+        conversation.hold()
+
+    with Peer(serve) as peer:
+        answer = http.get(Deadline(2), peer.host, peer.port, "localhost", OVER_TLS, "/ping")
+    assert answer.cause is Cause.TLS_NOT_SPOKEN
+    assert answer.seconds <= 2 + ALLOWANCE
+
+
 def test_an_untrusted_certificate_is_its_own_cause(certificates: Certificates) -> None:
     with peers.http(tls=certificates.self_signed.server_context()) as peer:
         answer = get(peer, Tls("localhost", Trust(str(certificates.authority.certificate))))

@@ -402,7 +402,7 @@ def everything_logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     class Keep(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            lines.append(self.format(record))
+            lines.append(f"{record.name}: {self.format(record)}")
 
     root, keep = logging.getLogger(), Keep()
     monkeypatch.setattr(root, "level", logging.DEBUG)
@@ -442,5 +442,6 @@ def test_a_peer_that_echoes_a_secret_gives_nothing_away(
     with scripted.broker(**script) as peer:
         seen = metadata(peer, SASL_PLAINTEXT, login)
         assert seen.stage is not Stage.CONNECT
+    assert not [line for line in everything_logged if line.startswith(("kafka", "botocore", "urllib3"))]
     shown = [repr(seen), str(dataclasses.asdict(seen)), *everything_logged]
     assert not [text for text in shown for form in _forms() if form in text], sentence
