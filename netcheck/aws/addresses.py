@@ -7,9 +7,11 @@ that and cannot express "the part of this subnet that passes". Text becomes inte
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import NamedTuple
 
 BITS = {4: 32, 6: 128}
+_IPV4 = re.compile(r"\.".join([r"(0|[1-9][0-9]{0,2})"] * 4))
 LARGEST = {4: (1 << 32) - 1, 6: (1 << 128) - 1}
 
 
@@ -34,10 +36,10 @@ class Prefix(NamedTuple):
 def parse_address(text: str) -> tuple[int, int]:
     """Return (version, number) of an IPv4 or IPv6 address; ValueError if it is neither."""
     if ":" not in text:
-        parts = text.split(".")
-        if len(parts) == 4 and all(part.isascii() and part.isdigit() and len(part) <= 3 for part in parts):
-            a, b, c, d = (int(part) for part in parts)
-            if a < 256 and b < 256 and c < 256 and d < 256 and all(p == "0" or p[0] != "0" for p in parts):
+        found = _IPV4.fullmatch(text)
+        if found is not None:
+            a, b, c, d = map(int, found.groups())
+            if a < 256 and b < 256 and c < 256 and d < 256:
                 return 4, a << 24 | b << 16 | c << 8 | d
         raise ValueError(f"{text!r} is not an IPv4 or IPv6 address")
     return 6, int(ipaddress.IPv6Address(text))

@@ -11,7 +11,7 @@ from netcheck.aws.entities import GroupReference, NetworkInterface, SecurityGrou
 from netcheck.aws.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.filters import CompiledGroups, GroupAnswer, ask_groups, compiled_groups
-from netcheck.path.flows import Region
+from netcheck.path.flows import Rectangle, Region
 from netcheck.path.verdict import Blocker, Explanation, Hop, Leg, Unknown
 from netcheck.path.walk import Walk, region_text, unknown_from
 
@@ -74,20 +74,39 @@ def check_inbound(walk: Walk, interface: NetworkInterface) -> list[Hop]:
     compiled = compiled_groups(walk.snapshot, groups, False, flow.version, flow.protocol)
     kept = walk.lost_groups is None and walk.groups_unknown is None
     peers = walk.source_groups if kept else _NONE
-    shown: list[Hop] = []
+    admitted: GroupAnswer | None = None
+    refused: GroupAnswer | None = None
+    denied: list[Rectangle] = []
     for first, last, low, high in walk.stretch.region:
         answer = ask_groups(compiled, flow.port, first, last, peers)
-        if not answer.refused:
-            shown = shown or _admitted(groups, answer, "ingress")
-            continue
-        denied = tuple((a, b, low, high) for a, b in answer.refused)
-        text = f"has no inbound rule for {flow.name} from {region_text(flow.version, denied)}"
-        hidden = answer.references if walk.source_groups_unknown and kept else []
-        doubt = _doubt(walk, compiled, answer, hidden)
-        if walk.groups_unknown is not None and _would_match(answer, walk.source_groups):
-            doubt = doubt or walk.groups_unknown
-        _refuse(walk, groups, compiled, answer, denied, "ingress", text, doubt)
-    return shown or [Hop(group, None, "ingress") for group in groups]
+        if answer.refused:
+            refused = answer
+            denied += [(a, b, low, high) for a, b in answer.refused]
+        else:
+            admitted = admitted or answer
+    if refused is not None:
+        _refuse_inbound(walk, groups, compiled, refused, tuple(denied), kept)
+    return (
+        [Hop(group, None, "ingress") for group in groups]
+        if admitted is None
+        else _admitted(groups, admitted, "ingress")
+    )
+
+
+def _refuse_inbound(
+    walk: Walk,
+    groups: tuple[str, ...],
+    compiled: CompiledGroups,
+    answer: GroupAnswer,
+    denied: Region,
+    kept: bool,
+) -> None:
+    flow = walk.flow
+    text = f"has no inbound rule for {flow.name} from {region_text(flow.version, denied)}"
+    doubt = _doubt(walk, compiled, answer, answer.references if walk.source_groups_unknown and kept else [])
+    if walk.groups_unknown is not None and _would_match(answer, walk.source_groups):
+        doubt = doubt or walk.groups_unknown
+    _refuse(walk, groups, compiled, answer, denied, "ingress", text, doubt)
 
 
 def _admitted(groups: tuple[str, ...], answer: GroupAnswer, direction: str) -> list[Hop]:

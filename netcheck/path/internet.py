@@ -16,14 +16,13 @@ from netcheck.path.steps import ENDED, Deliver, Onward
 from netcheck.path.verdict import Explanation, Leg
 from netcheck.path.walk import End, Lost, Stretch, Walk, region_text, unknown_from
 
-_PRIVATE = tuple(parse_prefix(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 _SHARED = parse_prefix("100.64.0.0/10")
 _ATTACHED = ("available", "attached")
 
 
 def is_private(address: int) -> bool:
-    """Whether an IPv4 address is in one of the RFC 1918 ranges."""
-    return any(block.first <= address <= block.last for block in _PRIVATE)
+    """Whether an IPv4 address is in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16 (RFC 1918)."""
+    return address >> 24 == 10 or address >> 20 == 172 << 4 | 1 or address >> 16 == 192 << 8 | 168
 
 
 def through_gateway(walk: Walk, gateway_id: str, vpc: str, subnet: Subnet | None, piece: Region) -> Onward:
@@ -242,10 +241,7 @@ def _enter_again(walk: Walk, interface_id: str, leaving: str) -> Onward:
         for first, last, low, high in stretch.region
         if first <= address <= last
     )
-    walk.stretches.append(
-        Stretch(leaving, stretch.vpc, stretch.subnet, region, private, {}, stretch.is_nat, pairs)
-    )
-    walk.current = len(walk.stretches) - 1
+    walk.translate(Stretch(leaving, stretch.vpc, stretch.subnet, region, private, {}, stretch.is_nat, pairs))
     gateway = gateway_of(walk, interface.vpc)
     if gateway is None:
         return _no_way_in(walk, interface.vpc, region)

@@ -6,8 +6,6 @@ to parts of the source addresses differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from netcheck.aws.entities import NetworkInterface, Route, RouteTable, Subnet
 from netcheck.aws.snapshot import Gap, is_reserved
 from netcheck.path.codes import Code
@@ -36,14 +34,13 @@ def go(walk: Walk, step: Step, piece: Region) -> None:
         text = f"Traffic to {walk.target_text(piece)} runs in a circle through {component}."
         walk.stop(piece, Code.NO_PATH, component, text)
     else:
-        match step:
-            case Leave(subnet):
-                onward = _leave(walk, subnet, piece)
-            case ByTable(table):
-                onward = _by_table(walk, table, table.vpc, None, piece)
-            case Deliver(vpc, subnet_or_none):
-                _deliver(walk, vpc, subnet_or_none, piece)
-                onward = ENDED
+        # Plain isinstance: this is the innermost loop, and class patterns cost several times as much.
+        if isinstance(step, Leave):
+            onward = _leave(walk, step.subnet, piece)
+        elif isinstance(step, ByTable):
+            onward = _by_table(walk, step.table, step.table.vpc, None, piece)
+        else:
+            onward = _deliver(walk, step.vpc, step.subnet, piece)
         for part, following in onward:
             go(walk, following, part)
     walk.depth -= 1
@@ -52,10 +49,15 @@ def go(walk: Walk, step: Step, piece: Region) -> None:
 def table_of(walk: Walk, subnet: Subnet) -> RouteTable | None:
     """The subnet's own route table, or the main one of its VPC."""
     snapshot = walk.snapshot
-    own = snapshot.table_of_subnet.get(subnet.id)
-    if own is not None or walk.missing_from("RouteTables", subnet.vpc) is not None:
-        return own
-    return snapshot.main_table_of_vpc.get(subnet.vpc)
+    key = ("table of", subnet.id)
+    found = snapshot.memo.get(key)
+    if found is None:
+        found = snapshot.table_of_subnet.get(subnet.id)
+        # Without all of the VPC's tables, one of its own may be among those that are missing.
+        if found is None and walk.missing_from("RouteTables", subnet.vpc) is None:
+            found = snapshot.main_table_of_vpc.get(subnet.vpc)
+        snapshot.memo[key] = found
+    return found if isinstance(found, RouteTable) else None
 
 
 def _stays_inside(walk: Walk, subnet: Subnet, piece: Region) -> bool:
@@ -68,8 +70,7 @@ def _stays_inside(walk: Walk, subnet: Subnet, piece: Region) -> bool:
 
 def _leave(walk: Walk, subnet: Subnet, piece: Region) -> Onward:
     if _stays_inside(walk, subnet, piece):
-        _deliver(walk, subnet.vpc, subnet, piece)
-        return ENDED
+        return _deliver(walk, subnet.vpc, subnet, piece)
     walk.check_acl(subnet, True, piece)
     table = table_of(walk, subnet)
     if table is None:
@@ -80,23 +81,28 @@ def _leave(walk: Walk, subnet: Subnet, piece: Region) -> Onward:
 
 def _by_table(walk: Walk, table: RouteTable, vpc: str, subnet: Subnet | None, piece: Region) -> Onward:
     lookups = compiled(walk.snapshot, table, walk.flow.version)
+    if walk.leg is Leg.FORWARD:
+        return _by_route(walk, table, lookups, lookups.lookup(walk.stretch.far), vpc, subnet, piece)
     onward: list[tuple[Region, Step]] = []
-    for part, hit in _split(walk, lookups, piece):
-        walk.last_table, walk.last_compiled, walk.last_hit = table, lookups, hit
-        if _route_is_known(walk, table, lookups, hit, part):
-            onward += _follow(walk, table, lookups, hit, vpc, subnet, part)
+    for first, last, low, high in piece:
+        for start, end, hit in lookups.pieces(first, last):
+            onward += _by_route(walk, table, lookups, hit, vpc, subnet, ((start, end, low, high),))
     return tuple(onward)
 
 
-def _split(
-    walk: Walk, lookups: CompiledTable[Route], piece: Region
-) -> Iterator[tuple[Region, Hit[Route] | None]]:
-    if walk.leg is Leg.FORWARD:
-        yield piece, lookups.lookup(walk.stretch.far)
-        return
-    for first, last, low, high in piece:
-        for start, end, hit in lookups.pieces(first, last):
-            yield ((start, end, low, high),), hit
+def _by_route(
+    walk: Walk,
+    table: RouteTable,
+    lookups: CompiledTable[Route],
+    hit: Hit[Route] | None,
+    vpc: str,
+    subnet: Subnet | None,
+    piece: Region,
+) -> Onward:
+    walk.last_table, walk.last_compiled, walk.last_hit = table, lookups, hit
+    if _route_is_known(walk, table, lookups, hit, piece):
+        return _follow(walk, table, lookups, hit, vpc, subnet, piece)
+    return ENDED
 
 
 def _route_is_known(
@@ -117,6 +123,8 @@ def _route_is_known(
             ),
         )
         return False
+    if not lookups.unresolved:
+        return True
     exact = hit is not None and hit.prefix.first == hit.prefix.last
     private = walk.flow.version == 4 and is_private(walk.target(piece))
     for route in lookups.unresolved:
@@ -244,7 +252,7 @@ def _local(
             str(route.destination),
         )
         return ENDED
-    return ((piece, Deliver(vpc, subnet)),)
+    return _deliver(walk, vpc, subnet, piece)
 
 
 def _beyond_vpn_gateway(walk: Walk, gateway: str, piece: Region) -> Onward:
@@ -296,10 +304,15 @@ def _through_appliance(walk: Walk, target: str, piece: Region) -> Onward:
     return ENDED
 
 
-def _deliver(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> None:
+def _deliver(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> Onward:
     if walk.leg is Leg.RETURN:
         _deliver_reply(walk, vpc, subnet, piece)
-        return
+    else:
+        _deliver_question(walk, vpc, subnet, piece)
+    return ENDED
+
+
+def _deliver_question(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> None:
     version, far = walk.flow.version, walk.stretch.far
     interface = walk.snapshot.host(vpc, version, far)
     if interface is None:
@@ -393,7 +406,7 @@ def reply(walk: Walk) -> None:
     walk.leg = Leg.RETURN
     top = len(walk.stretches) - 1
     for index in range(top, -1, -1):
-        walk.current = index
+        walk.enter(index)
         walk.last_table = walk.last_hit = walk.last_compiled = None
         stretch = walk.stretch
         if index == top:

@@ -153,7 +153,7 @@ def _translate(walk: Walk, nat: NatGateway, inside: Subnet | None) -> None:
     ]
     own = sorted({private for private, _ in pairs if private is not None})
     public = {private: public for private, public in pairs if private is not None and public is not None}
-    walk.stretches.append(
+    walk.translate(
         Stretch(
             nat.id,
             nat.vpc,
@@ -164,7 +164,6 @@ def _translate(walk: Walk, nat: NatGateway, inside: Subnet | None) -> None:
             True,
         )
     )
-    walk.current = len(walk.stretches) - 1
     walk.egress_references = False
     walk.lost_groups = Lost(
         Code.SG_REFERENCES_NOT_PRESERVED,

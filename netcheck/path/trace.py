@@ -45,6 +45,8 @@ class Source:
     interface: NetworkInterface | None
     addresses: tuple[tuple[int, Range], ...]
     """(IP version, first and last address), one for each range."""
+    claimed: bool = False
+    """The address was named by a person and may not be the interface's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def from_interface(snapshot: Snapshot, name: str, address: str | None = None) ->
         ranges: tuple[tuple[int, Range], ...] = ((version, (number, number)),)
     else:
         ranges = tuple((v, (a, a)) for v, found in interface.addresses.items() for a in found)
-    return Source(name, subnet, interface.groups, interface, ranges)
+    return Source(name, subnet, interface.groups, interface, ranges, address is not None)
 
 
 def from_instance(snapshot: Snapshot, name: str) -> Source:
@@ -183,7 +185,7 @@ def trace(
     start = Stretch(source.name, source.subnet.vpc, source.subnet, region, destination.address, public)
     if interface is not None and interface.id != source.name:
         start = replace(start, component=interface.id)
-    walk = Walk(snapshot, flow, [start])
+    walk = Walk(snapshot, flow, [start], start)
     walk.source_groups = frozenset(source.groups or ())
     walk.source_groups_unknown = source.groups is None
     if not region:
@@ -227,9 +229,11 @@ def _walk_both_legs(walk: Walk, source: Source, destination: Destination) -> Non
 def _check_sender_groups(walk: Walk, source: Source) -> list[Hop]:
     """What the sender's groups stop comes first in the list, as it does on the way."""
     arrived_in, later = walk.current, walk.faults
-    walk.current, walk.faults = 0, []
+    walk.faults = []
+    walk.enter(0)
     shown = check_outbound(walk, source.groups, walk.stretch.region)
-    walk.current, walk.faults = arrived_in, walk.faults + later
+    walk.faults += later
+    walk.enter(arrived_in)
     return shown
 
 
@@ -244,7 +248,7 @@ def _check_sender(walk: Walk, source: Source) -> None:
         return
     region = walk.stretch.region
     version = walk.flow.version
-    foreign = tuple(r for r in region if not interface.has(version, r[0]))
+    foreign = tuple(r for r in region if not interface.has(version, r[0])) if source.claimed else ()
     if foreign and interface.source_dest_check:
         text = (
             f"{interface.id} sends only from its own addresses (SourceDestCheck), "
@@ -280,7 +284,7 @@ def _as_if_delivered(walk: Walk, destination: Destination) -> None:
     home = walk.snapshot.subnets.get(wanted.subnet)
     if home is None:
         return
-    walk.current = 0
+    walk.enter(0)
     walk.lost_groups = walk.groups_unknown = None
     walk.egress_references = True
     del walk.stretches[1:]

@@ -29,12 +29,13 @@ from netcheck.aws.entities import (
 from netcheck.aws.snapshot import ACTIONS, Gap, Snapshot
 from netcheck.path.codes import Code
 from netcheck.path.filters import CLOSING_ENTRIES, acl_lines, ask_acl
-from netcheck.path.flows import Region
+from netcheck.path.flows import Rectangle, Region, join_ranges
 from netcheck.path.routing import FROM_PREFIX_LIST, CompiledTable, Hit
 from netcheck.path.verdict import Blocker, Explanation, Hop, Leg, Unknown
 
 _ECHO_REPLY = {ICMP: 0 << 8, ICMPV6: 129 << 8}
 _MOST_EXPLAINED_ROUTES = 8
+_MOST_RANGES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,8 @@ class Walk:
     snapshot: Snapshot
     flow: Flow
     stretches: list[Stretch]
+    stretch: Stretch
+    """The one the packets are on now: `stretches[current]`."""
     current: int = 0
     leg: Leg = Leg.FORWARD
     direction_known: bool = True
@@ -129,9 +132,15 @@ class Walk:
     last_hit: Hit[Route] | None = None
     last_compiled: CompiledTable[Route] | None = None
 
-    @property
-    def stretch(self) -> Stretch:
-        return self.stretches[self.current]
+    def enter(self, index: int) -> None:
+        """Go on with the packets of another stretch."""
+        self.current = index
+        self.stretch = self.stretches[index]
+
+    def translate(self, stretch: Stretch) -> None:
+        """The source changes from here on."""
+        self.stretches.append(stretch)
+        self.enter(len(self.stretches) - 1)
 
     @property
     def far_text(self) -> str:
@@ -244,6 +253,7 @@ class Walk:
         lines = acl_lines(self.snapshot, acl, egress, flow.version, flow.protocol)
         outward = self.leg is Leg.FORWARD
         shown: NaclEntry | None = None
+        denied: dict[NaclEntry, list[Rectangle]] = {}
         for first, last, low, high in piece:
             if egress == outward:
                 a, b = far, far
@@ -262,8 +272,10 @@ class Walk:
                     da, db = first, last
                 if outward or not flow.has_ports:
                     dp, dq = low, high
-                shown = entry or CLOSING_ENTRIES[flow.version]
-                self._acl_fault(acl.id, subnet, egress, shown, ((da, db, dp, dq),))
+                denied.setdefault(entry or CLOSING_ENTRIES[flow.version], []).append((da, db, dp, dq))
+        for entry, rectangles in denied.items():
+            shown = entry
+            self._acl_fault(acl.id, subnet, egress, entry, tuple(rectangles))
         self.hop(acl.id, shown, "egress" if egress else "ingress")
 
     def _acl_fault(self, acl: str, subnet: Subnet, egress: bool, entry: NaclEntry, denied: Region) -> None:
@@ -330,15 +342,24 @@ def unknown_from(code: Code, component: str, gap: Gap) -> Unknown:
 
 
 def region_text(version: int, region: Region) -> str:
-    """The addresses of a region for a sentence: one address, or first to last."""
-    first, last = min(r[0] for r in region), max(r[1] for r in region)
-    start = format_address(version, first)
-    return start if first == last else f"{start} to {format_address(version, last)}"
+    """The addresses of a region for a sentence: single ones, and ranges as first to last."""
+    ranges = join_ranges((r[0], r[1]) for r in region)
+    shown = [
+        format_address(version, first)
+        if first == last
+        else f"{format_address(version, first)} to {format_address(version, last)}"
+        for first, last in ranges[:_MOST_RANGES]
+    ]
+    more = len(ranges) - len(shown)
+    return ", ".join(shown) + (f" and {more} more ranges" if more else "")
 
 
 def inside(prefixes: tuple[Prefix, ...], version: int, piece: Region) -> bool:
     """Whether every address of `piece` is in one of the blocks."""
-    return all(
-        any(block.version == version and block.first <= first and last <= block.last for block in prefixes)
-        for first, last, _, _ in piece
-    )
+    for first, last, _, _ in piece:
+        for block in prefixes:
+            if block.version == version and block.first <= first and last <= block.last:
+                break
+        else:
+            return False
+    return True

@@ -269,7 +269,7 @@ class World:
         self, name: str, subnet: str, private: str, public: str = "198.51.100.10", **more: Any
     ) -> Document:
         home = self.find("Subnets", subnet)
-        self.eni(f"eni-{name}", subnet, private, kind="nat_gateway", SourceDestCheck=False)
+        self.eni(f"eni-{name}", subnet, private, public=public, kind="nat_gateway", SourceDestCheck=False)
         address: Document = {"PrivateIp": private, "NetworkInterfaceId": f"eni-{name}", "Status": "succeeded"}
         if public:
             address["PublicIp"] = public
