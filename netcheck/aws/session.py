@@ -22,16 +22,22 @@ class NoAws(Exception):
 
 def open_session(deadline: Deadline, region: str | None = None, profile: str | None = None) -> Session:
     """A boto3 session whose credentials are there. Raises NoAws, DeadlineExceeded."""
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         return within(deadline, lambda: _session(region, profile))
-    except BotoCoreError as error:
+    except (BotoCoreError, ClientError, ResponseParserError) as error:  # a role is assumed by asking AWS
         raise NoAws(_told(error)) from None
 
 
 def ec2_client(session: Session, deadline: Deadline) -> Any:
     """An EC2 client that never waits longer than the deadline leaves. Raises NoAws, DeadlineExceeded."""
+    return service_client(session, "ec2", deadline)
+
+
+def service_client(session: Session, service: str, deadline: Deadline) -> Any:
+    """A client of any service, in the same way; `ask` makes at most calls.WORKERS calls at a time with it."""
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
@@ -42,7 +48,7 @@ def ec2_client(session: Session, deadline: Deadline) -> Any:
         max_pool_connections=WORKERS,
     )
     try:
-        return session.client("ec2", config=config)
+        return session.client(service, config=config)  # type: ignore[call-overload]  # by name, as botocore has it
     except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint URL that is none
         raise NoAws(_told(error)) from None
 
@@ -74,5 +80,7 @@ def _told(error: Exception) -> str:
             return f"{error}: see `aws configure list-profiles`"
         case aws.InvalidRegionError():
             return f"{error} Write it as in eu-west-1"
+        case aws.ClientError():
+            return f"no credentials: {failure(error, f'sts:{error.operation_name}', 'AWS STS').reason}"
         case _:
             return failure(error, "", "AWS").reason

@@ -12,7 +12,7 @@ CANARY = "canary-pre-shared-key"
 
 
 def account(brokers: int = 3) -> dict[str, Any]:
-    """MSK and PEER are peered, so are PEER and FAR; a transit gateway joins MSK, HUB and SPOKE."""
+    """MSK and PEER are peered, so are FAR and PEER, FAR and HUB; MSK, HUB, SPOKE share a gateway."""
     blocks = {vpc: f"10.{number}" for number, vpc in enumerate(VPCS)}
     return {
         "Vpcs": [
@@ -76,7 +76,11 @@ def account(brokers: int = 3) -> dict[str, Any]:
             {"PrefixListId": "pl-s3", "Entries": [{"Cidr": "52.218.0.0/17"}]},
             {"PrefixListId": "pl-office", "Entries": [{"Cidr": f"192.0.2.{n}/32"} for n in range(5)]},
         ],
-        "VpcPeeringConnections": [_peering("pcx-1", MSK, PEER), _peering("pcx-2", PEER, FAR)],
+        "VpcPeeringConnections": [
+            _peering("pcx-1", MSK, PEER),
+            _peering("pcx-2", PEER, FAR),
+            _peering("pcx-3", HUB, FAR),
+        ],
         "TransitGateways": [{"TransitGatewayId": "tgw-1", "State": "available", "OwnerId": OWNER}],
         **_transit(),
         "VpnGateways": [{"VpnGatewayId": "vgw-1", "VpcAttachments": [{"VpcId": MSK, "State": "attached"}]}],

@@ -432,6 +432,21 @@ def test_an_authority_that_is_not_trusted_is_told(
         assert "AWS_CA_BUNDLE" in collected().error
 
 
+def test_a_role_that_may_not_be_assumed_is_one_clear_error(
+    aws: AwsEndpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text(
+        "[profile ops]\nrole_arn = arn:aws:iam::111122223333:role/ops\ncredential_source = Environment\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    aws.deny("sts", "AssumeRole")
+    got = collect_region(Deadline(20), None, "ops", START)
+    assert got.error == (
+        "no credentials: arn:aws:iam::111122223333:user/netcheck may not call sts:AssumeRole"
+    )
+    assert got.documents == {}
+
+
 # What it writes
 
 
