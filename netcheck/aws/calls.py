@@ -21,6 +21,9 @@ LONGEST_PAUSE_S = 4.0
 SECRETS = frozenset({"CustomerGatewayConfiguration", "PreSharedKey", "UserData"})
 """Members of EC2 answers that carry secrets (EC2 API reference: VpnConnection, TunnelOption, instance user
 data). No question here asks for them; they are dropped at the door all the same."""
+TOKENS = ("NextToken", "nextToken", "Marker")
+"""What leads to the next page, in requests and answers alike (botocore's paginators)."""
+PAGE_SIZES = ("MaxResults", "maxResults", "MaxItems")
 TOO_LATE = "not answered before the deadline: give more time with --deadline"
 
 T = TypeVar("T")
@@ -34,16 +37,19 @@ class Deadline(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One EC2 operation with its parameters. `member` of the answer is wanted: a list or one object."""
+    """One operation with its parameters. `member` of the answer is wanted: a list or one object, "" for the
+    whole answer. `service` is as botocore calls it.
+    """
 
     operation: str
     member: str
     params: Mapping[str, object] = field(default_factory=dict)
+    service: str = "ec2"
 
     @property
     def action(self) -> str:
         """The IAM action it needs."""
-        return f"ec2:{self.operation}"
+        return f"{self.service}:{self.operation}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +66,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """No answer, or not all pages of it, which is no answer either."""
+    """No answer, or not all pages of it, which is no answer either. `code` is AWS's, "" where AWS did not
+    answer.
+    """
 
     reason: str
     denied: bool = False
     calls: int = 1
+    code: str = ""
 
 
 Outcome = Answer | Failed
@@ -90,7 +99,13 @@ class _Pace:
 
 
 def ask(client: Any, questions: Sequence[Question], deadline: Deadline) -> list[Outcome]:
-    """Ask all of them side by side; the outcomes are in the same order. Never raises for what AWS does."""
+    """Ask all of them side by side; the outcomes are in the same order. Never raises for what AWS does.
+
+    `client` is one boto3 client, or a mapping with one for each service that is asked.
+    """
+    clients: Mapping[str, Any] = (
+        client if isinstance(client, Mapping) else {q.service: client for q in questions}
+    )
     stopped = threading.Event()
     pace = _Pace()
     todo: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -105,7 +120,8 @@ def ask(client: Any, questions: Sequence[Question], deadline: Deadline) -> list[
             except queue.Empty:
                 return
             try:
-                done.put((index, _asked(client, questions[index], deadline, pace, stopped)))
+                question = questions[index]
+                done.put((index, _asked(clients[question.service], question, deadline, pace, stopped)))
             except BaseException as error:  # noqa: BLE001 - raised again, in the thread that asked
                 done.put((index, error))
 
@@ -163,23 +179,23 @@ def _asked(
             made += 1
             page = _patiently(client, question.operation, params, deadline, pace, stopped)
             items += _items(page, question.member)
-            if not page.get("NextToken") or "NextToken" not in members:
+            token = next((name for name in TOKENS if name in members and page.get(name)), None)
+            if token is None:
                 more = bool(page.get("AdditionalRoutesAvailable"))
                 return Answer(items, made, whole=not more)
-            params["NextToken"] = page["NextToken"]
+            params[token] = page[token]
     except DeadlineExceeded:
         return Failed(TOO_LATE, calls=made)
     except (BotoCoreError, ClientError, ResponseParserError, NotFromAws) as error:
         host = client.meta.endpoint_url.partition("://")[2].rstrip("/")
         failed = failure(error, question.action, host)
-        return Failed(failed.reason, failed.denied, made)
+        return Failed(failed.reason, failed.denied, made, failed.code)
 
 
 def _page_size(members: Mapping[str, Any]) -> dict[str, object]:
     """The largest page that AWS allows: in botocore's model, or else the 1000 of EC2's documentation."""
-    if "MaxResults" not in members:
-        return {}
-    return {"MaxResults": members["MaxResults"].metadata.get("max") or 1000}
+    name = next((n for n in PAGE_SIZES if n in members and members[n].type_name == "integer"), None)
+    return {name: members[name].metadata.get("max") or 1000} if name else {}
 
 
 def _patiently(
@@ -213,6 +229,8 @@ def _patiently(
 
 
 def _items(page: Mapping[str, Any], member: str) -> list[Json]:
+    if not member:
+        return [as_json({key: value for key, value in page.items() if key != "ResponseMetadata"})]
     found = as_json(page.get(member) or [])
     return found if isinstance(found, list) else [found]
 

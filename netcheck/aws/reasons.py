@@ -54,10 +54,14 @@ class NotFromAws(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A call that gave nothing. `denied`: for want of a permission, so other calls may well succeed."""
+    """A call that gave nothing. `denied`: for want of a permission, so other calls may well succeed.
+
+    `code` is AWS's own, "" where AWS did not answer.
+    """
 
     reason: str
     denied: bool = False
+    code: str = ""
 
 
 def failure(error: Exception, action: str, host: str) -> Failure:
@@ -80,7 +84,8 @@ def failure(error: Exception, action: str, host: str) -> Failure:
         case aws.ConnectTimeoutError():
             reason = (
                 f"{host} does not answer on TCP: there is no way from here to the AWS API "
-                "(no NAT gateway and no interface endpoint for ec2, or a firewall)"
+                f"(no NAT gateway and no interface endpoint for {action.partition(':')[0] or 'AWS'}, "
+                "or a firewall)"
             )
         case aws.ReadTimeoutError():
             reason = f"{host} took the request and did not answer in time"
@@ -113,7 +118,7 @@ def _refused(response: Mapping[str, Any], action: str, host: str) -> Failure:
     error, metadata = response.get("Error", {}), response.get("ResponseMetadata", {})
     code, message = str(error.get("Code", "")), str(error.get("Message", ""))
     if code in DENIED:
-        return Failure(_denial(message, action), denied=True)
+        return Failure(_denial(message, action), denied=True, code=code)
     if not metadata.get("RequestId") and not code[:1].isalpha():
         return failure(NotFromAws(), action, host)
     skew = _skew(metadata)
@@ -134,7 +139,7 @@ def _refused(response: Mapping[str, Any], action: str, host: str) -> Failure:
         reason = f"AWS kept asking us to slow down ({code}): try again later, or with a longer --deadline"
     else:
         reason = f"AWS answered {code}: {_short(message)}"
-    return Failure(reason)
+    return Failure(reason, code=code)
 
 
 def _denial(message: str, action: str) -> str:
