@@ -9,11 +9,25 @@ from netcheck import plugins
 from netcheck.config import UsageError
 from netcheck.documentation import markdown, page
 
+EPILOG = """examples:
+  netcheck checks
+  netcheck checks --plugins mychecks
+
+exit codes:
+  0  listed
+  2  wrong usage
+  3  a plugin could not be loaded; all others are listed
+"""
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `netcheck checks` to the commands."""
     parser = commands.add_parser(
-        "checks", help="list every check", description="Lists every check and its claim."
+        "checks",
+        help="list every check",
+        description="Lists every check and its claim.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--plugins", metavar="DIR", help="also those in the .py files of this folder")
     parser.add_argument(

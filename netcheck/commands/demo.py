@@ -18,6 +18,16 @@ DEMOS = {
     "wrong-password": "ClickHouse refuses the sink's password",
 }
 
+EPILOG = f"""recordings:
+{chr(10).join(f"  {name:<20} {text}" for name, text in DEMOS.items())}
+
+examples:
+  netcheck demo
+  netcheck demo wrong-password --format json
+
+exit codes: those of the recorded run, see netcheck run --help; 0 when all are replayed
+"""
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `netcheck demo` to the commands."""
@@ -25,7 +35,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "demo",
         help="replay a recorded run: no AWS account, no network",
         description="Replays a recording of a real run, made with netcheck run --record.",
-        epilog="recordings:\n" + "\n".join(f"  {name:<20} {text}" for name, text in DEMOS.items()),
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

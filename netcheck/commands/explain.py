@@ -10,10 +10,24 @@ from netcheck import plugins
 from netcheck.config import UsageError
 from netcheck.documentation import page, plain
 
+EPILOG = """examples:
+  netcheck explain tls.handshake
+
+exit codes:
+  0  printed
+  2  there is no such check
+"""
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `netcheck explain` to the commands."""
-    parser = commands.add_parser("explain", help="print one check's documentation")
+    parser = commands.add_parser(
+        "explain",
+        help="print one check's documentation",
+        description="Prints what a check claims, when it fails, and what to do then.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("id", metavar="ID", help="a check's id, such as tls.handshake")
     parser.add_argument("--plugins", metavar="DIR", help="also look in the .py files of this folder")
     parser.set_defaults(run=run)

@@ -23,6 +23,10 @@ EPILOG = """--flows reads one JSON object a line and answers each with one line,
    "expect": "reachable"}
 A line with "expect" (reachable, partial, blocked, unknown) is a test: it fails when the verdict differs.
 
+examples:
+  netcheck path --snapshot aws --from subnet-1 --security-group sg-1 --to 10.0.2.7:9094
+  netcheck path --snapshot aws --flows flows.jsonl
+
 exit codes:
   0  reachable; with --flows, all expectations met
   1  blocked or partial, or an expectation not met

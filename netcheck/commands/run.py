@@ -32,6 +32,12 @@ every option is also a key of --config FILE, with the same name:
   clickhouse: https://ch.example:8443
   deadline: 30
 
+examples:
+  netcheck run --bootstrap b-1.example:9094,b-2.example:9094 --clickhouse https://ch.example:8443/events
+  netcheck run --config run.yaml --format json --output report.json
+  netcheck run --bootstrap b-1.example:9096 --record run.json.gz
+  netcheck run --replay run.json.gz
+
 {EXIT_CODES}"""
 
 

@@ -15,6 +15,9 @@ DEADLINE_S = 60.0
 EPILOG = """Only reads (ec2:Describe*, ec2:Get*, ec2:Search*). What may not be read becomes a gap, named
 with the IAM action that is missing; everything else is saved.
 
+examples:
+  netcheck snapshot --output aws --region eu-central-1
+
 exit codes:
   0  everything was saved
   2  wrong usage, or no way to ask AWS (credentials, profile, Region)

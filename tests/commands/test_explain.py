@@ -1,0 +1,43 @@
+"""`netcheck explain ID`."""
+
+from __future__ import annotations
+
+import pytest
+
+from netcheck import plugins
+from netcheck.documentation import page, plain
+from tests.commandline import netcheck
+
+CHECKS = plugins.find().checks
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=[check.id for check in CHECKS])
+def test_every_check_has_its_page(check: object) -> None:
+    entry = page(check)  # type: ignore[arg-type]
+    done = netcheck("explain", entry.id)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == plain(entry) + "\n"
+    assert entry.title in done.out and "Fix:" in done.out
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("tls.handshak", "there is no check 'tls.handshak': did you mean tls.handshake"),
+        ("kafka.broker", "did you mean kafka.brokers"),
+        ("xyz", "there is no check 'xyz': netcheck checks lists them"),
+        ("", "there is no check '': netcheck checks lists them"),
+        ("a\nb\x1b[31m", r"there is no check 'a\nb\x1b[31m'"),
+    ],
+)
+def test_an_unknown_id_gets_a_suggestion(asked: str, words: str) -> None:
+    done = netcheck("explain", asked)
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+    assert done.err.startswith("netcheck: ") and done.err.count("\n") == 1
+
+
+def test_no_id() -> None:
+    done = netcheck("explain")
+    assert (done.code, done.out) == (2, "")
+    assert "required: ID" in done.err and "netcheck explain --help" in done.err

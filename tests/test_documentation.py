@@ -1,0 +1,99 @@
+"""What is said of checks and causes: complete, true, and the same everywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from netcheck import plugins
+from netcheck.advice import ADVICE
+from netcheck.check import Check
+from netcheck.documentation import anchor, markdown, page, plain
+from netcheck.model import ABOUT_US, Cause, Kind
+from tests.commandline import netcheck
+
+ROOT = Path(__file__).parent.parent
+CHECKS = plugins.find().checks
+IDS = [check.id for check in CHECKS]
+
+
+def test_the_list_of_checks_is_the_generated_one() -> None:
+    kept = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
+    done = netcheck("checks", "--markdown")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == kept, "make docs writes it again"
+
+
+def test_every_check_has_its_place_in_the_list() -> None:
+    text = markdown(CHECKS)
+    anchors = re.findall(r'<a id="([^"]+)"></a>', text)
+    assert anchors == sorted(anchors) == sorted(anchor(id) for id in IDS)
+    assert len(set(anchors)) == len(IDS), "no two checks share an anchor"
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == sorted(IDS)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=IDS)
+def test_a_checks_documentation_is_complete(check: Check) -> None:
+    entry = page(check)
+    assert re.fullmatch(r"[a-z]+\.[a-z_-]+", entry.id)
+    assert 10 < len(entry.title) < 100 and entry.title[0].isupper() and not entry.title.endswith(("?", ":"))
+    assert len(entry.body) > 40, "says when it fails"
+    assert len(entry.fix) > 15, "says what to do"
+    assert "Fix:" not in entry.body + entry.fix
+    assert set(entry.kinds) <= set(Kind)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=IDS)
+def test_a_check_stands_on_checks_that_exist_and_are_asked_of_its_targets(check: Check) -> None:
+    by_id = {other.id: other for other in CHECKS}
+    assert check.after <= by_id.keys()
+    assert check.id not in check.after
+    for ground in check.after:
+        assert by_id[ground].kinds & check.kinds, f"{ground} is never asked of the same target"
+
+
+def test_no_check_stands_on_itself_by_way_of_others() -> None:
+    after = {check.id: check.after for check in CHECKS}
+    for start in after:
+        seen: set[str] = set()
+        todo = list(after[start])
+        while todo:
+            name = todo.pop()
+            assert name != start
+            if name not in seen:
+                seen.add(name)
+                todo += after.get(name, frozenset())
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_every_cause_has_advice(cause: Cause) -> None:
+    advice = ADVICE[cause]
+    assert not advice.title.endswith(".")
+    assert advice.mend.endswith(".")
+    assert advice.title and (advice.title + advice.mend).isprintable()
+
+
+def test_the_advice_is_for_causes_and_each_has_its_own_title() -> None:
+    assert set(ADVICE) == set(Cause)
+    titles = [advice.title for advice in ADVICE.values()]
+    assert len(set(titles)) == len(titles)
+    assert set(Cause) >= ABOUT_US
+
+
+def test_a_page_for_a_terminal() -> None:
+    check = next(check for check in CHECKS if check.id == "tls.handshake")
+    text = plain(page(check))
+    assert text.startswith("tls.handshake: ")
+    assert "\n\nFix: " in text and "Explained by a failure of: " in text
+
+
+def test_the_results_documentation_link_leads_to_its_place() -> None:
+    done = netcheck("run", "--bootstrap", "127.0.0.1:1", "--format", "json")
+    text = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
+    for result in json.loads(done.out)["results"]:
+        file, _, place = result["doc"].partition("#")
+        assert file == "docs/checks.md"
+        assert f'<a id="{place}"></a>' in text
