@@ -33,19 +33,21 @@ CLOSING_ENTRIES = {
 """The rule `*` that denies what no other entry matches, also where a snapshot leaves it out."""
 
 
+class AclAnswer(NamedTuple):
+    allowed_by: NaclEntry | None
+    """The entry that let (the first part of) the traffic pass."""
+    denied: list[tuple[NaclEntry | None, Rectangle]]
+    """What does not pass and the entry that says so; None is the closing rule `*`."""
+
+
 class AclLine(NamedTuple):
     """An ACL entry as a rectangle of remote addresses × ports."""
 
     rectangle: Rectangle
     allow: bool
     entry: NaclEntry
-
-
-class AclAnswer(NamedTuple):
-    allowed_by: NaclEntry | None
-    """The entry that let (the first part of) the traffic pass."""
-    denied: list[tuple[NaclEntry | None, Rectangle]]
-    """What does not pass and the entry that says so; None is the closing rule `*`."""
+    passes: AclAnswer
+    """The answer where this entry lets all of the traffic pass: by far the most frequent one."""
 
 
 def acl_lines(
@@ -64,18 +66,21 @@ def compile_acl(entries: Iterable[NaclEntry], version: int, protocol: int) -> It
     for entry in sorted(entries, key=lambda entry: entry.number):
         if entry.prefix.version == version and entry.protocol in (ALL_PROTOCOLS, protocol):
             yield AclLine(
-                (entry.prefix.first, entry.prefix.last, entry.first, entry.last), entry.allow, entry
+                (entry.prefix.first, entry.prefix.last, entry.first, entry.last),
+                entry.allow,
+                entry,
+                AclAnswer(entry, []),
             )
 
 
 def ask_acl(lines: tuple[AclLine, ...], traffic: Rectangle) -> AclAnswer:
     """Decide for all remote addresses × ports in `traffic` at once."""
     first, last, low, high = traffic
-    for (a, b, p, q), allow, entry in lines:
+    for (a, b, p, q), allow, entry, passes in lines:
         if b < first or last < a or q < low or high < p:
             continue
         if a <= first and last <= b and p <= low and high <= q:
-            return AclAnswer(entry, []) if allow else AclAnswer(None, [(entry, traffic)])
+            return passes if allow else AclAnswer(None, [(entry, traffic)])
         return _ask_in_parts(lines, traffic)
     return AclAnswer(None, [(None, traffic)])
 
@@ -84,7 +89,7 @@ def _ask_in_parts(lines: tuple[AclLine, ...], traffic: Rectangle) -> AclAnswer:
     undecided = [traffic]
     allowed_by: NaclEntry | None = None
     denied: list[tuple[NaclEntry | None, Rectangle]] = []
-    for rectangle, allow, entry in lines:
+    for rectangle, allow, entry, _ in lines:
         still = []
         for part in undecided:
             shared = overlap(part, rectangle)

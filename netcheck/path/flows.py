@@ -64,7 +64,10 @@ def intersect(region: Iterable[Rectangle], other: Iterable[Rectangle]) -> Region
 def join_ranges(ranges: Iterable[Range]) -> list[Range]:
     """The same numbers as sorted ranges that neither overlap nor touch."""
     joined: list[Range] = []
-    for first, last in sorted(ranges):
+    ordered = sorted(ranges)
+    if len(ordered) == 1:
+        return ordered
+    for first, last in ordered:
         if joined and first <= joined[-1][1] + 1:
             joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
         else:

@@ -48,7 +48,7 @@ def ask_resolver(walk: Walk, source: str) -> None:
     elif not support:
         text = f"DNS support (enableDnsSupport) of {vpc} is off: its resolver does not answer."
         walk.fault(region, Blocker(Code.BAD_STATE, Leg.FORWARD, vpc, None, None, text))
-    walk.returning += [Hop(vpc), Hop(source)]
+    walk.trail += [Hop(vpc), Hop(source)]
 
 
 def _is_dns(flow: Flow) -> bool:

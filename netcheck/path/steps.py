@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from netcheck.aws.entities import RouteTable, Subnet
 from netcheck.path.flows import Region
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(NamedTuple):
     """They leave a network interface in this subnet, so its route table and network ACL apply."""
 
     subnet: Subnet
 
 
-@dataclass(frozen=True, slots=True)
-class ByTable:
+class ByTable(NamedTuple):
     """They follow this route table but leave no subnet (a regional NAT gateway has none)."""
 
     table: RouteTable
 
 
-@dataclass(frozen=True, slots=True)
-class Deliver:
+class Deliver(NamedTuple):
     """They are delivered inside this VPC; from this subnet, or from a gateway if there is none."""
 
     vpc: str

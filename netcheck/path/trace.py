@@ -12,7 +12,8 @@ an unknown that hides the way itself, nothing further is blamed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
 
 from netcheck.aws.addresses import format_address, parse_address
 from netcheck.aws.entities import ICMP, ICMPV6, TCP, UDP, NetworkInterface, Subnet
@@ -26,6 +27,8 @@ from netcheck.path.steps import Leave
 from netcheck.path.verdict import Blocker, Explanation, Hop, Leg, Path, Translation, Unknown, Verdict
 from netcheck.path.walk import End, Flow, Stretch, Walk
 
+T = TypeVar("T", Blocker, Unknown)
+
 
 class QuestionError(Exception):
     """The question itself cannot be answered: what it names is not there, or it contradicts itself."""
@@ -35,8 +38,7 @@ class QuestionError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Who sends. `groups` is None if nobody said which security groups it holds."""
 
     name: str
@@ -49,8 +51,7 @@ class Source:
     """The address was named by a person and may not be the interface's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(NamedTuple):
     """Who is sent to: an address, and the interface that must be the one reached, if a person named one."""
 
     version: int
@@ -184,7 +185,7 @@ def trace(
     public = interface.public if interface is not None else {}
     start = Stretch(source.name, source.subnet.vpc, source.subnet, region, destination.address, public)
     if interface is not None and interface.id != source.name:
-        start = replace(start, component=interface.id)
+        start = start._replace(component=interface.id)
     walk = Walk(snapshot, flow, [start], start)
     walk.source_groups = frozenset(source.groups or ())
     walk.source_groups_unknown = source.groups is None
@@ -217,13 +218,14 @@ def _walk_both_legs(walk: Walk, source: Source, destination: Destination) -> Non
     if walk.end is not None and walk.end.interface is not None:
         inbound = check_inbound(walk, walk.end.interface)
     outbound = _check_sender_groups(walk, source)
-    walk.forward[0:0] = [Hop(source.name), *outbound]
+    walk.trail[0:0] = [Hop(source.name), *outbound]
     if walk.end is not None and walk.end.interface is not None and not walk.stopped:
-        walk.forward += [*inbound, Hop(walk.end.interface.id)]
+        walk.trail += [*inbound, Hop(walk.end.interface.id)]
+    walk.forward, walk.trail = walk.trail, []
     if walk.end is not None and _has_reply(walk.flow):
         reply(walk)
         if walk.reply_arrived:
-            walk.returning.append(Hop(source.name))
+            walk.trail.append(Hop(source.name))
 
 
 def _check_sender_groups(walk: Walk, source: Source) -> list[Hop]:
@@ -290,10 +292,10 @@ def _as_if_delivered(walk: Walk, destination: Destination) -> None:
     del walk.stretches[1:]
     _note_disconnected(walk, wanted.vpc)
     source_subnet = walk.stretch.subnet
-    shown = list(walk.forward)
+    shown = list(walk.trail)
     if source_subnet is None or source_subnet.id != home.id:
         walk.check_acl(home, False, walk.stretch.region)
-    walk.forward = shown
+    walk.trail = shown
     walk.end = End("interface", wanted.vpc, home, wanted)
 
 
@@ -322,11 +324,11 @@ def _note_disconnected(walk: Walk, vpc: str) -> None:
 
 def _conclude(walk: Walk, source: Source, destination: Destination) -> Path:
     first = walk.stretches[0].region
-    assert walk.end is not None or walk.faults or walk.doubts or walk.returning, "the walk lost its way"
+    assert walk.end is not None or walk.faults or walk.doubts or walk.trail, "the walk lost its way"
     if not walk.faults and not walk.doubts:
         return _path(walk, source, destination, Verdict.REACHABLE, (), (), first, ())
-    blockers = tuple(dict.fromkeys(blocker for _, _, blocker in walk.faults))
-    unknowns = tuple(dict.fromkeys(unknown for _, _, unknown in walk.doubts))
+    blockers = _each_once(blocker for _, _, blocker in walk.faults)
+    unknowns = _each_once(unknown for _, _, unknown in walk.doubts)
     left: dict[int, Region] = {}
     whole = undecided = False
     for index in range(max(len(walk.stretches), 1 + max((i for i, _, _ in walk.faults), default=0))):
@@ -353,6 +355,15 @@ def _conclude(walk: Walk, source: Source, destination: Destination) -> Path:
     return _path(walk, source, destination, Verdict.PARTIAL, blockers, unknowns, left[0], narrowed)
 
 
+def _each_once(found: Iterable[T]) -> tuple[T, ...]:
+    """Without repetitions, in order. A handful at most: comparing costs less than hashing long sentences."""
+    kept: list[T] = []
+    for one in found:
+        if one not in kept:
+            kept.append(one)
+    return tuple(kept)
+
+
 def _path(
     walk: Walk,
     source: Source,
@@ -371,7 +382,7 @@ def _path(
         walk.flow.protocol,
         walk.flow.port if walk.flow.has_ports else None,
         tuple(walk.forward),
-        tuple(walk.returning),
+        tuple(walk.trail),
         blockers,
         unknowns,
         tuple(walk.assumptions),

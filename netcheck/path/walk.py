@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from netcheck.aws.addresses import Prefix, format_address
 from netcheck.aws.entities import (
@@ -38,8 +39,8 @@ _MOST_EXPLAINED_ROUTES = 8
 _MOST_RANGES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+# Made for every question, so NamedTuples: a frozen dataclass takes several times as long to build.
+class Flow(NamedTuple):
     """What all the flows of one question have in common."""
 
     version: int
@@ -61,8 +62,7 @@ class Flow:
         return f"protocol {self.protocol}"
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """The part of the way on which the source is the same: up to a NAT gateway, and beyond it.
 
     `far` is the destination as these packets carry it. `mapping` is there for the public side of an internet
@@ -79,8 +79,7 @@ class Stretch:
     mapping: Mapping[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """Where the forward leg arrives."""
 
     kind: str
@@ -123,8 +122,10 @@ class Walk:
     groups_unknown: Unknown | None = None
     source_groups: frozenset[str] = frozenset()
     source_groups_unknown: bool = False
+    trail: list[Hop] = field(default_factory=list)
+    """The hops of the present leg."""
     forward: list[Hop] = field(default_factory=list)
-    returning: list[Hop] = field(default_factory=list)
+    """The hops of the forward leg, once it is over."""
     faults: list[tuple[int, Region, Blocker]] = field(default_factory=list)
     doubts: list[tuple[int, Region, Unknown]] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
@@ -152,7 +153,7 @@ class Walk:
         rule: NaclEntry | SecurityGroupRule | Route | TransitRoute | None = None,
         direction: str | None = None,
     ) -> None:
-        (self.forward if self.leg is Leg.FORWARD else self.returning).append(Hop(component, rule, direction))
+        self.trail.append(Hop(component, rule, direction))
 
     def target(self, piece: Region) -> int:
         """An address that packets of `piece` are now addressed to."""
@@ -303,7 +304,7 @@ class Walk:
             return f"{self.flow.name} from {near} to {self.far_text}"
         ports = ""
         if self.flow.has_ports:
-            spans = sorted({(low, high) for _, _, low, high in piece})
+            spans = join_ranges((low, high) for _, _, low, high in piece)
             ports = " port " + ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
         return f"the reply from {self.far_text} to {near}{ports}"
 
@@ -343,7 +344,7 @@ def unknown_from(code: Code, component: str, gap: Gap) -> Unknown:
 
 def region_text(version: int, region: Region) -> str:
     """The addresses of a region for a sentence: single ones, and ranges as first to last."""
-    ranges = join_ranges((r[0], r[1]) for r in region)
+    ranges = [region[0][:2]] if len(region) == 1 else join_ranges((r[0], r[1]) for r in region)
     shown = [
         format_address(version, first)
         if first == last
