@@ -353,6 +353,65 @@ ADVICE: Mapping[Cause, Advice] = {
         "this host's clock is wrong",
         "Set it by NTP (on AWS: chrony with 169.254.169.123); AWS refuses signatures five minutes off.",
     ),
+    Cause.SETTING_WRONG: Advice(
+        "a setting of the connector cannot work as it is written",
+        "Write it as the finding says, and update the connector's configuration.",
+    ),
+    Cause.SETTING_MISSING: Advice(
+        "a setting that the connector needs is missing",
+        "Add the line that the finding gives to the connector's or to the worker's configuration.",
+    ),
+    Cause.SETTING_IGNORED: Advice(
+        "nobody reads this setting",
+        "Remove it, or write it in the place and under the name that is read.",
+    ),
+    Cause.SETTING_RISKY: Advice(
+        "a setting that works, and not always",
+        "Change it as the finding says, unless it is meant like that.",
+    ),
+    Cause.SETTINGS_CONTRADICT: Advice(
+        "settings that contradict each other or the cluster",
+        "Bring authentication, encryption and port into agreement. MSK Connect cannot change them later: "
+        "create the connector anew.",
+    ),
+    Cause.SECRET_IN_CLEAR: Advice(
+        "a password stands in the connector's configuration in clear text",
+        "Keep it in AWS Secrets Manager and name it with a config provider: everybody who may call "
+        "kafkaconnect:DescribeConnector reads it.",
+    ),
+    Cause.CLUSTER_NOT_USABLE: Advice(
+        "the cluster offers no authentication that MSK Connect can use",
+        "Enable IAM access control on the cluster (it may stay beside SCRAM or mutual TLS).",
+    ),
+    Cause.CONNECTOR_NOT_RUNNING: Advice(
+        "the connector is not running",
+        "The API tells no cause: the worker log does (netcheck run --worker-log FILE reads one), and so do "
+        "the other findings.",
+    ),
+    Cause.CONNECTOR_OPERATION_FAILED: Advice(
+        "the last operation on the connector failed",
+        "The connector goes on with what it had before: mend what the operation's error names, and update again.",
+    ),
+    Cause.PLUGIN_UNUSABLE: Advice(
+        "the custom plugin cannot be used",
+        "Upload the connector's release as ZIP or JAR, with all its libraries, and create a plugin of it.",
+    ),
+    Cause.LOGS_NOT_DELIVERED: Advice(
+        "worker logs are not kept",
+        "Give the connector a log destination: without one MSK Connect tells no reason for any failure.",
+    ),
+    Cause.SUBNET_FULL: Advice(
+        "a worker subnet is short of addresses",
+        "Every worker takes one address: free some, or create the connector in larger subnets.",
+    ),
+    Cause.WORKER_LOG_ERROR: Advice(
+        "the worker log shows a known failure",
+        "The finding says what the lines mean, and which check looks at the same thing from here.",
+    ),
+    Cause.WORKER_LOG_DIFFERS: Advice(
+        "the workers see something else than netcheck does from here",
+        "Trust the workers' view, and run netcheck from one of their subnets with their resolver.",
+    ),
     Cause.NOT_ASKED: Advice(
         "not asked, as what it stands on is missing",
         "Mend what failed below it, and run again.",

@@ -187,5 +187,17 @@ def _root_cause(group: list[Result], results: Sequence[Result], asked: int) -> R
         certain=cause not in SILENCE,
         results=keys,
         explains=tuple(r.key for r in results if r.caused_by in keys),
-        fix=(Fix("text", advice.mend),) if advice else (),
+        fix=_fixes(group) or ((Fix("text", advice.mend),) if advice else ()),
     )
+
+
+def _fixes(group: Sequence[Result]) -> tuple[Fix, ...]:
+    """The changes that the findings themselves propose: `{"kind": ..., "text": ...}`, or several, under `fix`."""
+    found: list[Fix] = []
+    for result in group:
+        given = result.finding.evidence.get("fix")
+        for one in given if isinstance(given, list) else [given]:
+            match one:
+                case {"kind": str(kind), "text": str(text)}:
+                    found.append(Fix(kind, text))
+    return tuple(dict.fromkeys(found))

@@ -149,6 +149,21 @@ class Cause(StrEnum):
     # AWS
     AWS_UNEXPECTED_ANSWER = "aws_unexpected_answer"
     CLOCK_SKEW = "clock_skew"
+    # the connector's configuration and state
+    SETTING_WRONG = "setting_wrong"
+    SETTING_MISSING = "setting_missing"
+    SETTING_IGNORED = "setting_ignored"
+    SETTING_RISKY = "setting_risky"
+    SETTINGS_CONTRADICT = "settings_contradict"
+    SECRET_IN_CLEAR = "secret_in_clear"
+    CLUSTER_NOT_USABLE = "cluster_not_usable"
+    CONNECTOR_NOT_RUNNING = "connector_not_running"
+    CONNECTOR_OPERATION_FAILED = "connector_operation_failed"
+    PLUGIN_UNUSABLE = "plugin_unusable"
+    LOGS_NOT_DELIVERED = "logs_not_delivered"
+    SUBNET_FULL = "subnet_full"
+    WORKER_LOG_ERROR = "worker_log_error"
+    WORKER_LOG_DIFFERS = "worker_log_differs"
     # of us, not of the network
     NOT_ASKED = "not_asked"
     DEADLINE = "deadline"
