@@ -277,7 +277,7 @@ class Cloud:
     def acl(
         self, vpc: str, subnets: tuple[str, ...], entries: list[AclEntry], *, default: bool = False
     ) -> str:
-        """A network ACL with these entries, in this order, and AWS's own last one, 32767, denying the rest."""
+        """A network ACL with these entries, in this order, and AWS's own last one that denies the rest."""
         acl = self._id("acl")
         last = [AclEntry(32767, egress, "deny", "-1", "0.0.0.0/0") for egress in (True, False)]
         if any(is_v6(cidr) for cidr in self.vpc_cidrs(vpc)):

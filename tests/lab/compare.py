@@ -33,7 +33,7 @@ CODES = {
     Drop.PEERING_OUTSIDE: ("PCX_REQUIRES_ADDRESS_IN_VPC_CIDR",),
     Drop.EGRESS_ONLY: ("NO_POSSIBLE_DESTINATION",),
     Drop.ENDPOINT_PROTOCOL: ("VPCE_GATEWAY_PROTOCOL_RESTRICTION",),
-    Drop.NAT_STATE: ("BAD_STATE",),
+    Drop.NAT_STATE: ("BAD_STATE", "NGW_SOURCE_ADDRESS_REASSIGN"),
     Drop.TRANSIT_ZONE: ("TGW_ROUTE_AZ_RESTRICTION",),
     Drop.TRANSIT_ASSOCIATION: ("TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION",),
     Drop.TRANSIT_MISSING: ("TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT",),
@@ -97,7 +97,7 @@ def ask_engine(documents: Documents, queries: list[dict[str, Any]]) -> list[Answ
 
 
 def query(documents: Documents, number: int, flow: Flow) -> dict[str, Any]:
-    """The question in the engine's words: by interface where it has one address of the family, else by address."""
+    """The question in the engine's words: by interface where that has one address, else by address."""
     eni = next(
         item
         for item in documents["NetworkInterfaces"]["NetworkInterfaces"]
@@ -115,7 +115,7 @@ def query(documents: Documents, number: int, flow: Flow) -> dict[str, Any]:
 
 
 def blame_is_shared(documents: Documents, outcome: Outcome, blocked_by: Iterable[Answer]) -> bool:
-    """Whether the component that dropped the packet is among the engine's blockers, on that leg, for that reason."""
+    """Whether what dropped the packet is among the engine's blockers, on that leg, for that reason."""
     assert outcome.drop is not None
     blockers = [one for one in blocked_by if one["leg"] == outcome.leg]
     if outcome.drop is Drop.ROUTE_LOOP:
@@ -132,9 +132,7 @@ def blame_is_shared(documents: Documents, outcome: Outcome, blocked_by: Iterable
                 if item["NetworkInterfaceId"] == outcome.component
             )
             held = {group["GroupId"] for group in eni["Groups"]}
-            return held <= {
-                one["component"] for one in blockers if one["direction"] == outcome.detail
-            }
+            return held <= {one["component"] for one in blockers if one["direction"] == outcome.detail}
         case Drop.ACL:
             direction, _, number = outcome.detail.partition(":")
             return any(
@@ -206,7 +204,9 @@ def compare(sandbox: Sandbox, topology: Topology, engine: Engine = ask_engine) -
 def judge(topology: Topology, outcomes: list[Outcome], engine: Engine) -> Tally:
     """The engine's answers beside what the kernel did."""
     documents = topology.cloud.documents
-    answers = engine(documents, [query(documents, number, flow) for number, flow in enumerate(topology.flows)])
+    answers = engine(
+        documents, [query(documents, number, flow) for number, flow in enumerate(topology.flows)]
+    )
     tally = Tally(topologies=1, flows=len(outcomes))
     for flow, outcome, said in zip(topology.flows, outcomes, answers, strict=True):
         tally.kernel["connected" if outcome.connected else str(outcome.drop)] += 1

@@ -1,18 +1,17 @@
-"""describe-JSON -> what the kernel is told: namespaces, links, routes, nftables rules. Pure text, no system call.
+"""describe-JSON -> what the kernel is told: namespaces, links, routes, nftables rules. Pure text.
 
-Each VPC becomes one router namespace, each network interface a host behind it, each gateway a namespace of its
-own. Every rule is the plainest rendering of a sentence of the AWS documentation; longest-prefix match,
-connection tracking and address translation are left to the kernel. Every drop is logged first, with a tag that
-names the AWS component.
+Each VPC becomes one router namespace, each network interface a host behind it, each gateway a namespace of
+its own. Every rule is the plainest rendering of a sentence of the AWS documentation; longest-prefix match,
+connection tracking and address translation are left to the kernel. Every drop is logged first, with a tag
+that names the AWS component.
 
-Sources: "How route priority works", "Control subnet traffic with network access control lists", "Security group
-rules", "NAT gateway basics", "Internet gateways", "VPC peering limitations", "Network ACLs for transit gateways",
-"Transit gateway route tables" (docs.aws.amazon.com/vpc).
+Sources, all of docs.aws.amazon.com/vpc: "How route priority works", "Control subnet traffic with network
+access control lists", "Security group rules", "NAT gateway basics", "Enable internet access using internet
+gateways", "VPC peering limitations", "Network ACLs for transit gateways", "Transit gateway route tables".
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +25,7 @@ ENI_TABLE = 100
 # Where every host listens; a flow may not have it as its source port.
 LISTENER = 9
 FIRST_SUBNET_TABLE = 1000
-# RFC 1918 and RFC 6598: an internet gateway sends nothing there (IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS).
+# RFC 1918 and RFC 6598: an internet gateway sends nothing there.
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17", "icmp": "1", "icmpv6": "58"}
 HAS_PORTS = {"6": "tcp", "17": "udp"}
@@ -235,13 +234,13 @@ def group_chain(account: Account, held: frozenset[str], *, egress: bool) -> list
             for one in rule["PrefixListIds"]:
                 cidrs += account.prefix_list(one["PrefixListId"])
             lines += [f"{family(cidr)} {side} {cidr} {match} return" for cidr in cidrs]
-            # A reference holds inside the VPC and across a peering. A transit gateway does not carry membership
-            # (SecurityGroupReferencingSupport is off), nor does a way over the internet.
+            # A reference holds inside the VPC and across a peering. A transit gateway does not carry it
+            # (SecurityGroupReferencingSupport is off), nor does the internet, though IPv6 addresses stay.
             far = "oifname" if egress else "iifname"
-            inside = f'{far} != "t*" {far} != "i*" {far} != "x*"'
+            inside = {"ip": f'{far} != "t*"', "ip6": f'{far} != "t*" {far} != "i*" {far} != "x*"'}
             for pair in rule["UserIdGroupPairs"]:
                 for kind, members in by_family(account.members(pair["GroupId"])).items():
-                    lines.append(f"{inside} {kind} {side} {{ {', '.join(members)} }} {match} return")
+                    lines.append(f"{inside[kind]} {kind} {side} {{ {', '.join(members)} }} {match} return")
     return lines
 
 
@@ -502,10 +501,10 @@ class Compiler:
                 + chain(
                     "forward",
                     [
-                    f'iifname "outside" ct state != established {unasked}',
-                    # Stateful: an answer to what did not come in this way belongs to no connection.
-                    f"ct state invalid {log_and_drop(tag(Drop.EGRESS_ONLY, name, UNASKED))}",
-                ],
+                        f'iifname "outside" ct state != established {unasked}',
+                        # Stateful: an answer to what did not come in this way belongs to no connection.
+                        f"ct state invalid {log_and_drop(tag(Drop.EGRESS_ONLY, name, UNASKED))}",
+                    ],
                     "type filter hook forward priority 0;",
                 )
                 + "}\n"
@@ -597,7 +596,7 @@ class Compiler:
         return (same or ports)[0].name
 
     def transit_routes(self, table: str) -> Iterator[tuple[str, int, str | None]]:
-        """Static routes, then the CIDRs of VPCs that propagate; a static one wins over an equal propagated one."""
+        """Static routes, then the CIDRs of VPCs that propagate; of equal ones the static wins."""
         for item in self.account.all("TransitGatewayStaticRoutes"):
             for route in item["Routes"] if item["TransitGatewayRouteTableId"] == table else []:
                 target = None
@@ -632,7 +631,7 @@ class Compiler:
         namespace.second_ruleset = self.forwarding_rules(ports, sinks)
 
     def local_delivery(self, vpc: str, namespace: Namespace, ports: list[Port], sinks: Sinks) -> None:
-        """The VPC's own addresses. What nobody holds is told by the subnet, or the VPC, that owns the range."""
+        """The VPC's own addresses. What nobody holds is told by the subnet, or else the VPC."""
         for port in ports:
             for address in port.addresses:
                 length = 128 if ":" in address else 32
@@ -727,7 +726,7 @@ class Compiler:
         return text + "}\n"
 
     def security_groups(self, ports: list[Port]) -> str:
-        """One chain for all interfaces with the same groups; what no rule lets through is told by interface."""
+        """One chain for all interfaces with the same groups; what it refuses is told by interface."""
         text = ""
         sharing: dict[frozenset[str], list[Port]] = {}
         for port in ports:
@@ -781,8 +780,8 @@ class Compiler:
         for cidr in self.account.subnet_cidrs(port.subnet):
             out.append(f'{family(cidr)} daddr {cidr} oifname "sink0" return')
         out.append(f"jump acl_out_{port.subnet}")
-        # "Network ACLs for transit gateways": towards the transit gateway the attachment subnet's inbound rules
-        # see even neighbours; from it, a host in the attachment's own subnet is not filtered.
+        # "Network ACLs for transit gateways": towards the transit gateway the inbound rules of the
+        # attachment's subnet see even neighbours; from it, a host in that same subnet is not filtered.
         near = neighbours if port.kind != "tgw" else ""
         if port.kind != "tgw" and transit:
             near = f"{near}, {transit}" if near else transit
@@ -841,13 +840,9 @@ def internet_gateway_rules(name: str, inside_out: dict[str, str]) -> str:
 
 
 def compile_account(documents: Documents, pins: Iterable[Pin] = ()) -> Plan:
-    """Render a snapshot for the kernel. Raises KeyError or AssertionError on JSON that AWS would not print."""
+    """Render a snapshot for the kernel. Raises KeyError on JSON that AWS would not print."""
     return Compiler(documents, pins).plan()
 
 
 def uses_v6(documents: Documents) -> bool:
     return any(item.get("Ipv6CidrBlockAssociationSet") for item in documents["Vpcs"]["Vpcs"])
-
-
-def network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    return ipaddress.ip_network(cidr, strict=False)

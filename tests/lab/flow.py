@@ -53,8 +53,8 @@ class Drop(StrEnum):
 class Outcome:
     """``connected``, or silence with the component that dropped the packet and on which leg.
 
-    ``component`` is an AWS id, ``detail`` what of it (a direction, a rule number, a destination). ``crossed`` names
-    the legs that left the account by one gateway to the internet and came back by another.
+    ``component`` is an AWS id, ``detail`` what of it (a direction, a rule number, a destination). ``crossed``
+    names the legs that left the account by one gateway to the internet and came back by another.
     """
 
     connected: bool

@@ -1,4 +1,4 @@
-"""The process inside the sandbox: a question a line on standard input, an answer a line on standard output."""
+"""The process inside the sandbox: a question a line on standard input, an answer a line on output."""
 
 from __future__ import annotations
 

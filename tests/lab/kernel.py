@@ -1,6 +1,7 @@
-"""Builds a plan in the kernel. Runs only inside the sandbox: it refuses where a real network card is in reach.
+"""Builds a plan in the kernel. Runs only inside the sandbox: where a real network is in reach it refuses.
 
-Namespaces are held as file descriptors and have no names: closing them, or the end of the process, removes all.
+Namespaces are held as file descriptors and have no names: closing them, or the end of the process, removes
+all of them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Copies of the engine with one bug each, to show that the lab would notice it.
 
-A bug is a few lines added at the end of one file of the copy, where they replace a function by a wrong one. The
-copy answers from a process of its own; the engine itself is not touched.
+A bug is a few lines added at the end of one file of the copy, where they replace a function by a wrong one.
+The copy answers from a process of its own; the engine itself is not touched.
 """
 
 from __future__ import annotations
@@ -89,14 +89,13 @@ def _stays_inside(walk, subnet, piece):
     ),
     Bug(
         "a NAT gateway leaves the source address as it is",
-        "path/nat.py",
+        "path/walk.py",
         """
-import dataclasses as _dataclasses
-_right_translate = _translate
-def _translate(walk, nat, inside):
-    before = walk.stretch.region
-    _right_translate(walk, nat, inside)
-    walk.stretches[-1] = _dataclasses.replace(walk.stretches[-1], region=before)
+_right_translate = Walk.translate
+def _translate(self, stretch):
+    kept = stretch._replace(region=self.stretch.region) if stretch.is_nat else stretch
+    _right_translate(self, kept)
+Walk.translate = _translate
 """,
     ),
 )
@@ -113,7 +112,11 @@ class CopiedEngine:
             with (package / bug.file).open("a") as file:
                 file.write(bug.replacement)
         self._child = subprocess.Popen(
-            [sys.executable, "-c", ANSWERING], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", ANSWERING],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def __call__(self, documents: Documents, queries: list[dict[str, Any]]) -> list[dict[str, Any]]:

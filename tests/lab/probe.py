@@ -1,12 +1,11 @@
 """Real connections through a built plan, many at once, and what became of each.
 
-A flow is finished when it is answered, or when the log names the component that dropped a packet of it. So nobody
-waits for a timeout: silence without a logged drop is not an answer but a fault of the lab.
+A flow is finished when it is answered, or when the log names the component that dropped a packet of it. So
+nobody waits for a timeout: silence without a logged drop is not an answer but a fault of the lab.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import random
 import select
 import socket
@@ -21,7 +20,7 @@ from tests.lab.compile import LISTENER, Pin, Plan, compile_account, uses_v6
 from tests.lab.flow import CROSSED, INTERNET, TRANSLATED, Drop, Flow, Outcome
 from tests.lab.kernel import LabBroken, World
 
-# struct in_pktinfo also names the interface; 8 is IP_PKTINFO, which the socket module does not name before 3.14.
+# 8 is IP_PKTINFO of linux/in.h, which the socket module does not name before Python 3.14.
 PACKET_INFO = ((socket.IPPROTO_IP, 8), (socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO))
 QUESTION = b"?"
 BURST = 32
@@ -123,7 +122,7 @@ class Prober:
     # --- flows
 
     def run(self, flows: list[Flow], patience: float) -> list[Outcome | None]:
-        """Outcomes in the order of the flows; None for silence that nothing explains within ``patience`` seconds."""
+        """Outcomes in the order of the flows; None for silence unexplained after ``patience`` seconds."""
         outcomes: list[Outcome | None] = []
         for start in range(0, len(flows), CHUNK):
             outcomes += self._run_chunk(flows[start : start + CHUNK], patience)
@@ -293,7 +292,3 @@ def ask(documents: Documents, flows: list[Flow], seed: int = 0) -> list[Outcome]
     finally:
         world.close()
     return [outcome for outcome in outcomes if outcome is not None]
-
-
-def family_of(address: str) -> int:
-    return ipaddress.ip_address(address).version

@@ -1,7 +1,7 @@
 """A process in namespaces of its own, so that no packet of the lab can leave this machine.
 
-Works as root and, where the system allows user namespaces, as anybody. Nothing is left behind: the kernel removes
-the namespaces with the process.
+Works as root and, where the system allows user namespaces, as anybody. Nothing is left behind: the kernel
+removes the namespaces with the process.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Sandbox:
     def ask(
         self, documents: Documents, flows: list[Flow], seed: int = 0, patience: float = 60
     ) -> list[Outcome]:
-        """What the kernel does with each flow. Raises LabBroken when the lab itself fails or takes too long."""
+        """What the kernel does with each flow. Raises LabBroken when the lab fails or takes too long."""
         assert self._child.stdin is not None
         question = {"documents": documents, "flows": [asdict(flow) for flow in flows], "seed": seed}
         try:
@@ -115,7 +115,7 @@ class Sandbox:
 
 @cache
 def _probe() -> tuple[tuple[str, ...] | None, str]:
-    """The way into a sandbox that works here, or None and why not. Tried once a process, on the smallest account."""
+    """The way into a sandbox that works here, or None and why not. Tried once a process."""
     if not sys.platform.startswith("linux"):
         return None, "the lab is made of Linux network namespaces; this is not Linux"
     for program, package in (("nft", "nftables"), ("ip", "iproute2"), ("unshare", "util-linux")):

@@ -1,7 +1,7 @@
 """Questions about a whole subnet, checked address by address: inside each passing rectangle and just outside.
 
-A subnet as a source stands for workers that may come, with given security groups. So interfaces that hold these
-groups are put where the answer is most likely to be wrong, at the corners of what the engine says passes.
+A subnet as a source stands for workers that may come, with given security groups. So interfaces that hold
+these groups are put where the answer is most likely to be wrong: at the corners of what is said to pass.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def passes(answer: Answer, point: Point) -> bool:
 
 
 def corners(question: Question, answer: Answer, rng: random.Random) -> set[Point]:
-    """The corners of every rectangle, one step further, the corners of the whole, and a few points anywhere."""
+    """The corners of every rectangle and one step further, the corners of the whole, its middle."""
     whole = ipaddress.IPv4Network(question.cidr)
     first, last = int(whole[4]), int(whole[-2])
     half = first + (last - first) // 2
@@ -124,7 +124,9 @@ def corners(question: Question, answer: Answer, rng: random.Random) -> set[Point
     }
 
 
-def with_workers(topology: Topology, points: dict[Question, set[Point]]) -> tuple[Documents, dict[Point, str]]:
+def with_workers(
+    topology: Topology, points: dict[Question, set[Point]]
+) -> tuple[Documents, dict[Point, str]]:
     """A copy of the account with an interface at every address that is to be tried, and which one it is."""
     cloud = Cloud(topology.seed + 1)
     cloud.documents = copy.deepcopy(topology.cloud.documents)
@@ -136,7 +138,9 @@ def with_workers(topology: Topology, points: dict[Question, set[Point]]) -> tupl
         for address in sorted({address for address, _ in tried} - taken):
             if address not in workers:
                 workers[address] = cloud.eni(question.subnet, address, *question.groups)
-    by_point = {point: workers[point[0]] for tried in points.values() for point in tried if point[0] in workers}
+    by_point = {
+        point: workers[point[0]] for tried in points.values() for point in tried if point[0] in workers
+    }
     return cloud.documents, by_point
 
 

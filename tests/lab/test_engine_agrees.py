@@ -1,7 +1,7 @@
 """The path engine against the Linux kernel, on accounts nobody has seen before.
 
-The seeds rotate daily, or are given by NETCHECK_LAB_SEED. A difference prints the command that shows it again.
-The full run: ``python -m tests.lab --topologies 500``.
+The seeds rotate daily, or are given by NETCHECK_LAB_SEED. A difference prints the command that shows it
+again. The full run: ``python -m tests.lab --topologies 500``.
 """
 
 from __future__ import annotations

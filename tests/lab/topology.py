@@ -1,4 +1,4 @@
-"""Random accounts and random flows from a seed, made to hurt: edges of ranges, orders, overlaps, missing halves.
+"""Random accounts and flows from a seed, made to hurt: edges of ranges, orders, overlaps, missing halves.
 
 Everything is described as AWS would describe it, and only combinations that AWS accepts are made.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tests.lab.cloud import AclEntry, Allow, Cloud, is_v6
@@ -15,7 +16,14 @@ from tests.lab.flow import Flow
 SERVICE_PORTS = (443, 8443, 9092, 9094, 9098, 9440)
 PORT_RANGES = ((9092, 9098), (9094, 9094), (443, 443), (8443, 9440), (1, 1024), (1024, 65535), (0, 65535))
 # What people write for the answers' ports: all of them right somewhere, most of them wrong for someone.
-EPHEMERAL_RANGES = ((1024, 65535), (32768, 60999), (32768, 65535), (49152, 65535), (1024, 60999), (32769, 60998))
+EPHEMERAL_RANGES = (
+    (1024, 65535),
+    (32768, 60999),
+    (32768, 65535),
+    (49152, 65535),
+    (1024, 60999),
+    (32769, 60998),
+)
 SOURCE_PORTS = (1024, 32767, 32768, 32769, 40000, 49151, 49152, 60998, 60999, 61000, 65535)
 # Public addresses of nobody in the account; the first two are in the prefix list of the gateway endpoint.
 INTERNET_ADDRESSES = ("52.218.0.1", "52.218.127.254", "52.218.128.1", "52.16.10.20", "99.80.1.2")
@@ -120,7 +128,7 @@ class _Maker:
         return blocks[0]["Ipv6CidrBlock"] if blocks else None
 
     def free_address(self, subnet: str) -> str:
-        """An address that AWS would give out (not its first four nor its last), edges and halves preferred."""
+        """An address that AWS would give out, not its first four nor its last; edges and halves preferred."""
         network = self.cidr(subnet)
         size = network.num_addresses
         edges = [4, size - 2, size // 2 - 1, size // 2]
@@ -160,7 +168,9 @@ class _Maker:
             by_zone: dict[str, str] = {}
             for subnet in net.subnets:
                 by_zone.setdefault(self.cloud.find("Subnets", "SubnetId", subnet)["AvailabilityZone"], subnet)
-            chosen = [subnet for subnet in by_zone.values() if self.chance(0.75)] or list(by_zone.values())[:1]
+            chosen = [subnet for subnet in by_zone.values() if self.chance(0.75)] or list(by_zone.values())[
+                :1
+            ]
             places = {subnet: self.free_address(subnet) for subnet in chosen}
             table = self.rng.choice(tables) if self.chance(0.9) else None
             attachments.append(self.cloud.transit_gateway_attachment(gateway, net.vpc, places, table))
@@ -186,7 +196,8 @@ class _Maker:
         if net.cidr6 and self.chance(0.5):
             net.eigw = self.cloud.egress_only_gateway(net.vpc)
         for _ in range(self.rng.choice((0, 1, 1, 2))):
-            subnet = self.rng.choice(net.subnets)
+            # The first subnet is meant to be the public one; elsewhere is a mistake that people make.
+            subnet = net.subnets[0] if self.chance(0.75) else self.rng.choice(net.subnets)
             public = next(self.publics) if net.igw and self.chance(0.85) else None
             state = "failed" if self.chance(0.05) else "available"
             net.nats.append(self.cloud.nat_gateway(subnet, self.free_address(subnet), public, state))
@@ -267,7 +278,7 @@ class _Maker:
                 self.cloud.acl(net.vpc, (subnet,), self.acl_entries(net))
 
     def acl_entries(self, net: _Net) -> list[AclEntry]:
-        """Some exceptions before, some after what opens the subnet; the file's order is not the rules' order."""
+        """Exceptions before and after what opens the subnet; the file's order is not the rules' order."""
         entries: list[AclEntry] = []
         for egress in (True, False):
             numbers = self.rng.sample(range(1, 400), 9)
@@ -310,6 +321,8 @@ class _Maker:
         main = self.cloud.main_table[net.vpc]
         net.tables = [main]
         free = list(net.subnets)
+        if self.chance(0.8):
+            net.tables.append(self.cloud.route_table(net.vpc, free.pop(0)))
         self.rng.shuffle(free)
         while free and self.chance(0.85):
             taken, free = free[: self.rng.choice((1, 1, 2))], free[2:] if len(free) > 2 else []
@@ -324,14 +337,17 @@ class _Maker:
 
     def nat_tables(self, net: _Net) -> set[str]:
         """The route tables of subnets that hold a NAT gateway: those should lead to the internet gateway."""
-        found = set()
-        for gateway in self.cloud.all("NatGateways"):
-            if gateway["VpcId"] == net.vpc:
-                for table in net.tables:
-                    associations = self.cloud.find("RouteTables", "RouteTableId", table)["Associations"]
-                    if any(one.get("SubnetId") == gateway["SubnetId"] for one in associations):
-                        found.add(table)
-        return found
+        explicit = {
+            association["SubnetId"]: table["RouteTableId"]
+            for table in self.cloud.all("RouteTables")
+            for association in table["Associations"]
+            if "SubnetId" in association
+        }
+        return {
+            explicit.get(gateway["SubnetId"], self.cloud.main_table[net.vpc])
+            for gateway in self.cloud.all("NatGateways")
+            if gateway["VpcId"] == net.vpc
+        }
 
     def default_routes(self, net: _Net) -> None:
         meant_public = self.nat_tables(net)
@@ -339,6 +355,8 @@ class _Maker:
             targets = [*net.nats, *([net.igw] if net.igw else [])]
             if net.igw and table in meant_public and self.chance(0.85):
                 targets = [net.igw]
+            elif net.nats and self.chance(0.75):
+                targets = net.nats
             if net.transit and self.chance(0.2):
                 targets = [net.transit]
             if targets and self.chance(0.88):
@@ -379,7 +397,9 @@ class _Maker:
                 destination = str(self.rng.choice((subnet, *subnet.subnets(), subnet.supernet(2))))
                 targets = self.ways(net, other) + net.nats
             else:
-                destination = self.rng.choice(("52.16.0.0/12", "52.218.0.0/16", "52.218.0.0/17", "99.80.0.0/15"))
+                destination = self.rng.choice(
+                    ("52.16.0.0/12", "52.218.0.0/16", "52.218.0.0/17", "99.80.0.0/15")
+                )
                 targets = [*net.nats, *([net.igw] if net.igw else [])]
             if targets and destination not in written:
                 written.add(destination)
@@ -389,11 +409,9 @@ class _Maker:
     # --- flows
 
     def flows(self) -> None:
-        edges = self.port_edges()
+        group_edges, acl_edges = self.group_edges(), self.acl_edges()
         seen: set[tuple[frozenset[tuple[str, int]], str]] = set()
-        private_addresses = {
-            one["PublicIp"]: one["PrivateIpAddress"] for one in self.cloud.all("Addresses")
-        }
+        private_addresses = {one["PublicIp"]: one["PrivateIpAddress"] for one in self.cloud.all("Addresses")}
         asking = [host for host in self.topology.hosts if host.asks]
         for _ in range(320):
             source = self.rng.choice(asking)
@@ -401,40 +419,41 @@ class _Maker:
             destination = self.destination(source, six=is_v6(address))
             if destination is None or destination in source.addresses:
                 continue
-            port = self.rng.choice(SERVICE_PORTS) if self.chance(0.6) else self.rng.choice(edges)
-            source_port = self.rng.choice(SOURCE_PORTS) if self.chance(0.7) else self.rng.choice(edges)
+            port = self.rng.choice(self.rng.choice((SERVICE_PORTS, SERVICE_PORTS, group_edges, acl_edges)))
+            source_port = self.rng.choice(SOURCE_PORTS if self.chance(0.7) else acl_edges)
             protocol = "udp" if self.chance(0.08) else "tcp"
             flow = Flow(source.eni, address, source_port, destination, port, protocol)
-            # Its mirror image would be the same connection to whoever tracks connections, and so would one to the
-            # private address behind this public one.
+            # Its mirror image would be the same connection to whoever tracks connections, and so would one
+            # to the private address behind this public one.
             behind = private_addresses.get(destination, destination)
             ends = frozenset(((address, source_port), (behind, port)))
             if (ends, protocol) not in seen:
                 seen.add((ends, protocol))
                 self.topology.flows.append(flow)
 
-    def port_edges(self) -> list[int]:
-        """The ends of every range in a rule, and the ports just outside."""
-        ranges: set[tuple[int, int]] = set()
-        for group in self.cloud.all("SecurityGroups"):
-            for rule in group["IpPermissions"] + group["IpPermissionsEgress"]:
-                if "FromPort" in rule:
-                    ranges.add((rule["FromPort"], rule["ToPort"]))
-        for acl in self.cloud.all("NetworkAcls"):
-            for entry in acl["Entries"]:
-                if "PortRange" in entry:
-                    ranges.add((entry["PortRange"]["From"], entry["PortRange"]["To"]))
-        edges = {port for low, high in ranges for port in (low - 1, low, high, high + 1)}
-        return sorted(port for port in edges if 0 < port < 65536) or [443]
+    def group_edges(self) -> list[int]:
+        """The ends of every range in a security group, and the ports just outside."""
+        return _edges(
+            (rule["FromPort"], rule["ToPort"])
+            for group in self.cloud.all("SecurityGroups")
+            for rule in group["IpPermissions"] + group["IpPermissionsEgress"]
+            if "FromPort" in rule
+        )
+
+    def acl_edges(self) -> list[int]:
+        """The same of the network ACLs."""
+        return _edges(
+            (entry["PortRange"]["From"], entry["PortRange"]["To"])
+            for acl in self.cloud.all("NetworkAcls")
+            for entry in acl["Entries"]
+            if "PortRange" in entry
+        )
 
     def destination(self, source: Host, *, six: bool) -> str | None:
         kind = self.rng.random()
         if kind < 0.72:
             pool = [
-                address
-                for host in self.topology.hosts
-                for address in host.addresses
-                if is_v6(address) is six
+                address for host in self.topology.hosts for address in host.addresses if is_v6(address) is six
             ]
             near = [
                 address
@@ -469,6 +488,11 @@ class _Maker:
         gap = str(ipaddress.IPv4Network(net.cidrs[0])[200 * 256 + 7])
         nats = [one["NatGatewayAddresses"][0]["PrivateIp"] for one in self.cloud.all("NatGateways")]
         return self.rng.choice([*free[:2], gap, "192.168.77.7", *nats[:1]])
+
+
+def _edges(ranges: Iterable[tuple[int, int]]) -> list[int]:
+    edges = {port for low, high in ranges for port in (low - 1, low, high, high + 1)}
+    return sorted(port for port in edges if 0 < port < 65536) or [443]
 
 
 def generate(seed: int) -> Topology:
