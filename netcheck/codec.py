@@ -61,6 +61,8 @@ def decode(kind: Any, data: Json, where: str = "") -> Any:
         return _plain(types.NoneType, data, where)
     if origin is tuple:
         return _decode_tuple(get_args(kind), data, where)
+    if origin is frozenset:
+        return frozenset(_decode_tuple((*get_args(kind), Ellipsis), data, where))
     if origin is not None and issubclass(origin, Mapping):
         return {k: decode(get_args(kind)[1], v, f"{where}.{k}") for k, v in _plain(dict, data, where).items()}
     if kind is Secret:

@@ -10,6 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+CONNECTOR_STATES: Mapping[str, str] = {
+    "RUNNING": "the workers are up; whether its tasks are is not said by this state",
+    "CREATING": "being created; when the workers cannot reach Kafka this lasts for more than 20 minutes",
+    "UPDATING": "being updated; the old configuration may be live until this ends",
+    "DELETING": "being deleted",
+    "FAILED": "creation or the last operation failed; no worker runs",
+    "PAUSED": "paused by somebody: it moves no data until it is resumed",
+    "PAUSING": "about to be paused",
+    "RESUMING": "about to run again after a pause",
+    "RESTARTING": "its workers are being restarted",
+}
+"""What MSK Connect's connectorState means for whoever waits for data (MSK Connect API reference)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -97,12 +110,24 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class VpcConnection:
+    """A managed connection (PrivateLink) from a VPC of this account to a cluster."""
+
+    arn: str
+    cluster: str
+    state: str
+    authentication: str
+    vpc: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
     """An MSK cluster. `kind` is PROVISIONED or SERVERLESS.
 
     `bootstrap` has every string of GetBootstrapBrokers under its name there. `authentication` holds those
     of IAM, SCRAM, TLS and UNAUTHENTICATED that are on; `client_broker` is TLS, TLS_PLAINTEXT or
-    PLAINTEXT. `scram_secrets` are ARNs, None where that was not asked or not told.
+    PLAINTEXT. `scram_secrets` are ARNs, None where that was not asked or not told. `multi_vpc` holds the
+    authentication of the listeners for managed VPC connections.
     """
 
     arn: str
@@ -121,6 +146,8 @@ class Cluster:
     vpc_configs: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
     nodes: tuple[Node, ...] = ()
     scram_secrets: tuple[str, ...] | None = None
+    multi_vpc: frozenset[str] = frozenset()
+    vpc_connections: tuple[VpcConnection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,85 @@
+"""Connector and worker settings with their secrets dropped at the door.
+
+What may be a secret becomes stars, unless it is only a reference for a config provider to fill in
+(`${secretsManager:orders/clickhouse:password}`), which names where the secret is kept and gives nothing away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from netcheck.secret import HIDDEN, Scrubber
+
+REFERENCE = re.compile(r"\$\{[^}:\s]+:[^}]+\}")
+"""`${provider:path:key}` (Kafka's ConfigTransformer)."""
+SECRET_WORDS = (
+    r"pass(?:word|wd|phrase)?|pwd|secret|token|jaas|credentials?|authorization"
+    r"|api[._-]?key|access[._-]?key|private[._-]?key"
+)
+SECRET_KEY = re.compile(rf"{SECRET_WORDS}|user[._-]?info|\bkey$", re.IGNORECASE)
+"""`ssl.key.password`, `ssl.keystore.key`, `sasl.jaas.config`, `basic.auth.user.info`, whatever stands before
+them (`consumer.override.`, `producer.`, `value.converter.`)."""
+NEVER_SECRET = frozenset({"topics", "topics.regex", "topic2TableMap", "config.providers"})
+ALIASED = re.compile(r"^(?:.*\.)?(?:config\.providers|transforms|predicates)\.[^.]+\.")
+"""Names that people choose: a config provider called `secretsManager` holds no secret."""
+LITERAL = re.compile(
+    rf"""((?:^|(?<=[\s,;&?{{"']))[\w.-]*(?:{SECRET_WORDS})[\w.-]*["']?\s*[=:]\s*)"""
+    r"""("[^"]*"?|'[^']*'?|(?:Basic|Bearer)\s+[^\s,;&]+|[^\s,;&}"']+)""",
+    re.IGNORECASE,
+)
+"""A secret inside a value: `?ssl=true&password=...` (jdbcConnectionProperties), `password="..."`, JSON."""
+USER_INFO = re.compile(r"(://)[^/\s]*@")
+PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*", re.DOTALL)
+HELD = re.compile("\ufdd0(\\d+)\ufdd1")
+"""What stands for a reference while the text around it is searched: code points that are never text."""
+
+
+def public(settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings with stars for everything that is or may be a secret."""
+    return {key: _public(key, value) for key, value in settings.items()}
+
+
+def blotter(*settings: Mapping[str, str]) -> Callable[[str], str]:
+    """Stars out of free text (an error message that quotes a setting) every secret of these settings."""
+    return Scrubber(_secrets(settings))
+
+
+def is_reference(value: str) -> bool:
+    """Whether the value is only a reference for a config provider to fill in."""
+    return REFERENCE.fullmatch(value.strip()) is not None
+
+
+def references(settings: Mapping[str, str]) -> frozenset[str]:
+    """The names of the config providers that these settings ask for something."""
+    return frozenset(
+        text[2:].partition(":")[0] for value in settings.values() for text in REFERENCE.findall(value)
+    )
+
+
+def _public(key: str, value: str) -> str:
+    if not value or key in NEVER_SECRET or is_reference(value):
+        return value
+    if _is_secret(key):
+        return HIDDEN
+    kept = REFERENCE.findall(value)
+    numbers = iter(range(len(kept)))
+    text = REFERENCE.sub(lambda _: f"\ufdd0{next(numbers)}\ufdd1", value)
+    text = PRIVATE_KEY.sub(HIDDEN, text)
+    text = USER_INFO.sub(rf"\1{HIDDEN}@", text)
+    text = LITERAL.sub(lambda found: found[0] if HELD.fullmatch(found[2]) else found[1] + HIDDEN, text)
+    return HELD.sub(lambda held: kept[int(held[1])], text)
+
+
+def _is_secret(key: str) -> bool:
+    return SECRET_KEY.search(ALIASED.sub("", key)) is not None
+
+
+def _secrets(settings: Iterable[Mapping[str, str]]) -> Iterable[str]:
+    for each in settings:
+        for key, value in each.items():
+            if is_reference(value):
+                continue
+            if _is_secret(key):
+                yield value
+            yield from (found[2].strip("\"'") for found in LITERAL.finditer(value))
