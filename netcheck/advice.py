@@ -345,6 +345,80 @@ ADVICE: Mapping[Cause, Advice] = {
         "AWS's configuration is not known well enough",
         "Grant the IAM action that is named (netcheck only reads), or look at the component by hand.",
     ),
+    Cause.VPC_DNS_OFF: Advice(
+        "the VPC's DNS is switched off",
+        "Switch enableDnsSupport and enableDnsHostnames on: aws ec2 modify-vpc-attribute --vpc-id VPC "
+        "--enable-dns-support (then --enable-dns-hostnames). Private DNS of endpoints and private hosted "
+        "zones need both.",
+    ),
+    Cause.RESOLVERS_MIXED: Advice(
+        "the DHCP options name AWS's resolver and others side by side",
+        "Each lookup may go to any of them, and only AWS's knows private zones and endpoints. Name "
+        "AmazonProvidedDNS alone and forward your own domains by a Resolver rule.",
+    ),
+    Cause.DNS_SHADOWED: Advice(
+        "a private hosted zone hides the name",
+        "The zone is asked in place of public DNS and does not hold the name: add the record to it, or take "
+        "the zone away from the workers' VPC (aws route53 disassociate-vpc-from-hosted-zone).",
+    ),
+    Cause.DNS_FIREWALL: Advice(
+        "DNS Firewall blocks the name",
+        "Add the name to a list that an ALLOW rule of lower priority number names, or take it off the list "
+        "that blocks it.",
+    ),
+    Cause.ENDPOINT_PRIVATE_DNS_OFF: Advice(
+        "the VPC endpoint is there, and the service's name does not lead to it",
+        "Switch its private DNS on: aws ec2 modify-vpc-endpoint --vpc-endpoint-id VPCE "
+        "--private-dns-enabled. The VPC needs enableDnsSupport and enableDnsHostnames for it.",
+    ),
+    Cause.ENDPOINT_NOT_AVAILABLE: Advice(
+        "the VPC endpoint is not available",
+        "pendingAcceptance: the service's owner has to accept it (for ClickHouse Cloud add the endpoint's id "
+        "to the service's private endpoints). rejected, failed, expired: create it again.",
+    ),
+    Cause.ENDPOINT_POLICY: Advice(
+        "the VPC endpoint's policy does not allow it",
+        "Allow the connector's actions in the endpoint's policy; AWS answers AccessDenied without it, "
+        "whatever the role allows.",
+    ),
+    Cause.ENDPOINT_UNUSED: Advice(
+        "traffic leaves by NAT although a VPC endpoint is there",
+        "It works, and costs twice; it ends when the NAT gateway goes. Switch the endpoint's private DNS on: "
+        "aws ec2 modify-vpc-endpoint --vpc-endpoint-id VPCE --private-dns-enabled.",
+    ),
+    Cause.STS_GLOBAL_NAME: Advice(
+        "sts.amazonaws.com is public, only the Region's own name is private",
+        "Have the connector use the regional name: awsStsRegion in the JAAS configuration of "
+        "aws-msk-iam-auth, AWS_STS_REGIONAL_ENDPOINTS=regional elsewhere; or give the workers a NAT gateway.",
+    ),
+    Cause.PRIVATELINK_NO_RECORD: Advice(
+        "nothing in the workers' VPC answers for ClickHouse's private name",
+        "Switch the endpoint's private DNS on, or associate a private hosted zone for the name with this VPC "
+        "whose record is an alias of the endpoint.",
+    ),
+    Cause.PRIVATELINK_UNUSED: Advice(
+        "ClickHouse is reached over the internet although PrivateLink is set up",
+        "Put the service's private name (*.vpce.aws.clickhouse.cloud) into the connector's hostname.",
+    ),
+    Cause.CLICKHOUSE_ACCESS_LIST: Advice(
+        "ClickHouse Cloud does not let the workers in",
+        "Add the addresses of all NAT gateways to the service's IP access list, or, for PrivateLink, the id "
+        "of the VPC endpoint to its private endpoints (Settings, Security).",
+    ),
+    Cause.CLICKHOUSE_STOPPED: Advice(
+        "the ClickHouse Cloud service is stopped",
+        "Start it in the console: a connection wakes an idle service, never a stopped one.",
+    ),
+    Cause.CLICKHOUSE_IDLE: Advice(
+        "the ClickHouse Cloud service is idle",
+        "The first connection wakes it, in 20 to 60 seconds: set timeoutSeconds=60 and retryCount=5 in the "
+        "sink, or switch idling off.",
+    ),
+    Cause.VANTAGE_DIFFERS: Advice(
+        "netcheck does not look from where the workers are",
+        "Run it in one of the workers' subnets with the workers' security groups (the container or the "
+        "Lambda function in deploy/).",
+    ),
     Cause.AWS_UNEXPECTED_ANSWER: Advice(
         "what answers is not AWS",
         "A proxy or captive portal answers in place of the AWS endpoint: bypass it, or use a VPC endpoint.",
@@ -390,7 +464,8 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.CONNECTOR_OPERATION_FAILED: Advice(
         "the last operation on the connector failed",
-        "The connector goes on with what it had before: mend what the operation's error names, and update again.",
+        "The connector goes on with what it had before: mend what the operation's error names, and update "
+        "again.",
     ),
     Cause.PLUGIN_UNUSABLE: Advice(
         "the custom plugin cannot be used",

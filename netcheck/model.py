@@ -146,6 +146,25 @@ class Cause(StrEnum):
     PATH_NETWORK_ACL = "path_network_acl"
     PATH_PARTIAL = "path_partial"
     PATH_UNKNOWN = "path_unknown"
+    # names as AWS's resolver gives them
+    VPC_DNS_OFF = "vpc_dns_off"
+    RESOLVERS_MIXED = "resolvers_mixed"
+    DNS_SHADOWED = "dns_shadowed"
+    DNS_FIREWALL = "dns_firewall"
+    # VPC endpoints
+    ENDPOINT_PRIVATE_DNS_OFF = "endpoint_private_dns_off"
+    ENDPOINT_NOT_AVAILABLE = "endpoint_not_available"
+    ENDPOINT_POLICY = "endpoint_policy"
+    ENDPOINT_UNUSED = "endpoint_unused"
+    STS_GLOBAL_NAME = "sts_global_name"
+    PRIVATELINK_NO_RECORD = "privatelink_no_record"
+    PRIVATELINK_UNUSED = "privatelink_unused"
+    # ClickHouse Cloud's own account of a service
+    CLICKHOUSE_ACCESS_LIST = "clickhouse_access_list"
+    CLICKHOUSE_STOPPED = "clickhouse_stopped"
+    CLICKHOUSE_IDLE = "clickhouse_idle"
+    # where we look from
+    VANTAGE_DIFFERS = "vantage_differs"
     # AWS
     AWS_UNEXPECTED_ANSWER = "aws_unexpected_answer"
     CLOCK_SKEW = "clock_skew"
