@@ -14,7 +14,7 @@ from netcheck.check import Check
 from netcheck.config import Config, UsageError
 from netcheck.context import Context, Deadline, DeadlineExceeded, NotRecorded
 from netcheck.model import Json, Report, Target
-from netcheck.probe.trust import TrustError, load
+from netcheck.probe.trust import TrustError, verifier
 from netcheck.recording import Live, Player, Recorder, Recording, RecordingError
 from netcheck.runner import Event, Run
 
@@ -88,7 +88,7 @@ def _check_trust(config: Config) -> None:
     """A trust store that cannot be read is a matter of usage: said once, before the run."""
     if config.trust.path:
         try:
-            load(config.trust)
+            verifier(config.trust)
         except TrustError as error:
             raise UsageError(f"--ca: {error}") from None
 

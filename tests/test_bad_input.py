@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,7 +190,7 @@ def test_credentials_files(content: str, words: str) -> None:
 # --- trust stores ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["wrong", "damaged", "empty", "text", "cut"])
+@pytest.fixture(params=["wrong", "damaged", "no certificate", "empty", "text", "cut"])
 def bad_store(
     request: pytest.FixtureRequest,
     certificates: Certificates,
@@ -204,7 +205,10 @@ def bad_store(
             yield store, "password"
         case "damaged":
             store.write_bytes(pem[:60] + b"!!!!" + pem[70:])
-            yield store, "damaged"
+            yield store, "store.p12"
+        case "no certificate":
+            store.write_text(ssl.DER_cert_to_PEM_cert(b"\x30\x03\x02\x01\x05"))
+            yield store, "a certificate in it cannot be read"
         case "empty":
             store.write_bytes(b"")
             yield store, "it is empty"
