@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab.compile import Namespace, Plan
+from tests.lab.plan import Namespace, Plan
 
 OUTSIDE = "outside"
 CLONE_NEWNET = 0x40000000

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field, replace
 
 from tests.lab import nflog
 from tests.lab.cloud import Documents
-from tests.lab.compile import LISTENER, Pin, Plan, compile_account, uses_v6
+from tests.lab.compile import compile_account, uses_v6
 from tests.lab.flow import CROSSED, INTERNET, TRANSLATED, Drop, Flow, Outcome
 from tests.lab.kernel import LabBroken, World
+from tests.lab.plan import Pin, Plan
+from tests.lab.rules import LISTENER
 
 # 8 is IP_PKTINFO of linux/in.h, which the socket module does not name before Python 3.14.
 PACKET_INFO = ((socket.IPPROTO_IP, 8), (socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO))
