@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 
 from tests.lab.account import Account, Item
 from tests.lab.cloud import Documents
-from tests.lab.flow import INTERNET, UNASKED, Drop
+from tests.lab.flow import INTERNET, NEW, UNASKED, Drop
 from tests.lab.plan import Namespace, Pin, Plan
 from tests.lab.router import (
     EVERYTHING,
@@ -213,6 +213,7 @@ class Compiler:
                         f'iifname "outside" ct state != established {unasked}',
                         # Stateful: an answer to what did not come in this way belongs to no connection.
                         f"ct state invalid {log_and_drop(tag(Drop.EGRESS_ONLY, name, UNASKED))}",
+                        f'ct state new log prefix "{tag(NEW, name, Drop.EGRESS_ONLY)}" group 1',
                     ],
                     "type filter hook forward priority 0;",
                 )

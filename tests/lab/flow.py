@@ -21,7 +21,7 @@ class Flow:
 
 
 CROSSED = "crossed"
-TRANSLATED = "translated"
+NEW = "new-conversation"
 UNASKED = "unasked"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tests.lab.account import Account, Item
-from tests.lab.flow import CROSSED, TRANSLATED, Drop
+from tests.lab.flow import CROSSED, NEW, Drop
 from tests.lab.plan import Pin
 
 # Where every host listens; a flow may not have it as its source port.
@@ -16,7 +16,7 @@ PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17", "icmp": "1", "icmpv6": "58"}
 HAS_PORTS = {"6": "tcp", "17": "udp"}
 
 
-def tag(drop: Drop, component: str, detail: str = "") -> str:
+def tag(drop: str, component: str, detail: str = "") -> str:
     return f"{drop}|{component}|{detail}"
 
 
@@ -174,7 +174,7 @@ def nat_gateway_rules(name: str, state: str, address: str, pins: Iterable[Pin]) 
     ]
     forward = [
         f"ct state invalid {log_and_drop(tag(Drop.NAT_NO_FLOW, name))}",
-        f'ct state new log prefix "{TRANSLATED}|{name}|" group 1',
+        f'ct state new log prefix "{tag(NEW, name, Drop.NAT_NO_FLOW)}" group 1',
     ]
     if state != "available":
         forward = [log_and_drop(tag(Drop.NAT_STATE, name, state))]
