@@ -192,7 +192,7 @@ def _root_cause(group: list[Result], results: Sequence[Result], asked: int) -> R
 
 
 def _fixes(group: Sequence[Result]) -> tuple[Fix, ...]:
-    """The changes that the findings themselves propose: `{"kind": ..., "text": ...}`, or several, under `fix`."""
+    """What the findings themselves propose: `{"kind": ..., "text": ...}`, or a list of such, under `fix`."""
     found: list[Fix] = []
     for result in group:
         given = result.finding.evidence.get("fix")

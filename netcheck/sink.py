@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 30
 RETRIES = 3
 KEEPER_PATH = "/kafka-connect"
 KEEPER_DATABASE = "connect_state"
-TIMEOUT_RANGE = range(0, 601)
+TIMEOUT_RANGE = range(601)
 RETRY_RANGE = range(3, 11)
 """What ConfigDef accepts of timeoutSeconds and retryCount: anything else is refused on creation."""
 
@@ -37,6 +37,73 @@ PLAIN_PORTS = frozenset({80, 8123})
 NATIVE_PORTS = frozenset({9000, 9440})
 """ClickHouse's ports (https://clickhouse.com/docs/guides/sre/network-ports): HTTPS, HTTP, and the native
 protocol, which the sink does not speak. Any other port may be anything."""
+
+KNOWN = frozenset(
+    {
+        "bypassFieldCleanup",
+        "bypassRowBinary",
+        "bypassSchemaValidation",
+        "clickhouseSettings",
+        "client_version",
+        "config.action.reload",
+        "connector.class",
+        "customInsertFormat",
+        "database",
+        "dateTimeFormats",
+        "dbTopicSplitChar",
+        "enableDbTopicSplit",
+        "errors.deadletterqueue.context.headers.enable",
+        "errors.deadletterqueue.topic.name",
+        "errors.deadletterqueue.topic.replication.factor",
+        "errors.log.enable",
+        "errors.log.include.messages",
+        "errors.retry.delay.max.ms",
+        "errors.retry.timeout",
+        "errors.tolerance",
+        "exactlyOnce",
+        "header.converter",
+        "hostname",
+        "ignorePartitionsWhenBatching",
+        "insertFormat",
+        "jdbcConnectionProperties",
+        "keeperOnCluster",
+        "key.converter",
+        "name",
+        "password",
+        "port",
+        "predicates",
+        "proxyHost",
+        "proxyPort",
+        "proxyType",
+        "retryCount",
+        "ssl",
+        "ssl_socket_sni",
+        "suppressTableExistenceException",
+        "tableRefreshInterval",
+        "tasks.max",
+        "timeoutSeconds",
+        "tolerateStateMismatch",
+        "topic2TableMap",
+        "topics",
+        "topics.regex",
+        "transforms",
+        "username",
+        "value.converter",
+        "zkDatabase",
+        "zkPath",
+    }
+)
+"""Settings of the sink and of Kafka Connect's sink connectors, for telling a misspelt one."""
+OTHER_NAMES = {
+    "host": "hostname",
+    "user": "username",
+    "url": "hostname",
+    "db": "database",
+    "sslEnabled": "ssl",
+    "secure": "ssl",
+    "batch.size": "consumer.override.max.poll.records",
+}
+"""Names that other programs have for these, and the sink does not read."""
 
 FILE_OPTIONS = ("sslrootcert", "sslcert", "sslkey", "trust_store")
 """Options of jdbcConnectionProperties that name a file on the worker (clickhouse-java)."""
@@ -121,8 +188,8 @@ def is_reference(text: str) -> bool:
 
 
 def options(text: str) -> dict[str, str]:
-    """The options in jdbcConnectionProperties (`?sslmode=STRICT&...`; the task adds a missing `?`), by name in
-    lower case. Names without a value are left out.
+    """The options in jdbcConnectionProperties (`?sslmode=STRICT&...`; the task adds a missing `?`), by name
+    in lower case. Names without a value are left out.
     """
     pairs = (part.partition("=") for part in text.strip().removeprefix("?").split("&"))
     return {unquote(name).strip().lower(): unquote(value) for name, found, value in pairs if found}
