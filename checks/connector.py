@@ -21,7 +21,7 @@ from netcheck.configuration import (
     whole,
     wrong,
 )
-from netcheck.context import Context, Skip
+from netcheck.context import Context, NotAsked, Skip
 from netcheck.model import Cause, Finding, Kind, Target
 from netcheck.pipeline import Connector
 from netcheck.sink import (
@@ -109,7 +109,7 @@ class NothingInvisible(Check):
         subject = connector(ctx)
         clean = True
         for key, value in subject.settings.items():
-            if visible(key) == key and visible(value) == value:
+            if key == "connector.class" or (visible(key) == key and visible(value) == value):
                 continue
             clean = False
             line = f"{visible(key)}={visible(value)}"
@@ -135,7 +135,7 @@ class HostnameIsBare(Check):
 
     id = "connector.hostname"
     kinds = PIPELINES
-    after = frozenset({"connector.class"})
+    after = frozenset({"connector.class", "connector.whitespace"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject, task = sink(ctx)
@@ -147,7 +147,9 @@ class HostnameIsBare(Check):
             yield wrong(subject, "SINK_HOSTNAME_MISSING", Cause.SETTING_MISSING, text, "hostname=<host>")
         elif is_reference(value):
             yield unknown(f"hostname={value} is filled in on the worker", given(subject, "hostname"))
-        elif not BARE_HOST.fullmatch(visible(value)):
+        elif visible(value) != value:
+            raise NotAsked(f"hostname={shown(value)!r} has blanks or invisible characters")
+        elif not BARE_HOST.fullmatch(value):
             yield self._messy(subject, value)
         elif task.tls and not task.sni and (what := _borrowed(value)):
             text = (
@@ -163,7 +165,7 @@ class HostnameIsBare(Check):
 
     @staticmethod
     def _messy(subject: Connector, value: str) -> Finding:
-        host, port = bare(visible(value))
+        host, port = bare(value)
         if not BARE_HOST.fullmatch(host):
             text = f"hostname={shown(value)} is not a host name: write one such as abc.clickhouse.cloud"
             return wrong(
@@ -217,6 +219,8 @@ class PortIsHttp(Check):
         value = subject.settings.get("port", "")
         if is_reference(value):
             yield unknown(f"port={value} is filled in on the worker", {"port": value})
+        elif task.port is None and value != visible(value):
+            raise NotAsked(f"port={shown(value)!r} has blanks around it")
         elif task.port is None or not 0 < task.port < 65536:
             text = f"port={shown(value)} is no port: write port=8443 (HTTPS) or port=8123 (HTTP)"
             yield wrong(
@@ -261,7 +265,9 @@ class SslFitsPort(Check):
         subject, task = sink(ctx)
         told = given(subject, "ssl", "port", "jdbcConnectionProperties")
         value = subject.settings.get("ssl")
-        if value is not None and not is_reference(value) and visible(value).lower() not in ("true", "false"):
+        if value is not None and visible(value) != value:
+            raise NotAsked(f"ssl={shown(value)!r} has blanks or invisible characters, and is read as false")
+        if value is not None and not is_reference(value) and value.lower() not in ("true", "false"):
             text = (
                 f"ssl={shown(value)} is neither true nor false, and Kafka Connect refuses it: write ssl=true"
             )
