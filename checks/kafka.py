@@ -8,9 +8,9 @@ from dataclasses import replace
 from netcheck import facts
 from netcheck.check import Check, answer
 from netcheck.context import Context, NotAsked, Skip
-from netcheck.discover import kafka_target
 from netcheck.model import Cause, Finding, Kind, Layer, Target
 from netcheck.probe.kafka import KafkaHello, KafkaMetadata, Stage
+from netcheck.targets import kafka_target
 
 BELOW = frozenset({"tcp.connects", "tls.handshake"})
 ABOUT_SASL = frozenset({Cause.KAFKA_SASL_MECHANISM, Cause.KAFKA_SASL_NOT_ENABLED})

@@ -13,9 +13,10 @@ from netcheck import diagnose, discover, facts, plugins, recording
 from netcheck.check import Check
 from netcheck.config import Config, UsageError
 from netcheck.context import Context, Deadline, DeadlineExceeded, NotRecorded
-from netcheck.model import Json, Report, Target
+from netcheck.model import Json, Report
 from netcheck.probe.trust import TrustError, verifier
 from netcheck.recording import Live, Player, Recorder, Recording, RecordingError
+from netcheck.report.pipeline import described
 from netcheck.runner import Event, Run
 
 ABOUT_THE_RUN = ("only", "skip", "deadline", "strict", "plugins", "format", "output")
@@ -46,10 +47,12 @@ def assess(config: Config, watch: Callable[[Event], None]) -> Assessment:
         _check_trust(config)
     found = plugins.find(config.plugins)
     checks = select(found.checks, config.only, config.skip)
-    targets = discover.targets(config)
+    context = Context(config, Deadline(config.deadline), observer)
+    discovered = discover.discover(context)
+    targets, pipeline = discovered.targets, discovered.pipeline
     if not found.broken and not any(target.kind in check.kinds for target in targets for check in checks):
         raise UsageError("nothing to check: --only and --skip leave no check for these targets")
-    context = Context(config, Deadline(config.deadline), observer)
+    context = context.discovered(discovered.config, pipeline)
     vantage = _vantage(context)
     outcome = Run(checks, context, watch, scrub).results(targets, found.broken)
     results = diagnose.explain(outcome.results, {check.id: check.after for check in found.checks})
@@ -58,7 +61,7 @@ def assess(config: Config, watch: Callable[[Event], None]) -> Assessment:
         started=replayed.started if replayed else started,
         seconds=seconds,
         vantage=vantage,
-        pipeline=_pipeline(targets),
+        pipeline=described(pipeline, discovered.config, targets),
         results=results,
         root_causes=diagnose.root_causes(results),
     )
@@ -119,10 +122,6 @@ def _vantage(context: Context) -> dict[str, Json]:
 
 def _config_to_keep(config: Config) -> Config:
     return replace(config, **{name: getattr(Config(), name) for name in NOT_RECORDED})
-
-
-def _pipeline(targets: Sequence[Target]) -> dict[str, Json]:
-    return {"targets": [str(target) for target in targets if target.host]}
 
 
 def _now() -> str:

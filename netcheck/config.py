@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from netcheck.arn import parse_arn
 from netcheck.credentials import ClickHouseLogin, KafkaLogin, Trust
 from netcheck.endpoint import EndpointError, Url, parse_endpoint, parse_url, shown
 from netcheck.model import Security
@@ -30,6 +31,9 @@ class UsageError(Exception):
 class Config:
     """One run's settings, validated. Seconds are wall-clock seconds."""
 
+    connector: str | None = None
+    cluster: str | None = None
+    connector_config: str | None = None
     bootstrap: tuple[tuple[str, int], ...] = ()
     security_protocol: Security | None = None
     sasl_mechanism: str | None = None
@@ -128,6 +132,21 @@ def endpoints(given: object) -> tuple[tuple[str, int], ...]:
     return tuple(dict.fromkeys(parse_endpoint(item) for item in texts(given)))
 
 
+def named(service: str) -> Callable[[object], str]:
+    """Reads an ARN of one service, or a name, which has no colon."""
+
+    def read(given: object) -> str:
+        value = text(given)
+        arn = parse_arn(value)
+        if (arn and arn.service != service) or (not arn and (":" in value or "/" in value)):
+            raise ValueError(
+                f"{shown(value)}: a name is wanted, or an ARN that begins with arn:aws:{service}:REGION:"
+            )
+        return value
+
+    return read
+
+
 def one_of(*allowed: str) -> Callable[[object], str]:
     def read(given: object) -> str:
         value = text(given)
@@ -139,6 +158,21 @@ def one_of(*allowed: str) -> Callable[[object], str]:
 
 
 OPTIONS: tuple[Option, ...] = (
+    Option(
+        "connector",
+        "ARN|NAME",
+        "the MSK Connect connector: everything else is found from it, unless it is given as well",
+        named("kafkaconnect"),
+        "targets",
+    ),
+    Option("cluster", "ARN|NAME", "the MSK cluster", named("kafka"), "targets"),
+    Option(
+        "connector_config",
+        "FILE",
+        "a connector's settings: .properties, or JSON as aws kafkaconnect describe-connector prints it",
+        text,
+        "targets",
+    ),
     Option("bootstrap", "HOST:PORT,...", "Kafka bootstrap brokers", endpoints, "targets", many=True),
     Option(
         "security_protocol",
@@ -249,9 +283,11 @@ def build(found: Mapping[str, object], environment: Mapping[str, str]) -> Config
     config = Config(**{"region": region, **found})  # type: ignore[arg-type]  # every reader returns its field's type
     if config.replay and config.record:
         raise UsageError("--replay and --record: a replayed run observes nothing new; leave one out")
-    if config.source_security_group and not config.source_subnet:
+    if config.source_security_group and not (
+        config.source_subnet or config.connector or config.connector_config
+    ):
         raise UsageError("--source-security-group: give the workers' subnets as well, --source-subnet")
-    for name in ("ca", "credentials", "plugins", "snapshot"):
+    for name in ("ca", "credentials", "plugins", "snapshot", "connector_config"):
         path = getattr(config, name)
         if path and not config.replay and not _exists(path):
             raise UsageError(f"{BY_NAME[name].flag} {path}: no such file")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from netcheck.config import Config
+    from netcheck.pipeline import Pipeline
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -91,11 +92,16 @@ class _Slot:
 
 
 class Context:
-    """Handed to every check. `config` is what was asked, `deadline` bounds every wait."""
+    """Handed to every check. `config` is what was asked, with what was discovered where nothing was said;
+    `deadline` bounds every wait; `pipeline` is what was discovered, None before.
+    """
 
-    def __init__(self, config: Config, deadline: Deadline, observer: Observer) -> None:
+    def __init__(
+        self, config: Config, deadline: Deadline, observer: Observer, pipeline: Pipeline | None = None
+    ) -> None:
         self.config = config
         self.deadline = deadline
+        self.pipeline = pipeline
         self._observer = observer
         self._slots: dict[object, _Slot] = {}
         self._lock = threading.Lock()
@@ -125,6 +131,10 @@ class Context:
             case error:
                 reason = f"{fact.__name__} failed: {type(error).__name__}: {error}"
                 raise FactUnavailable(reason, origin=key) from error
+
+    def discovered(self, config: Config, pipeline: Pipeline) -> Context:
+        """The context of the checks: the same deadline and observer, and what was discovered."""
+        return Context(config, self.deadline, self._observer, pipeline)
 
     @staticmethod
     def _fill(slot: _Slot, compute: Callable[[], object]) -> None:

@@ -18,8 +18,13 @@ from netcheck.probe.tls import Handshake
 from netcheck.probe.tls import handshake as shake_hands
 
 if TYPE_CHECKING:
+    from netcheck.aws.endpoints import Access
+    from netcheck.aws.names import Listed, Lookups
     from netcheck.aws.snapshot import Snapshot
+    from netcheck.aws.source import Documents
+    from netcheck.naming import Naming
     from netcheck.path.survey import Traced
+    from netcheck.pipeline import Pipeline
     from netcheck.probe.aws import AwsAnswer
     from netcheck.probe.clickhouse import ClickHouseLookUp
     from netcheck.probe.http import HttpAnswer
@@ -62,6 +67,13 @@ def vantage(ctx: Context) -> dict[str, Json]:
     }
 
 
+def pipeline(ctx: Context) -> Pipeline:
+    """What discovery found of the pipeline: empty where nothing was looked up."""
+    from netcheck.pipeline import Pipeline
+
+    return ctx.pipeline or Pipeline()
+
+
 def resolution(ctx: Context, host: str) -> Resolution:
     """What this host resolves a name to, as every program here does."""
     return ctx.observe(resolve, host)
@@ -97,13 +109,11 @@ def handshake(ctx: Context, target: Target) -> Handshake:
     return ctx.observe(shake_hands, address, target.port, target.host, ctx.config.trust)
 
 
-def snapshot(ctx: Context) -> Snapshot:
-    """AWS's configuration around the workers' subnets: as AWS answers now, or as it was saved.
+def documents(ctx: Context) -> Documents:
+    """AWS's own answers around the workers' subnets: as AWS gives them now, or as they were saved.
 
-    Raises FactUnavailable when AWS cannot be asked at all; what it does not say of the rest is a gap
-    inside.
+    Raises FactUnavailable when AWS cannot be asked at all.
     """
-    from netcheck.aws.snapshot import SnapshotError, from_regions
     from netcheck.aws.source import collected, saved
 
     config = ctx.config
@@ -115,8 +125,15 @@ def snapshot(ctx: Context) -> Snapshot:
         seen = ctx.observe_for(COLLECTING_SECONDS, collected, *where, *sources)
     if seen.error:
         raise FactUnavailable(seen.error)
+    return seen
+
+
+def snapshot(ctx: Context) -> Snapshot:
+    """AWS's configuration around the workers' subnets; what AWS does not say is a gap inside."""
+    from netcheck.aws.snapshot import SnapshotError, from_regions
+
     try:
-        return from_regions(seen.regions)
+        return from_regions(ctx.get(documents).regions)
     except SnapshotError as error:
         raise FactUnavailable(str(error)) from error
 
@@ -134,11 +151,12 @@ def paths(ctx: Context, target: Target) -> tuple[Traced, ...]:
     config = ctx.config
     if not config.source_subnet:
         raise Skip("where the workers are was not said: give --source-subnet and --source-security-group")
-    found = ctx.get(resolution, target.host).addresses
-    addresses = [one.address for one in found if one.family == 4] or [one.address for one in found]
-    if not addresses:
-        raise NotAsked("no address to find a way to")
     known, groups = ctx.get(snapshot), config.source_security_group or None
+    pairs = [
+        (subnet, one) for subnet in config.source_subnet for one in workers_see(ctx, subnet, target.host)
+    ]
+    if not pairs:
+        raise NotAsked("no address to find a way to")
     try:
         return tuple(
             Traced(
@@ -148,8 +166,7 @@ def paths(ctx: Context, target: Target) -> tuple[Traced, ...]:
                     known, from_subnet(known, subnet, groups), Destination.parse(address), TCP, target.port
                 ),
             )
-            for subnet in config.source_subnet
-            for address in addresses
+            for subnet, address in pairs
         )
     except QuestionError as error:
         raise FactUnavailable(str(error)) from error
@@ -237,3 +254,84 @@ def _tls(ctx: Context, target: Target, *, verify: bool) -> Tls | None:
     from netcheck.probe.stream import Tls
 
     return Tls(target.host, ctx.config.trust, verify) if target.security.tls else None
+
+
+NAMES_SECONDS = 15.0
+"""How long Route 53 may take to tell what a VPC's names lead to: two rounds of calls."""
+CLICKHOUSE_PRIVATE = ".vpce.aws.clickhouse.cloud"
+"""What ClickHouse Cloud's PrivateLink names end in (ClickHouse documentation, AWS PrivateLink)."""
+
+
+def access(ctx: Context) -> Access:
+    """VPC endpoints and the VPCs' DNS settings, from the same documents as the snapshot."""
+    from netcheck.aws.endpoints import read
+
+    return read(ctx.get(documents).regions)
+
+
+def worker_vpcs(ctx: Context) -> tuple[str, ...]:
+    """The VPCs of the workers' subnets. Raises Skip when nobody said where the workers are."""
+    if not ctx.config.source_subnet:
+        raise Skip("where the workers are was not said: give --source-subnet and --source-security-group")
+    known = ctx.get(snapshot)
+    held = (known.subnets[name].vpc for name in ctx.config.source_subnet if name in known.subnets)
+    return tuple(dict.fromkeys(held))
+
+
+def lookups(ctx: Context, vpc: str) -> Lookups:
+    """Private zones, Resolver rules and DNS Firewall of a VPC. Raises Skip where a snapshot is judged."""
+    from netcheck.aws.names import look_up
+
+    if ctx.config.snapshot:
+        raise Skip("private zones and Resolver rules are not part of a snapshot; run without --snapshot")
+    return ctx.observe_for(NAMES_SECONDS, look_up, ctx.config.region, ctx.config.profile, vpc)
+
+
+def blocked_lists(ctx: Context, lists: tuple[str, ...], host: str) -> Listed:
+    """Which of these DNS Firewall domain lists hold the name."""
+    from netcheck.aws.names import listed
+
+    return ctx.observe_for(NAMES_SECONDS, listed, ctx.config.region, ctx.config.profile, lists, host)
+
+
+def naming(ctx: Context, vpc: str, host: str) -> Naming:
+    """What a name leads to for the hosts of a VPC. What cannot be learnt is `unknown` inside."""
+    from netcheck.aws.names import Zone, records
+    from netcheck.naming import By, Naming, by_route53, resolving, without_route53
+
+    known, ways = ctx.get(snapshot), ctx.get(access)
+    early = without_route53(known, ways, vpc, host)
+    if early is not None:
+        return early
+    if ctx.config.snapshot:
+        return Naming(By.UNKNOWN, vpc, "private zones and Resolver rules are not part of a snapshot")
+    chosen = resolving(ways, vpc, host, ctx.get(lookups, vpc))
+    if isinstance(chosen, Naming):
+        return chosen
+    found = None
+    if isinstance(chosen, Zone) and not chosen.service:
+        where = (ctx.config.region, ctx.config.profile)
+        found = ctx.observe_for(NAMES_SECONDS, records, *where, chosen.id, chosen.name, host.lower())
+    return by_route53(known, ways, host, chosen, found)
+
+
+def workers_see(ctx: Context, subnet: str, host: str) -> tuple[str, ...]:
+    """The addresses that a worker in this subnet gets for a name: IPv4 where there are any.
+
+    Those of a VPC endpoint or a private zone of the workers' VPC where AWS's configuration says that the name
+    leads there; else what the name resolves to here.
+    """
+    from netcheck.naming import By
+
+    live = ctx.get(resolution, host).addresses
+    here = tuple(one.address for one in live if one.family == 4) or tuple(one.address for one in live)
+    home = ctx.get(snapshot).subnets.get(subnet)
+    if home is None:
+        return here
+    private = not here or host.lower().endswith(CLICKHOUSE_PRIVATE)
+    if not private and not ctx.get(access).serving(home.vpc, host):
+        return here
+    seen = ctx.get(naming, home.vpc, host)
+    if seen.by in (By.OWN_SERVERS, By.FORWARD) and here:
+        return here
+    return seen.addresses or here

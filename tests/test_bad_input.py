@@ -110,7 +110,7 @@ CONFIGS: list[tuple[str, bytes, str]] = [
     ("not YAML", b"bootstrap: [b-1:9094\ndeadline: 5\n", "run.yaml:2: not valid YAML: "),
     ("tabs", b"bootstrap:\n\t- b-1:9094\n", "run.yaml:2: not valid YAML: "),
     ("an unknown key", b"deadline: 5\nbootstap: b-1:9094\n", "run.yaml:2: unknown key 'bootstap': did you mean bootstrap?"),
-    ("a key far from all", b"xyz: 1\n", "run.yaml:1: unknown key 'xyz': the keys are bootstrap, "),
+    ("a key far from all", b"xyz: 1\n", "run.yaml:1: unknown key 'xyz': the keys are connector, "),
     ("a key twice", b"deadline: 5\nbootstrap: b-1:9094\ndeadline: 6\n", "run.yaml:3: deadline stands here again, it was on line 1"),
     ("with dash and underscore", b"aws-service: sts\naws_service: glue\n", "run.yaml:2: aws_service stands here again"),
     ("a number for a text", b"bootstrap: 9094\n", "run.yaml:1: bootstrap: a text is wanted"),

@@ -8,7 +8,7 @@ what the cluster has), however many brokers and connectors there are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -44,16 +44,18 @@ class Wanted:
 class LookedUp:
     """What AWS said. `trouble` is what the user has to mend before anything can be said, "" for none.
 
+    `bootstrap` are the cluster's bootstrap strings, which may be told where the rest of it is denied.
     `interfaces` are the workers' ENIs. `rounds` and `calls` are what it took.
     """
 
-    connector: Connector | None
-    cluster: Cluster | None
-    region: str | None
-    account: str | None
-    interfaces: tuple[str, ...]
-    missing: tuple[Missing, ...]
-    trouble: str
+    connector: Connector | None = None
+    cluster: Cluster | None = None
+    bootstrap: Mapping[str, str] = field(default_factory=dict)
+    region: str | None = None
+    account: str | None = None
+    interfaces: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    trouble: str = ""
     rounds: int = 0
     calls: int = 0
 
@@ -65,7 +67,7 @@ def look_up(deadline: Deadline, region: str | None, profile: str | None, wanted:
         services = ("kafkaconnect", "kafka", "ec2", "sts")
         clients = {service: service_client(session, service, deadline) for service in services}
     except NoAws as error:
-        return LookedUp(None, None, region, None, (), (), str(error))
+        return LookedUp(region=region, trouble=str(error))
     conversation = _Conversation(wanted, session.region_name)
     try:
         for _ in range(MOST_ROUNDS):
@@ -239,12 +241,15 @@ class _Conversation:
         region, account = self.region, self._account()
         trouble = self._trouble()
         if trouble:
-            return LookedUp(None, None, region, account, (), (), trouble, self.rounds, self._calls())
+            return LookedUp(
+                region=region, account=account, trouble=trouble, rounds=self.rounds, calls=self._calls()
+            )
         worker, secrets, unread = self._worker()
         missing = dict.fromkeys([*self._missing(), *unread])
         return LookedUp(
             connector=self._told_connector(worker, secrets),
             cluster=self._told_cluster(),
+            bootstrap=self._bootstrap(),
             region=region,
             account=account,
             interfaces=tuple(eni["NetworkInterfaceId"] for eni in self._items("interfaces")),
@@ -293,11 +298,16 @@ class _Conversation:
         secrets = self.outcomes.get(("secrets", arn))
         return clusters.cluster(
             raw,
-            self._first("bootstrap", arn),
+            self._bootstrap(),
             self._items("nodes", arn),
             [str(item) for item in secrets.items] if isinstance(secrets, Answer) else None,
             self._items("vpc connections"),
         )
+
+    def _bootstrap(self) -> dict[str, str]:
+        arn = self._cluster.get("ClusterArn") or self.wanted.cluster or ""
+        strings = self._first("bootstrap", arn)
+        return {name: text for name, text in strings.items() if isinstance(text, str)}
 
     # What is missing, and what the user has to mend
 
