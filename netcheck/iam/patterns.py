@@ -50,6 +50,11 @@ def glob(text: str) -> Glob:
     return tuple({"*": Wild.MANY, "?": Wild.ONE}.get(sign, sign) for sign in text)
 
 
+def names(text: str) -> Glob:
+    """A pattern of things to name, none of which has a colon in its name."""
+    return tuple(_narrow(part) if isinstance(part, Wild) else part for part in glob(text))
+
+
 def within_segments(pattern: Glob) -> Glob:
     """The same, its wildcards kept within a segment of an ARN, but a `*` that ends one."""
     return tuple(
@@ -84,12 +89,12 @@ def is_pattern(text: str) -> bool:
 def samples(wanted: str, others: Sequence[Glob]) -> list[str]:
     """One text of each kind that `wanted` matches and that the others can tell apart, shortest first.
 
-    Whatever is decided by which of the others match is decided for every text of `wanted` by these. A wanted
-    text without wildcards is its own only sample. Raises TooComplex.
+    Whatever is decided by which of the others match is decided for every text of `wanted` by these. Its own
+    wildcards stand for names, which hold no colon; without any it is its own only sample. Raises TooComplex.
     """
     if not is_pattern(wanted):
         return [wanted]
-    patterns = (glob(wanted), *others)
+    patterns = (names(wanted), *others)
     alphabet = _alphabet(patterns)
     first = tuple(_start(pattern) for pattern in patterns)
     seen = {first}
