@@ -141,7 +141,8 @@ class RouteTable:
     id: str
     vpc: str
     main: bool
-    subnets: tuple[str, ...]
+    subnets: tuple[str, ...] | None
+    """Subnets that name this table; None if the snapshot does not say."""
     gateways: tuple[str, ...]
     routes: tuple[Route, ...]
 
@@ -160,7 +161,8 @@ class NetworkInterface:
     """Private IPv4 address → the public address the internet gateway translates it to."""
     kind: str
     status: str
-    source_dest_check: bool
+    """Empty if the snapshot does not say."""
+    source_dest_check: bool | None
     instance: str | None
     denies_internet_gateway: bool
 
@@ -174,6 +176,7 @@ class NetworkInterface:
 class Instance:
     id: str
     state: str
+    """Empty if the snapshot does not say."""
     interfaces: tuple[str, ...]
 
 
@@ -212,6 +215,7 @@ class VpcEndpoint:
     vpc: str
     kind: str
     state: str
+    """In small letters; empty if the snapshot does not say."""
     service: str
     subnets: tuple[str, ...]
     interfaces: tuple[str, ...]
@@ -277,6 +281,8 @@ class TransitRoute:
 
 @dataclass(frozen=True, slots=True)
 class Propagation:
+    """An attachment whose addresses a route table learns. Texts are empty if the snapshot does not say."""
+
     attachment: str
     resource: str
     kind: str

@@ -1,6 +1,7 @@
 """Turn the EC2 API's JSON into entities. One function for each kind; each raises SnapshotError.
 
-Key names and their meaning: Amazon EC2 API Reference, the `Describe*` actions.
+Key names and their meaning: Amazon EC2 API Reference, the `Describe*` actions. A key that AWS always prints
+and that decides a verdict is required: guessing a default for it could turn "blocked" into "reachable".
 """
 
 from __future__ import annotations
@@ -95,17 +96,21 @@ def vpc(node: Node, region: str) -> Vpc:
 
 
 def subnet(node: Node) -> Subnet:
-    return Subnet(
-        node.text("SubnetId"), node.text("VpcId"), node.text_or("AvailabilityZone", ""), _blocks(node)
-    )
+    name = node.text("SubnetId")
+    if not node.flag_or("Ipv6Native", False):
+        node.text("CidrBlock")
+    return Subnet(name, node.text("VpcId"), node.text("AvailabilityZone"), _blocks(node))
 
 
 def _rule_range(node: Node, protocol: int) -> tuple[int, int]:
     if protocol in (TCP, UDP):
-        return _port_range(node, node.number_or("FromPort", -1), node.number_or("ToPort", -1), "FromPort")
+        return _port_range(node, node.number("FromPort"), node.number("ToPort"), "FromPort")
     if protocol in (ICMP, ICMPV6):
-        return _icmp_range(node, node.number_or("FromPort", -1), node.number_or("ToPort", -1), "FromPort")
+        return _icmp_range(node, node.number("FromPort"), node.number("ToPort"), "FromPort")
     return WHOLE_RANGE
+
+
+_PEER_KEYS = ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
 
 
 def _peers(node: Node) -> Iterator[Prefix | GroupReference | PrefixListReference]:
@@ -124,6 +129,8 @@ def _rules(node: Node, key: str) -> tuple[SecurityGroupRule, ...]:
     for permission in node.required_items(key):
         protocol = _protocol(permission, "IpProtocol")
         first, last = _rule_range(permission, protocol)
+        if not any(permission.has(key) for key in _PEER_KEYS):
+            raise permission.fail("IpRanges", "this permission names no block, prefix list or group")
         found += [SecurityGroupRule(protocol, first, last, peer) for peer in _peers(permission)]
     return tuple(found)
 
@@ -140,28 +147,18 @@ def security_group(node: Node) -> SecurityGroup:
 def _nacl_range(node: Node, protocol: int) -> tuple[int, int]:
     """Ports count for TCP and UDP, types for ICMP; any other entry covers everything (NetworkAclEntry)."""
     if protocol in (TCP, UDP):
-        ports = node.maybe_child("PortRange")
-        return (
-            WHOLE_RANGE
-            if ports is None
-            else _port_range(ports, ports.number("From"), ports.number("To"), "From")
-        )
+        ports = node.child("PortRange")
+        return _port_range(ports, ports.number("From"), ports.number("To"), "From")
     if protocol in (ICMP, ICMPV6):
-        types = node.maybe_child("IcmpTypeCode")
-        return (
-            WHOLE_RANGE
-            if types is None
-            else _icmp_range(types, types.number("Type"), types.number_or("Code", -1), "Type")
-        )
+        types = node.child("IcmpTypeCode")
+        return _icmp_range(types, types.number("Type"), types.number("Code"), "Type")
     return WHOLE_RANGE
 
 
 def _nacl_entry(node: Node) -> NaclEntry:
     protocol = _protocol(node, "Protocol")
     first, last = _nacl_range(node, protocol)
-    action = node.text("RuleAction")
-    if action not in ("allow", "deny"):
-        raise node.fail("RuleAction", f"{action!r} is neither allow nor deny")
+    action = node.one_of("RuleAction", "allow", "deny")
     key = "CidrBlock" if node.has("CidrBlock") else "Ipv6CidrBlock"
     prefix = node.prefix(key)
     if prefix.version != (4 if key == "CidrBlock" else 6):
@@ -226,7 +223,7 @@ def _route(node: Node) -> Route:
     else:
         destination = node.prefix("DestinationCidrBlock")
     propagated = node.maybe_text("Origin") in ("EnableVgwRoutePropagation", "Advertisement")
-    return Route(destination, *_route_target(node), node.text_or("State", "active"), propagated)
+    return Route(destination, *_route_target(node), node.text("State"), propagated)
 
 
 def route_table(node: Node) -> RouteTable:
@@ -238,30 +235,41 @@ def route_table(node: Node) -> RouteTable:
         main = main or item.flag_or("Main", False)
         if item.has("SubnetId"):
             subnets.append(item.text("SubnetId"))
-        if item.has("GatewayId"):
+        elif item.has("GatewayId"):
             gateways.append(item.text("GatewayId"))
+        elif not item.flag("Main"):
+            raise item.fail("SubnetId", "this association has no subnet, no gateway and is not main")
     routes = tuple(_route(item) for item in node.required_items("Routes"))
     return RouteTable(
-        node.text("RouteTableId"), node.text("VpcId"), main, tuple(subnets), tuple(gateways), routes
+        node.text("RouteTableId"),
+        node.text("VpcId"),
+        main,
+        tuple(subnets) if node.has("Associations") else None,
+        tuple(gateways),
+        routes,
     )
+
+
+def _public_address(node: Node) -> int | None:
+    """The public address of an `Association`, if it is one: a carrier's or customer's address is not."""
+    association = node.maybe_child("Association")
+    if association is None or association.has("CarrierIp") or association.has("CustomerOwnedIp"):
+        return None
+    return association.address_of("PublicIp", 4)
 
 
 def _interface_addresses(node: Node) -> tuple[list[int], dict[int, int]]:
     private: list[int] = []
-    public: dict[int, int] = {}
+    public: dict[int, int | None] = {}
     for item in node.items("PrivateIpAddresses"):
         address = item.address_of("PrivateIpAddress", 4)
         private.append(address)
-        association = item.maybe_child("Association")
-        if association is not None and association.has("PublicIp"):
-            public[address] = association.address_of("PublicIp", 4)
+        public[address] = _public_address(item)
     if node.has("PrivateIpAddress"):
         primary = node.address_of("PrivateIpAddress", 4)
         private = [primary, *(address for address in private if address != primary)]
-        association = node.maybe_child("Association")
-        if association is not None and association.has("PublicIp"):
-            public.setdefault(primary, association.address_of("PublicIp", 4))
-    return private, public
+        public[primary] = public.get(primary) or _public_address(node)
+    return private, {address: found for address, found in public.items() if found is not None}
 
 
 def network_interface(node: Node) -> NetworkInterface:
@@ -279,8 +287,8 @@ def network_interface(node: Node) -> NetworkInterface:
         tuple(delegated),
         public,
         node.text_or("InterfaceType", "interface"),
-        node.text_or("Status", "in-use"),
-        node.flag_or("SourceDestCheck", True),
+        node.text_or("Status", ""),
+        node.flag("SourceDestCheck") if node.has("SourceDestCheck") else None,
         attachment.maybe_text("InstanceId") if attachment is not None else None,
         node.flag_or("DenyAllIgwTraffic", False),
     )
@@ -290,7 +298,7 @@ def instance(node: Node) -> Instance:
     state = node.maybe_child("State")
     return Instance(
         node.text("InstanceId"),
-        state.text_or("Name", "running") if state is not None else "running",
+        state.text("Name") if state is not None else "",
         tuple(item.text("NetworkInterfaceId") for item in node.items("NetworkInterfaces")),
     )
 
@@ -304,6 +312,9 @@ def _nat_address(node: Node) -> NatAddress:
     )
 
 
+_SWITCH = ("enabled", "disabled")
+
+
 def nat_gateway(node: Node) -> NatGateway:
     addresses = tuple(
         _nat_address(item)
@@ -315,18 +326,16 @@ def nat_gateway(node: Node) -> NatGateway:
         node.text("VpcId"),
         node.maybe_text("SubnetId"),
         node.text("State"),
-        node.text_or("ConnectivityType", "public") == "public",
-        node.text_or("AvailabilityMode", "zonal") == "regional",
-        node.text_or("AutoProvisionZones", "disabled") == "enabled",
+        not node.has("ConnectivityType") or node.one_of("ConnectivityType", "public", "private") == "public",
+        node.has("AvailabilityMode") and node.one_of("AvailabilityMode", "zonal", "regional") == "regional",
+        node.has("AutoProvisionZones") and node.one_of("AutoProvisionZones", *_SWITCH) == "enabled",
         node.maybe_text("RouteTableId"),
         addresses,
     )
 
 
 def internet_gateway(node: Node, id_key: str) -> InternetGateway:
-    attachments = {
-        item.text("VpcId"): item.text_or("State", "available") for item in node.items("Attachments")
-    }
+    attachments = {item.text("VpcId"): item.text("State") for item in node.required_items("Attachments")}
     return InternetGateway(node.text(id_key), attachments)
 
 
@@ -334,8 +343,8 @@ def vpc_endpoint(node: Node) -> VpcEndpoint:
     return VpcEndpoint(
         node.text("VpcEndpointId"),
         node.text("VpcId"),
-        node.text_or("VpcEndpointType", "Gateway"),
-        node.text_or("State", "available").lower(),
+        node.text_or("VpcEndpointType", "of a kind that is not named"),
+        node.text_or("State", "").lower(),
         node.text_or("ServiceName", "a service"),
         node.texts("SubnetIds"),
         node.texts("NetworkInterfaceIds"),
@@ -355,9 +364,7 @@ def _peering_side(node: Node) -> PeeringSide:
     if not blocks and node.has("CidrBlock"):
         blocks = [node.prefix("CidrBlock")]
     blocks += [item.prefix("Ipv6CidrBlock") for item in node.items("Ipv6CidrBlockSet")]
-    return PeeringSide(
-        node.text("VpcId"), node.text_or("Region", ""), node.text_or("OwnerId", ""), tuple(blocks)
-    )
+    return PeeringSide(node.text("VpcId"), node.text("Region"), node.text_or("OwnerId", ""), tuple(blocks))
 
 
 def peering(node: Node) -> Peering:
@@ -385,7 +392,7 @@ def transit_route(node: Node) -> TransitRoute:
         item.text("TransitGatewayAttachmentId") for item in node.items("TransitGatewayAttachments")
     )
     return TransitRoute(
-        destination, attachments, node.text_or("State", "active"), node.text_or("Type", "static") != "static"
+        destination, attachments, node.text("State"), node.one_of("Type", "static", "propagated") != "static"
     )
 
 
@@ -393,8 +400,8 @@ def propagation(node: Node) -> Propagation:
     return Propagation(
         node.text("TransitGatewayAttachmentId"),
         node.text_or("ResourceId", ""),
-        node.text_or("ResourceType", "vpc"),
-        node.text_or("State", "enabled"),
+        node.text_or("ResourceType", ""),
+        node.text_or("State", ""),
     )
 
 

@@ -79,6 +79,13 @@ class Node:
     def text_or(self, key: str, default: str) -> str:
         return self.maybe_text(key) or default
 
+    def one_of(self, key: str, *allowed: str) -> str:
+        """A text that must be one of these: a word nobody knows must never pass for a harmless one."""
+        text = self.text(key)
+        if text not in allowed:
+            raise self.fail(key, f"{text!r} is none of {', '.join(allowed)}")
+        return text
+
     def number(self, key: str) -> int:
         value = self._value.get(key)
         if type(value) is not int:
@@ -122,9 +129,11 @@ class Node:
         return list(self.items(key))
 
     def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts; one that is absent has none."""
+        return () if self._value.get(key) is None else self.required_texts(key)
+
+    def required_texts(self, key: str) -> tuple[str, ...]:
         value = self._value.get(key)
-        if value is None:
-            return ()
         if type(value) is not list or not all(type(item) is str and item for item in value):
             raise self._wrong(key, value, "a list of texts")
         return tuple(value)

@@ -11,7 +11,7 @@ thousand. Nothing here touches a network.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -100,7 +100,7 @@ class Snapshot:
     transit_gateways: Mapping[str, TransitGateway]
     attachments: Mapping[str, TransitAttachment]
     transit_associations: Mapping[str, tuple[str, str]]
-    """Attachment id → (transit gateway route table id, state)."""
+    """Attachment id → (transit gateway route table or policy table id, state)."""
     transit_routes: Mapping[str, tuple[TransitRoute, ...]]
     transit_propagations: Mapping[str, tuple[Propagation, ...]]
     public_access: Mapping[str, BlockPublicAccess]
@@ -208,9 +208,7 @@ class _Builder:
 
     def _public_access(self, region: str, root: Node) -> None:
         options = root.child("VpcBlockPublicAccessOptions")
-        mode = options.text_or("InternetGatewayBlockMode", "off")
-        if mode not in ("off", "block-bidirectional", "block-ingress"):
-            raise options.fail("InternetGatewayBlockMode", f"{mode!r} is not a mode of block public access")
+        mode = options.one_of("InternetGatewayBlockMode", "off", "block-bidirectional", "block-ingress")
         exclusions = self.public_access.get(region, ("", {}))[1]
         self.public_access[region] = (mode, exclusions)
 
@@ -280,22 +278,22 @@ class _Builder:
             case "TransitGatewayVpcAttachments":
                 self.vpc_attachments[node.text("TransitGatewayAttachmentId")] = node
             case "TransitGatewayRouteTableAssociations":
-                for item in node.items("Associations"):
+                for item in node.required_items("Associations"):
                     table = node.text("TransitGatewayRouteTableId")
-                    state = item.text_or("State", "associated")
+                    state = item.text("State")
                     self.associations[item.text("TransitGatewayAttachmentId")] = (table, state)
             case "TransitGatewayStaticRoutes":
-                routes = tuple(parse.transit_route(item) for item in node.items("Routes"))
+                routes = tuple(parse.transit_route(item) for item in node.required_items("Routes"))
                 name = node.text("TransitGatewayRouteTableId")
                 self.transit_routes[name] = self.transit_routes.get(name, ()) + routes
             case "TransitGatewayPropagations":
-                items = node.items("TransitGatewayRouteTablePropagations")
+                items = node.required_items("TransitGatewayRouteTablePropagations")
                 found = tuple(parse.propagation(item) for item in items)
                 name = node.text("TransitGatewayRouteTableId")
                 self.propagations[name] = self.propagations.get(name, ()) + found
 
     def _exclusion(self, region: str, node: Node) -> None:
-        if node.text_or("State", "create-complete") in (
+        if node.text("State") in (
             "create-failed",
             "delete-complete",
             "disable-complete",
@@ -303,7 +301,8 @@ class _Builder:
             return
         mode, exclusions = self.public_access.get(region, ("off", {}))
         resource = node.text("ResourceArn").rpartition("/")[2]
-        exclusions[resource] = node.text("InternetGatewayExclusionMode")
+        allowed = ("allow-bidirectional", "allow-egress")
+        exclusions[resource] = node.one_of("InternetGatewayExclusionMode", *allowed)
         self.public_access[region] = (mode, exclusions)
 
     def transit_attachments(self) -> dict[str, TransitAttachment]:
@@ -312,9 +311,11 @@ class _Builder:
             general, of_vpc = self.attachments.get(name), self.vpc_attachments.get(name)
             found[name] = _attachment(name, general, of_vpc)
             association = general.maybe_child("Association") if general else None
-            if association is not None and association.has("TransitGatewayRouteTableId"):
-                table = association.text("TransitGatewayRouteTableId")
-                self.associations[name] = (table, association.text_or("State", "associated"))
+            if association is not None:
+                by_policy = association.has("TransitGatewayPolicyTableId")
+                key = "TransitGatewayPolicyTableId" if by_policy else "TransitGatewayRouteTableId"
+                table = association.text(key)
+                self.associations[name] = (table, association.text("State"))
         return found
 
     def table(self, name: str, kind: type[T]) -> dict[str, T]:
@@ -326,15 +327,15 @@ def _attachment(name: str, general: Node | None, of_vpc: Node | None) -> Transit
     assert node is not None
     options = of_vpc.maybe_child("Options") if of_vpc else None
     referencing = options.maybe_text("SecurityGroupReferencingSupport") if options else None
-    kind = general.text_or("ResourceType", "vpc") if general else "vpc"
+    kind = general.text("ResourceType") if general else "vpc"
     resource = of_vpc.text("VpcId") if of_vpc else node.text_or("ResourceId", "")
     return TransitAttachment(
         name,
         node.text("TransitGatewayId"),
         kind,
         resource,
-        node.text_or("State", "available"),
-        of_vpc.texts("SubnetIds") if of_vpc else None,
+        node.text("State"),
+        of_vpc.required_texts("SubnetIds") if of_vpc else None,
         None if referencing is None else referencing == "enable",
         options is not None and options.text_or("Ipv6Support", "disable") == "enable",
         options is not None and options.text_or("ApplianceModeSupport", "disable") == "enable",
@@ -351,18 +352,21 @@ def _claim(index: dict[str, T], key: str, owner: T, name: Callable[[T], str], me
 
 
 def _table_indexes(
-    tables: Iterable[RouteTable],
+    tables: Collection[RouteTable],
 ) -> tuple[dict[str, RouteTable], dict[str, RouteTable], dict[str, RouteTable]]:
     of_subnet: dict[str, RouteTable] = {}
     main: dict[str, RouteTable] = {}
     of_gateway: dict[str, RouteTable] = {}
     for table in tables:
-        for subnet in table.subnets:
+        for subnet in table.subnets or ():
             _claim(of_subnet, subnet, table, lambda t: t.id, "is associated with route tables")
         for gateway in table.gateways:
             _claim(of_gateway, gateway, table, lambda t: t.id, "is associated with route tables")
         if table.main:
             _claim(main, table.vpc, table, lambda t: t.id, "has as main route tables")
+    for table in tables:
+        if table.subnets is None:  # any subnet of the VPC may be its, so none is for certain the main one's
+            main.pop(table.vpc, None)
     return of_subnet, main, of_gateway
 
 

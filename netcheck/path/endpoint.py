@@ -6,7 +6,7 @@ VPC itself, not over peering, transit gateway or VPN), interface endpoints (one 
 
 from __future__ import annotations
 
-from netcheck.aws.entities import ICMP, ICMPV6, TCP, NetworkInterface
+from netcheck.aws.entities import ICMP, ICMPV6, TCP, NetworkInterface, VpcEndpoint
 from netcheck.aws.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.flows import Region
@@ -37,37 +37,42 @@ def through_endpoint(walk: Walk, endpoint_id: str, vpc: str, piece: Region) -> O
         text = f"The reply to {walk.target_text(piece)} is routed to {endpoint_id} and does not come back."
         walk.stop(piece, Code.NO_POSSIBLE_DESTINATION, endpoint_id, text)
     else:
-        _into_service(walk, endpoint_id, endpoint.state, endpoint.vpc, endpoint.service, vpc, piece)
+        _into_service(walk, endpoint, vpc, piece)
     return ENDED
 
 
-def _into_service(
-    walk: Walk, endpoint: str, state: str, own_vpc: str, service: str, vpc: str, piece: Region
-) -> None:
-    flow = walk.flow
-    if state != "available":
-        text = f"{endpoint} ({service}) is {state}, not available."
-        walk.fault(piece, Blocker(Code.BAD_STATE, walk.leg, endpoint, None, None, text))
+def _check_state(walk: Walk, endpoint: VpcEndpoint, piece: Region) -> None:
+    if not endpoint.state:
+        meaning = f"whether {endpoint.id} is available (State)"
+        walk.doubt(piece, walk.absent("VpcEndpoints", endpoint.id, meaning, endpoint.vpc))
+    elif endpoint.state != "available":
+        text = f"{endpoint.id} ({endpoint.service}) is {endpoint.state}, not available."
+        walk.fault(piece, Blocker(Code.BAD_STATE, walk.leg, endpoint.id, None, None, text))
+
+
+def _into_service(walk: Walk, endpoint: VpcEndpoint, vpc: str, piece: Region) -> None:
+    flow, own_vpc = walk.flow, endpoint.vpc
+    _check_state(walk, endpoint, piece)
     if walk.stretch.vpc != vpc or own_vpc != vpc:
         walk.stop(
             piece,
             Code.CANNOT_ROUTE,
-            endpoint,
-            f"{endpoint} serves {own_vpc} only; traffic from {walk.stretch.vpc} cannot use it.",
+            endpoint.id,
+            f"{endpoint.id} serves {own_vpc} only; traffic from {walk.stretch.vpc} cannot use it.",
         )
         return
     if flow.protocol not in (TCP, ICMP, ICMPV6):
         walk.stop(
             piece,
             Code.VPCE_GATEWAY_PROTOCOL_RESTRICTION,
-            endpoint,
-            f"{endpoint} carries TCP and ICMP echo only, not {flow.name}.",
+            endpoint.id,
+            f"{endpoint.id} carries TCP and ICMP echo only, not {flow.name}.",
         )
         return
     walk.assumptions.append(
-        f"{service} behind {endpoint} is assumed to answer; its policy is not judged here."
+        f"{endpoint.service} behind {endpoint.id} is assumed to answer; its policy is not judged here."
     )
-    walk.end = End("service", vpc, gateway=endpoint)
+    walk.end = End("service", vpc, gateway=endpoint.id)
 
 
 def check_interface_endpoint(walk: Walk, interface: NetworkInterface, piece: Region) -> None:
@@ -76,14 +81,10 @@ def check_interface_endpoint(walk: Walk, interface: NetworkInterface, piece: Reg
     if endpoint is None:
         if interface.kind == "vpc_endpoint":
             what = f"the endpoint of {interface.id}"
-            walk.doubt(
-                piece, walk.absent(Code.UNKNOWN_RESOURCE, "VpcEndpoints", interface.id, what, interface.vpc)
-            )
+            walk.doubt(piece, walk.absent("VpcEndpoints", interface.id, what, interface.vpc))
         return
     walk.assumptions.append(f"{endpoint.service} behind {endpoint.id} is assumed to answer.")
-    if endpoint.state != "available":
-        text = f"{endpoint.id} ({endpoint.service}) is {endpoint.state}, not available."
-        walk.fault(piece, Blocker(Code.BAD_STATE, walk.leg, endpoint.id, None, None, text))
+    _check_state(walk, endpoint, piece)
     if endpoint.subnets and interface.subnet not in endpoint.subnets:
         subnet = walk.snapshot.subnets.get(interface.subnet)
         zone = subnet.zone if subnet and subnet.zone else "its zone"

@@ -153,11 +153,10 @@ def _doubt(
     """Why a refusal is not certain: a group, a prefix list or who holds a group referred to is not known."""
     if compiled.unknown_groups:
         name = compiled.unknown_groups[0]
-        return walk.absent(Code.UNKNOWN_RESOURCE, "SecurityGroups", name, f"the rules of {name}", None)
+        return walk.absent("SecurityGroups", name, f"the rules of {name}", None)
     if answer.unknown_lists:
         rule, group = answer.unknown_lists[0]
         return walk.absent(
-            Code.UNKNOWN_RESOURCE,
             "PrefixListEntries",
             str(rule.peer),
             f"what {rule.peer} in {group} covers",

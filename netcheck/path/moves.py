@@ -280,6 +280,10 @@ def _through_appliance(walk: Walk, target: str, piece: Region) -> Onward:
         interface = next((walk.snapshot.interfaces[n] for n in names if n in walk.snapshot.interfaces), None)
     if interface is None:
         walk.give_up_absent(piece, "NetworkInterfaces", target, target, None)
+    elif interface.source_dest_check is None:
+        walk.give_up_absent(
+            piece, "NetworkInterfaces", interface.id, f"SourceDestCheck of {interface.id}", interface.vpc
+        )
     elif interface.source_dest_check:
         of_instance = interface.instance is not None or interface.kind == "interface"
         code = Code.ENI_SOURCE_DEST_CHECK_RESTRICTION if of_instance else Code.ENI_ADDRESS_RESTRICTION
@@ -337,10 +341,16 @@ def _deliver_question(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region
 def check_alive(walk: Walk, interface: NetworkInterface, piece: Region) -> None:
     """A detached interface, or one of a stopped instance, neither sends nor answers."""
     instance = walk.snapshot.instances.get(interface.instance or "")
+    if not interface.status:
+        meaning = f"whether {interface.id} is attached (Status)"
+        walk.doubt(piece, walk.absent("NetworkInterfaces", interface.id, meaning, interface.vpc))
+    if instance is not None and not instance.state:
+        meaning = f"whether {instance.id} is running (State)"
+        walk.doubt(piece, walk.absent("Reservations", instance.id, meaning, interface.vpc))
     if interface.status == "available":
         text = f"{interface.id} is not attached to anything (status available)."
         walk.fault(piece, Blocker(Code.BAD_STATE, walk.leg, interface.id, None, None, text))
-    elif instance is not None and instance.state not in ("running", "pending"):
+    elif instance is not None and instance.state not in ("running", "pending", ""):
         text = f"{instance.id}, the instance of {interface.id}, is {instance.state}."
         walk.fault(piece, Blocker(Code.BAD_STATE, walk.leg, instance.id, None, None, text))
 

@@ -42,7 +42,7 @@ def through_nat(walk: Walk, nat_id: str, vpc: str, subnet: Subnet | None, piece:
         return ENDED
     if inside is not None and (subnet is None or subnet.id != inside.id):
         walk.check_acl(inside, False, piece)
-    if not nat.addresses:
+    if not nat.addresses or (nat.is_public and any(a.public is None for a in nat.addresses)):
         _no_address(walk, nat, piece)
         return ENDED
     _translate(walk, nat, inside)
@@ -139,7 +139,7 @@ def _no_address(walk: Walk, nat: NatGateway, piece: Region) -> None:
         Gap(
             "NatGateways",
             "ec2:DescribeNatGateways",
-            f"NatGateways.json lists no address of {nat.id}",
+            f"NatGateways.json does not list the addresses of {nat.id}",
         ),
     )
 

@@ -44,7 +44,7 @@ def ask_resolver(walk: Walk, source: str) -> None:
     support = walk.snapshot.dns_support.get(vpc)
     if support is None:
         meaning = f"whether {vpc} has DNS support (enableDnsSupport)"
-        walk.doubt(region, walk.absent(Code.UNKNOWN_RESOURCE, "VpcAttributes", vpc, meaning, vpc))
+        walk.doubt(region, walk.absent("VpcAttributes", vpc, meaning, vpc))
     elif not support:
         text = f"DNS support (enableDnsSupport) of {vpc} is off: its resolver does not answer."
         walk.fault(region, Blocker(Code.BAD_STATE, Leg.FORWARD, vpc, None, None, text))

@@ -251,7 +251,10 @@ def _check_sender(walk: Walk, source: Source) -> None:
     region = walk.stretch.region
     version = walk.flow.version
     foreign = tuple(r for r in region if not interface.has(version, r[0])) if source.claimed else ()
-    if foreign and interface.source_dest_check:
+    if foreign and interface.source_dest_check is None:
+        meaning = f"SourceDestCheck of {interface.id}"
+        walk.doubt(foreign, walk.absent("NetworkInterfaces", interface.id, meaning, interface.vpc))
+    elif foreign and interface.source_dest_check:
         text = (
             f"{interface.id} sends only from its own addresses (SourceDestCheck), "
             f"not from {format_address(version, foreign[0][0])}."

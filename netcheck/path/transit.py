@@ -153,10 +153,10 @@ def _candidates(snapshot: Snapshot, table: str) -> Iterator[Candidate[TransitRou
         else:
             yield route
     for propagation in snapshot.transit_propagations.get(table, ()):
-        if propagation.state != "enabled" or propagation.kind != "vpc":
+        if propagation.state not in ("enabled", "") or propagation.kind not in ("vpc", ""):
             continue
         vpc = snapshot.vpcs.get(propagation.resource)
-        if vpc is None:
+        if vpc is None or not propagation.state or not propagation.kind:
             yield TransitRoute(propagation.resource, (propagation.attachment,), "active", True)
             continue
         for block in vpc.prefixes:
@@ -333,7 +333,6 @@ def _note_groups(walk: Walk, gateway: str, entry: TransitAttachment, leaving: Tr
     transit = walk.snapshot.transit_gateways.get(gateway)
     if transit is None:
         walk.groups_unknown = walk.absent(
-            Code.UNKNOWN_RESOURCE,
             "TransitGateways",
             gateway,
             f"whether {gateway} supports security group referencing",

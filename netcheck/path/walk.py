@@ -208,7 +208,7 @@ class Walk:
 
     def give_up_absent(self, piece: Region, what: str, component: str, meaning: str, vpc: str | None) -> None:
         """As `give_up`: the snapshot does not have `meaning`, which would be in `what`."""
-        self._lose_the_way(piece, self.absent(Code.UNKNOWN_RESOURCE, what, component, meaning, vpc))
+        self._lose_the_way(piece, self.absent(what, component, meaning, vpc))
 
     def _lose_the_way(self, piece: Region, unknown: Unknown) -> None:
         self.doubt(piece, unknown)
@@ -242,7 +242,6 @@ class Walk:
             self.doubt(
                 piece,
                 self.absent(
-                    Code.UNKNOWN_RESOURCE,
                     "NetworkAcls",
                     subnet.id,
                     f"the network ACL of {subnet.id}",
@@ -308,13 +307,15 @@ class Walk:
             ports = " port " + ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
         return f"the reply from {self.far_text} to {near}{ports}"
 
-    def absent(self, code: Code, what: str, component: str, meaning: str, vpc: str | None) -> Unknown:
+    def absent(self, what: str, component: str, meaning: str, vpc: str | None) -> Unknown:
         """An unknown because `what` was not collected, or does not list what is asked for."""
         region = self.snapshot.region_of(vpc) if vpc else None
         gap = self.snapshot.missing(what, region)
         if gap is None:
             gap = Gap(what, ACTIONS.get(what, ""), f"{what}.json does not list it")
-        return Unknown(code, component, what, gap.action, f"{meaning} is not known: {gap.reason}.")
+        return Unknown(
+            Code.UNKNOWN_RESOURCE, component, what, gap.action, f"{meaning} is not known: {gap.reason}."
+        )
 
     def missing_from(self, what: str, vpc: str) -> Gap | None:
         return self.snapshot.missing(what, self.snapshot.region_of(vpc))

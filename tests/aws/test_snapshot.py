@@ -98,7 +98,11 @@ def test_gaps_that_collection_wrote_are_read(tmp_path: Path) -> None:
         (b'{"Subnets": {}}', ["Subnets.json", "expected a list, found an object"]),
         (b'{"Subnets": [7]}', ["Subnets.json", "Subnets[0]", "expected an object, found a number"]),
         (b'{"Subnets": [{"SubnetId": 5}]}', ["Subnets[0].SubnetId", "expected text, found a number"]),
-        (b'{"Subnets": [{"SubnetId": "s", "VpcId": "v", "CidrBlock": "10.0.0.1/8"}]}', ["[0].CidrBlock"]),
+        (
+            b'{"Subnets": [{"SubnetId": "s", "VpcId": "v", "AvailabilityZone": "z", '
+            b'"CidrBlock": "10.0.0.1/8"}]}',
+            ["Subnets[0].CidrBlock", "bits set after its prefix"],
+        ),
         (b"[" * 100_000, ["Subnets.json"]),
         (b'{"Subnets": [' + b"9" * 5000 + b"]}", ["Subnets.json"]),
     ],
@@ -249,3 +253,32 @@ def test_taking_any_document_away_never_turns_a_verdict_into_its_opposite(make: 
         for stem in whole.documents:
             less = answer(question, whole.without(stem).snapshot())
             assert less.get("verdict", "unknown") in (verdict, "unknown"), (stem, question, less)
+
+
+MAY_BE_ABSENT = {
+    # What AWS itself leaves out where there is none of it: its absence cannot be told from that.
+    "Association", "Attachment", "Ipv6Addresses", "Ipv6CidrBlockAssociationSet", "IpRanges", "Ipv6Ranges",
+    "PrefixListIds", "UserIdGroupPairs", "PrivateIpAddresses", "PrivateIpAddress",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [two_subnets, with_nat, with_peer, with_transit])
+def test_no_key_that_is_left_out_turns_a_verdict_into_its_opposite(make: Callable[[], World]) -> None:
+    whole = json.dumps(make().documents)
+    verdicts = [answer(question, from_documents(json.loads(whole))).get("verdict") for question in QUESTIONS]
+    places = [
+        number
+        for number, (container, key) in enumerate(spots(json.loads(whole)))
+        if isinstance(container, dict) and key not in MAY_BE_ABSENT
+    ]
+    for place in places:
+        documents = json.loads(whole)
+        container, key = next(spot for number, spot in enumerate(spots(documents)) if number == place)
+        del container[key]
+        try:
+            snapshot = from_documents(documents)
+        except SnapshotError:
+            continue
+        found = [answer(question, snapshot).get("verdict", "unknown") for question in QUESTIONS]
+        for before, after, question in zip(verdicts, found, QUESTIONS, strict=True):
+            assert after in (before, "unknown"), (key, container, question)
