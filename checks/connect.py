@@ -9,7 +9,6 @@ from netcheck.check import Check
 from netcheck.configuration import (
     connector,
     consumer_number,
-    denied,
     doubtful,
     fine,
     given,
@@ -21,6 +20,7 @@ from netcheck.configuration import (
     visible,
     whole,
     worker_setting,
+    worker_unknown,
     wrong,
 )
 from netcheck.context import Context, Skip
@@ -56,7 +56,6 @@ CONFLUENT = frozenset(
     }
 )
 GLUE = re.compile(r"com\.amazonaws\.services\.schemaregistry\.kafkaconnect\..*Converter")
-WORKER_CALL = "kafkaconnect:DescribeWorkerConfiguration"
 
 
 class PasswordIsKept(Check):
@@ -104,7 +103,7 @@ class ProvidersConfigured(Check):
         names = sorted(references({**subject.settings, **(worker.properties if worker else {})}))
         if not names:
             raise Skip("no setting refers to a config provider")
-        if not worker and (finding := denied(ctx, WORKER_CALL, "the worker configuration is not known")):
+        if not worker and (finding := worker_unknown(ctx, "the worker configuration is not known")):
             yield finding
             return
         if not worker and not subject.arn:
@@ -170,7 +169,7 @@ class ConvertersComplete(Check):
 
     @staticmethod
     def _inherited(subject: Connector, ctx: Context) -> Finding:
-        if finding := denied(ctx, WORKER_CALL, "value.converter is the worker configuration's, not known"):
+        if finding := worker_unknown(ctx, "value.converter is the worker configuration's, not known"):
             return finding
         if subject.arn:
             return fine(f"value.converter is MSK Connect's default, {STRING}")
@@ -289,7 +288,7 @@ class OverridesApply(Check):
         if (
             policy is None
             and subject.worker_configuration is None
-            and (finding := denied(ctx, WORKER_CALL, "whether the worker allows overrides is not known"))
+            and (finding := worker_unknown(ctx, "whether the worker allows overrides is not known"))
         ):
             return finding
         if policy is None and not re.match(r"\d+\.", version):

@@ -38,17 +38,25 @@ def sink(ctx: Context) -> tuple[Connector, Sink]:
 
 
 def denied(ctx: Context, action: str, what: str) -> Finding | None:
-    """An `unknown` naming the IAM action, where this call is one of those that told nothing."""
+    """An `unknown` for what AWS did not tell: named by the IAM action that would tell it, or as Missing has
+    it. None where it told.
+    """
     known: Pipeline = ctx.get(facts.pipeline)
     for one in known.missing:
-        if one.action == action:
+        if action in (one.action, one.what):
             text = f"{what}: {one.reason}"
-            if action not in text:
-                text += f" (needs {action})"
-            return Finding(
-                Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.AWS, {"missing_permission": action}
-            )
+            if one.action and one.action not in text:
+                text += f" (needs {one.action})"
+            evidence: dict[str, Json] = {"missing_permission": one.action} if one.action else {}
+            return Finding(Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.AWS, evidence)
     return None
+
+
+def worker_unknown(ctx: Context, what: str) -> Finding | None:
+    """The same, where the worker configuration could not be read."""
+    return denied(ctx, "kafkaconnect:DescribeWorkerConfiguration", what) or denied(
+        ctx, "the worker configuration", what
+    )
 
 
 def unknown(text: str, settings: Mapping[str, str]) -> Finding:

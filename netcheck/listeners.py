@@ -8,6 +8,7 @@ KafkaClusterEncryptionInTransit of its API): IAM always inside TLS.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -67,6 +68,9 @@ BY_PORT = {
     20098: Listener(Login.IAM, tls=True, ipv6=True),
 }
 
+MSK_NAME = re.compile(r"\.kafka(-serverless)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$")
+"""How the names of all of MSK's brokers end, in lower case."""
+
 _STRING = "BootstrapBrokerString"
 BY_STRING = {
     _STRING: BY_PORT[9092],
@@ -120,12 +124,15 @@ def _endpoints(bootstrap: str) -> Iterator[tuple[str, int]]:
 
 
 def spoken_at(cluster: Cluster | None, host: str, port: int) -> Listener | None:
-    """The listener of a broker's port: as the cluster's own bootstrap strings have it, or by MSK's ports."""
+    """The listener of a broker's port: as the cluster's own bootstrap strings have it, or by MSK's ports.
+
+    None for a broker that is not known to be MSK's: elsewhere a port may speak anything.
+    """
     if cluster is not None:
         for name, text in cluster.bootstrap.items():
             if (host, port) in endpoints(text) and name in BY_STRING:
                 return BY_STRING[name]
-    return BY_PORT.get(port)
+    return BY_PORT.get(port) if cluster is not None or MSK_NAME.search(host) else None
 
 
 def asks_for_certificates(cluster: Cluster) -> bool:
