@@ -1,13 +1,20 @@
-"""Do the AWS services answer that the connector uses?"""
+"""Do the AWS services answer that the connector uses, and which way do the workers reach them?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from netcheck import facts
+from netcheck import configured, endpointpolicy, facts
+from netcheck.aws.endpoints import GLOBAL_STS, Endpoint
 from netcheck.check import Check, answer, warning
-from netcheck.context import Context
-from netcheck.model import Cause, Finding, Kind, Layer, Target
+from netcheck.context import Context, FactUnavailable, NotAsked, Skip
+from netcheck.egress import Kind as Leaving
+from netcheck.egress import Question, Way, way_from
+from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.naming import By
+from netcheck.path.survey import ACL_CODES, GROUP_CODES, INTERNET_CODES, Traced
+from netcheck.path.trace import QuestionError
+from netcheck.path.verdict import Blocker
 
 MOST_SKEW_SECONDS = 240.0
 """AWS refuses a signature that is five minutes off
@@ -42,3 +49,197 @@ class Answers(Check):
             yield warning(Cause.CLOCK_SKEW, text, Layer.AGENT, seen)
         else:
             yield answer(None, f"AWS answers with HTTP {seen.status}", Layer.AWS, seen)
+
+
+class HasAWay(Check):
+    """Every worker subnet has a working way to the AWS service.
+
+    From AWS's configuration, for each of the workers' subnets: by an interface endpoint (private DNS on, the
+    VPC's DNS attributes on, the endpoint available, its security group open to the workers), by a gateway
+    endpoint in the subnet's route table, or by NAT. It says which. It fails where there is none, and where
+    there would be one if the service's name led to the endpoint; it warns where traffic leaves by NAT
+    although an endpoint is there.
+
+    Fix: give the workers' VPC an interface endpoint for the service with private DNS, whose security group
+    allows port 443 from the workers' group; associate a gateway endpoint with every worker subnet's route
+    table; or route 0.0.0.0/0 to a NAT gateway.
+    """
+
+    id = "egress.path"
+    kinds = frozenset({Kind.AWS_SERVICE})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        ways = _ways(target, ctx)
+        yield from _not_available(ways, target, ctx)
+        named = list(_unnamed(ways, target))
+        yield from named
+        blocked = [one for way in ways for one in way.traced if way.unused is None or way.works]
+        found = list(_blocked(blocked, target))
+        yield from found
+        yield from _unknown(ways, target)
+        yield from configured.undecided(blocked, target)
+        if not named and not found and all(way.works for way in ways):
+            evidence: dict[str, Json] = {"ways": {way.subnet: f"{way.kind} {way.component}" for way in ways}}
+            yield Finding(Status.PASS, _told(ways, target), None, Layer.ROUTE, evidence)
+
+
+class AllowsByPolicy(Check):
+    """The policy of the VPC endpoint lets the connector's calls through.
+
+    Only where the service is reached by an endpoint of the workers' VPC. Judged are policies without
+    conditions: one that denies the service, or allows none of it, fails: AWS would answer AccessDenied,
+    whatever the role allows. A policy that names principals, resources or conditions is unknown here.
+
+    Fix: allow the connector's role and actions in the endpoint's policy (the default allows everything).
+    """
+
+    id = "egress.policy"
+    kinds = frozenset({Kind.AWS_SERVICE})
+    after = frozenset({"egress.path"})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        ways = _ways(target, ctx)
+        access = ctx.get(facts.access)
+        used = (Leaving.INTERFACE, Leaving.GATEWAY)
+        names = dict.fromkeys(way.component for way in ways if way.kind in used)
+        endpoints = [access.endpoints[name] for name in names if name in access.endpoints]
+        if not endpoints:
+            raise Skip("the service is not reached by a VPC endpoint")
+        for endpoint in endpoints:
+            yield _by_policy(endpoint, target)
+
+
+def _ways(target: Target, ctx: Context) -> tuple[Way, ...]:
+    """The way from each worker subnet."""
+    vpcs = ctx.get(facts.worker_vpcs)
+    known, access = ctx.get(facts.snapshot), ctx.get(facts.access)
+    namings = {vpc: ctx.get(facts.naming, vpc, target.host) for vpc in vpcs}
+    if any(naming.by is By.NOBODY or not naming.held for naming in namings.values()):
+        raise NotAsked("; ".join(naming.text for naming in namings.values()))
+    live = tuple(one.address for one in ctx.get(facts.resolution, target.host).addresses)
+    asked = Question(target.host, target.port, ctx.config.source_security_group or None, live)
+    try:
+        return tuple(
+            way_from(known, access, subnet, namings[known.subnets[subnet].vpc], asked)
+            for subnet in ctx.config.source_subnet
+            if subnet in known.subnets
+        )
+    except QuestionError as error:
+        raise FactUnavailable(str(error)) from error
+
+
+def _not_available(ways: Sequence[Way], target: Target, ctx: Context) -> Iterator[Finding]:
+    """Endpoints that the name leads to and that are not there yet, or not any more."""
+    access = ctx.get(facts.access)
+    for name in dict.fromkeys(way.component for way in ways if way.kind is Leaving.INTERFACE):
+        endpoint = access.endpoints.get(name)
+        if endpoint is not None and endpoint.state.lower() != "available":
+            yield Finding(
+                Status.FAIL,
+                f"{target.host} leads to {endpoint.id}, which is {endpoint.state}",
+                Cause.ENDPOINT_NOT_AVAILABLE,
+                Layer.AWS,
+                {"service": endpoint.service, "state": endpoint.state},
+                code="BAD_STATE",
+                component=endpoint.id,
+            )
+
+
+def _unnamed(ways: Sequence[Way], target: Target) -> Iterator[Finding]:
+    """Endpoints that the service's name does not lead to: harmless where there is another way out."""
+    for endpoint in dict.fromkeys(way.unused for way in ways):
+        if endpoint is None:
+            continue
+        these = [way for way in ways if way.unused == endpoint]
+        lost = [way for way in these if not way.works and not way.undecided]
+        subnets = ", ".join(way.subnet for way in lost or these)
+        why = "its private DNS is off" if not endpoint.private_dns else "the VPC's DNS attributes are off"
+        evidence: dict[str, Json] = {
+            "service": endpoint.service,
+            "subnets": [way.subnet for way in lost or these],
+        }
+        if lost:
+            text = (
+                f"{target.host} does not lead to {endpoint.id} ({why}), and {subnets} "
+                f"{'has' if len(lost) == 1 else 'have'} no other way to it"
+            )
+            yield Finding(
+                Status.FAIL, text, Cause.ENDPOINT_PRIVATE_DNS_OFF, Layer.DNS, evidence,
+                code="ENDPOINT_PRIVATE_DNS_OFF", component=endpoint.id,
+            )  # fmt: skip
+        elif all(way.works for way in these):
+            out = ", ".join(dict.fromkeys(way.component for way in these))
+            text = f"{subnets} leave by {out} although {endpoint.id} serves {target.host}: {why}"
+            yield Finding(
+                Status.WARN, text, Cause.ENDPOINT_UNUSED, Layer.DNS, evidence, component=endpoint.id
+            )
+
+
+def _blocked(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
+    if target.host in GLOBAL_STS:
+        yield from configured.stopped(traced, target, lambda _: True, Cause.STS_GLOBAL_NAME, Layer.DNS)
+        return
+    yield from configured.stopped(traced, target, _is_group, Cause.PATH_SECURITY_GROUP, Layer.FILTER)
+    yield from configured.stopped(traced, target, _is_acl, Cause.PATH_NETWORK_ACL, Layer.FILTER)
+    yield from configured.stopped(traced, target, _is_internet, Cause.PATH_NO_INTERNET, Layer.ROUTE)
+    yield from configured.stopped(traced, target, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE)
+
+
+def _is_group(blocker: Blocker) -> bool:
+    return blocker.code in GROUP_CODES
+
+
+def _is_acl(blocker: Blocker) -> bool:
+    return blocker.code in ACL_CODES
+
+
+def _is_internet(blocker: Blocker) -> bool:
+    return blocker.code in INTERNET_CODES or blocker.component.startswith("nat-")
+
+
+def _is_route(blocker: Blocker) -> bool:
+    """Everything else, but for an endpoint's own state, which is told apart."""
+    other = not (_is_group(blocker) or _is_acl(blocker) or _is_internet(blocker))
+    return other and not blocker.component.startswith("vpce-")
+
+
+def _unknown(ways: Sequence[Way], target: Target) -> Iterator[Finding]:
+    for text, action in dict.fromkeys((way.unknown, way.action) for way in ways if way.unknown):
+        evidence: dict[str, Json] = {"missing_permission": action} if action else {}
+        needs = f" (needs {action})" if action else ""
+        yield Finding(
+            Status.UNKNOWN,
+            f"which way workers reach {target.host} is not known: {text}{needs}",
+            Cause.PATH_UNKNOWN,
+            Layer.ROUTE,
+            evidence,
+        )
+
+
+def _told(ways: Sequence[Way], target: Target) -> str:
+    by_way: dict[str, list[str]] = {}
+    for one in ways:
+        by_way.setdefault(f"{one.component} ({one.kind})", []).append(one.subnet)
+    told = "; ".join(f"{', '.join(subnets)} by {out}" for out, subnets in by_way.items())
+    return f"{target.host}: {told}"
+
+
+def _by_policy(endpoint: Endpoint, target: Target) -> Finding:
+    evidence: dict[str, Json] = {"endpoint": endpoint.id, "policy": endpoint.policy}
+    service = endpointpolicy.service_of(target.host)
+    match endpointpolicy.judge(endpoint.policy, service):
+        case endpointpolicy.Judged.ALLOWS:
+            text = f"the policy of {endpoint.id} allows {service}"
+            return Finding(Status.PASS, text, None, Layer.IAM, evidence)
+        case endpointpolicy.Judged.DENIES:
+            text = f"the policy of {endpoint.id} lets no call to {service} through"
+            return Finding(
+                Status.FAIL, text, Cause.ENDPOINT_POLICY, Layer.IAM, evidence,
+                code="ENDPOINT_POLICY", component=endpoint.id,
+            )  # fmt: skip
+        case _:
+            text = (
+                f"whether the policy of {endpoint.id} allows the connector's calls to {service} is not "
+                "judged: it names principals, actions, resources or conditions; compare it with the role's"
+            )
+            return Finding(Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.IAM, evidence)

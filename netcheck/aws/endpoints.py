@@ -10,7 +10,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from netcheck.model import Json
@@ -53,7 +53,7 @@ class Endpoint:
     subnets: tuple[str, ...]
     interfaces: tuple[str, ...]
     tables: tuple[str, ...]
-    policy: Json
+    policy: Json = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
