@@ -78,7 +78,8 @@ def add_vpc(made: dict[str, list[Document]], v: int, subnets: int, interfaces: i
         )
         for i in range(interfaces // subnets):
             made["NetworkInterfaces"].append({
-                "NetworkInterfaceId": f"eni-{v}-{s}-{i}", "VpcId": vpc, "SubnetId": name, "Status": "in-use",
+                "NetworkInterfaceId": f"eni-{v}-{s}-{i}", "VpcId": vpc, "SubnetId": name,
+                "Status": "in-use", "SourceDestCheck": True,
                 "Groups": [{"GroupId": f"sg-{v}-0"}], "PrivateIpAddress": f"10.{v}.{s}.{10 + i}",
                 "PrivateIpAddresses": [{"PrivateIpAddress": f"10.{v}.{s}.{10 + i}"}],
             })  # fmt: skip
@@ -101,6 +102,8 @@ def add_tables(made: dict[str, list[Document]], v: int, neighbours: list[int]) -
         {"DestinationCidrBlock": f"10.{n}.0.0/16", "VpcPeeringConnectionId": f"pcx-{min(v, n)}-{max(v, n)}"}
         for n in neighbours
     ]
+    for route in (local, way_out, internet, *to_peers):
+        route["State"] = "active"
     for name, routes, association in (
         (f"rtb-{v}", [local, way_out, *to_peers], {"Main": True}),
         (f"rtb-{v}-public", [local, internet], {"SubnetId": f"subnet-{v}-1"}),
