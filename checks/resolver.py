@@ -1,0 +1,254 @@
+"""Does DNS in the workers' VPC give the workers the names they need, as AWS is configured?"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from netcheck import configured, facts
+from netcheck.aws.endpoints import VpcDns
+from netcheck.aws.entities import UDP
+from netcheck.aws.names import FirewallRule, Listed
+from netcheck.check import Check
+from netcheck.context import Context, FactUnavailable, Skip
+from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.naming import By, Naming
+from netcheck.path.resolver import DNS_PORT
+from netcheck.path.survey import ACL_CODES, GROUP_CODES, Traced
+from netcheck.path.trace import Destination, QuestionError, from_subnet, trace
+from netcheck.path.verdict import Blocker
+
+NAMED = frozenset({Kind.KAFKA, Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE, Kind.AWS_SERVICE})
+SERVERLESS = ".kafka-serverless."
+"""In the names of MSK Serverless (Amazon MSK developer guide, Port information)."""
+
+
+class ServersAnswer(Check):
+    """The workers' VPC has name servers, and the workers reach them.
+
+    The DHCP options of each worker VPC: MSK Connect uses the name servers they name, and a connector is not
+    even created while those do not answer. It fails when the VPC's own DNS is off (enableDnsSupport) though
+    the options count on it, and when a route, security group or network ACL keeps workers from a name server
+    of one's own. It warns when AWS's resolver and others stand side by side: each lookup may go to any.
+    Whether servers of one's own forward AWS's names is not in AWS's configuration: dns.servers asks them.
+
+    Fix: AmazonProvidedDNS alone, with Resolver rules for domains of one's own; or open UDP and TCP port 53
+    to the servers, and have them forward to the VPC's resolver. MSK Connect reads changed options anew within
+    minutes; tasks may fail meanwhile.
+    """
+
+    id = "resolver.servers"
+    kinds = frozenset({Kind.PIPELINE})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002 - the same for all
+        for vpc in ctx.get(facts.worker_vpcs):
+            dns = ctx.get(facts.access).dns.get(vpc)
+            if dns is None or dns.servers is None:
+                yield _not_collected(vpc, "ec2:DescribeDhcpOptions" if dns else "ec2:DescribeVpcs")
+            else:
+                yield from _servers(dns, ctx)
+
+
+class NothingHides(Check):
+    """No private hosted zone in the workers' VPC hides the name.
+
+    A private zone for a parent domain (clickhouse.cloud, amazonaws.com) is asked in place of public DNS, and
+    what it does not hold does not exist for the workers, though it resolves everywhere else. Of several zones
+    and Resolver rules the most specific decides. An MSK Serverless name resolves in the VPCs of the cluster
+    only: elsewhere it needs a zone or a rule.
+
+    Fix: add the record to the zone, or take the zone away from the VPC; for MSK Serverless add the workers'
+    VPC to the cluster, or forward the name to a resolver in a VPC of the cluster.
+    """
+
+    id = "resolver.zones"
+    kinds = NAMED
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        _is_a_name(target)
+        for vpc in ctx.get(facts.worker_vpcs):
+            seen = ctx.get(facts.naming, vpc, target.host)
+            evidence: dict[str, Json] = {"vpc": vpc, "by": str(seen.by), "addresses": list(seen.addresses)}
+            if not seen.held:
+                yield Finding(
+                    Status.FAIL, f"{seen.text}: workers in {vpc} cannot resolve it", Cause.DNS_SHADOWED,
+                    Layer.DNS, evidence, code="PRIVATE_ZONE_LACKS_RECORD", component=seen.component,
+                )  # fmt: skip
+            elif seen.by is By.UNKNOWN:
+                yield _not_known(seen, target, ctx)
+            elif seen.by is By.PUBLIC and SERVERLESS in target.host and not _is_in_cluster(vpc, ctx):
+                text = f"{target.host} resolves in the VPCs of its serverless cluster only, not in {vpc}"
+                yield Finding(
+                    Status.FAIL, text, Cause.DNS_NXDOMAIN, Layer.DNS, evidence,
+                    code="SERVERLESS_VPC_MISSING", component=vpc,
+                )  # fmt: skip
+            else:
+                yield _by_aws(seen, evidence)
+
+
+class FirewallAllows(Check):
+    """DNS Firewall in the workers' VPC does not block the name.
+
+    The rules of all rule groups associated with the VPC, in their order; the first whose domain list holds
+    the name decides. Domain lists that AWS manages cannot be read: they are taken not to hold the names of
+    AWS and ClickHouse.
+
+    Fix: allow the name in a rule with a lower priority number, or take it off the list.
+    """
+
+    id = "resolver.firewall"
+    kinds = NAMED
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        _is_a_name(target)
+        for vpc in ctx.get(facts.worker_vpcs):
+            seen = ctx.get(facts.lookups, vpc)
+            gap = seen.lacks("DNS Firewall")
+            if gap is not None or seen.error:
+                raise FactUnavailable(gap.reason if gap else seen.error, gap.action if gap else None)
+            if not seen.firewall:
+                yield Finding(Status.PASS, f"no DNS Firewall in {vpc}", None, Layer.DNS)
+                continue
+            readable = tuple(dict.fromkeys(rule.domains for rule in seen.firewall if not rule.managed))
+            found = ctx.get(facts.blocked_lists, readable, target.host.lower())
+            yield _fired(target.host, vpc, seen.firewall, found)
+
+
+def _is_a_name(target: Target) -> None:
+    try:
+        ipaddress.ip_address(target.host)
+    except ValueError:
+        return
+    raise Skip("an address was given, there is no name to look up")
+
+
+def _not_collected(vpc: str, action: str) -> Finding:
+    return Finding(
+        Status.UNKNOWN,
+        f"which name servers {vpc} uses is not known (needs {action})",
+        Cause.PATH_UNKNOWN,
+        Layer.DNS,
+        {"missing_permission": action},
+        component=vpc,
+    )
+
+
+def _servers(dns: VpcDns, ctx: Context) -> Iterator[Finding]:
+    assert dns.servers is not None
+    told = ", ".join(dns.servers) or "no name servers"
+    evidence: dict[str, Json] = {"vpc": dns.vpc, "options": dns.options, "servers": list(dns.servers)}
+    asks_aws = len(dns.foreign) < len(dns.servers)
+    bad = False
+    if asks_aws and dns.support is False:
+        bad = True
+        yield Finding(
+            Status.FAIL, f"enableDnsSupport of {dns.vpc} is off, and {dns.options} names AWS's resolver",
+            Cause.VPC_DNS_OFF, Layer.DNS, evidence, code="VPC_DNS_SUPPORT_OFF", component=dns.vpc,
+        )  # fmt: skip
+    if not dns.servers:
+        bad = True
+        text = f"the DHCP options of {dns.vpc} ({dns.options}) name no name server"
+        yield Finding(Status.WARN, text, Cause.VPC_DNS_OFF, Layer.DNS, evidence, component=dns.options)
+    if asks_aws and dns.foreign:
+        bad = True
+        text = f"{dns.options} of {dns.vpc} names AWS's resolver and others side by side: {told}"
+        yield Finding(Status.WARN, text, Cause.RESOLVERS_MIXED, Layer.DNS, evidence, component=dns.options)
+    for server in dns.foreign:
+        found = list(_reached(server, ctx, dns.vpc))
+        yield from found
+        bad = bad or bool(found)
+    if not bad:
+        how = "AWS's resolver" if not dns.foreign else f"name servers of its own, which workers reach: {told}"
+        yield Finding(Status.PASS, f"{dns.vpc} uses {how}", None, Layer.DNS, evidence)
+
+
+def _reached(server: str, ctx: Context, vpc: str) -> Iterator[Finding]:
+    """What keeps the workers of this VPC from a name server over UDP."""
+    known, groups = ctx.get(facts.snapshot), ctx.config.source_security_group or None
+    asked = Target(Kind.PIPELINE, server, DNS_PORT)
+    try:
+        to = Destination.parse(server)
+        traced = [
+            Traced(name, server, trace(known, from_subnet(known, name, groups), to, UDP, DNS_PORT))
+            for name in ctx.config.source_subnet
+            if name in known.subnets and known.subnets[name].vpc == vpc
+        ]
+    except (QuestionError, ValueError) as error:
+        raise FactUnavailable(
+            f"whether workers reach the name server {server} is not known: {error}"
+        ) from None
+    yield from configured.stopped(traced, asked, _is_group, Cause.PATH_SECURITY_GROUP, Layer.FILTER)
+    yield from configured.stopped(traced, asked, _is_acl, Cause.PATH_NETWORK_ACL, Layer.FILTER)
+    yield from configured.stopped(traced, asked, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE)
+    yield from configured.undecided(traced, asked)
+
+
+def _is_group(blocker: Blocker) -> bool:
+    return blocker.code in GROUP_CODES
+
+
+def _is_acl(blocker: Blocker) -> bool:
+    return blocker.code in ACL_CODES
+
+
+def _is_route(blocker: Blocker) -> bool:
+    return not (_is_group(blocker) or _is_acl(blocker))
+
+
+def _by_aws(seen: Naming, evidence: dict[str, Json]) -> Finding:
+    match seen.by:
+        case By.FORWARD | By.OWN_SERVERS:
+            text = f"{seen.text}: what they answer is not in AWS's configuration, dns.servers asks from here"
+            return Finding(Status.SKIP, text, None, Layer.DNS, evidence)
+        case By.NOBODY:
+            return Finding(Status.SKIP, seen.text, Cause.NOT_ASKED, Layer.DNS, evidence)
+        case _:
+            return Finding(Status.PASS, seen.text, None, Layer.DNS, evidence)
+
+
+def _not_known(seen: Naming, target: Target, ctx: Context) -> Finding:
+    if ctx.config.snapshot:
+        raise Skip(f"{seen.text}; run without --snapshot")
+    action = seen.missing.action if seen.missing else ""
+    evidence: dict[str, Json] = {"missing_permission": action} if action else {}
+    text = f"whether a private zone hides {target.host} is not known: {seen.text}"
+    return Finding(Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.DNS, evidence, component=seen.component)
+
+
+def _is_in_cluster(vpc: str, ctx: Context) -> bool:
+    """Whether the serverless cluster has subnets in this VPC; taken to be so where that is not known."""
+    cluster, known = ctx.get(facts.pipeline).cluster, ctx.get(facts.snapshot)
+    if cluster is None or not cluster.vpc_configs or known.missing("Subnets") is not None:
+        return True
+    subnets = {name for names, _ in cluster.vpc_configs for name in names}
+    return any(known.subnets[name].vpc == vpc for name in subnets if name in known.subnets)
+
+
+def _fired(host: str, vpc: str, rules: tuple[FirewallRule, ...], found: Listed) -> Finding:
+    unread = {one.what: one for one in found.missing}
+    for rule in rules:
+        evidence: dict[str, Json] = {
+            "vpc": vpc,
+            "rule_group": rule.group,
+            "rule": rule.name,
+            "list": rule.domains,
+        }
+        if rule.domains in found.lists and rule.action == "BLOCK":
+            text = f"{rule.group} blocks {host} in {vpc}: {rule.name} ({rule.domains})"
+            return Finding(
+                Status.FAIL, text, Cause.DNS_FIREWALL, Layer.DNS, evidence,
+                code="DNS_FIREWALL_BLOCKS", component=rule.group,
+            )  # fmt: skip
+        if rule.domains in found.lists:
+            return Finding(
+                Status.PASS, f"{rule.group} lets {host} through: {rule.name}", None, Layer.DNS, evidence
+            )
+        if rule.domains in unread and rule.action == "BLOCK":
+            gap = unread[rule.domains]
+            if gap.action:
+                evidence["missing_permission"] = gap.action
+            text = f"whether {rule.group} blocks {host} is not known: {gap.reason}"
+            return Finding(
+                Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.DNS, evidence, component=rule.group
+            )
+    return Finding(Status.PASS, f"DNS Firewall of {vpc} does not name {host}", None, Layer.DNS)
