@@ -106,6 +106,8 @@ def relays(orders: Orders, one_way_ms: float) -> Iterator[None]:
 
 def netcheck(folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> Ran:
     measured = measure([NETCHECK, "run", *arguments, "--format", "json"], cwd=folder, environment=environment)
+    if not measured.output.startswith("{"):
+        raise SystemExit(f"no report: {measured.output}")
     return Ran(measured, json.loads(measured.output))
 
 

@@ -204,7 +204,7 @@ def test_tls_to_the_plain_http_port_fails_at_tls(clickhouse_server: ClickHouse) 
     """The server reads the random bytes of a ClientHello as a request line: with a blank early in them it
     waits for more and is silent, without one it answers 400.
     """
-    ran = run(HTTP, f"https://127.0.0.1:{clickhouse_server.http}")
+    ran = run(HTTP, f"https://127.0.0.1:{clickhouse_server.http}", "--deadline", "12")
     assert ran.causes in (["tls_not_spoken"], ["tls_silent_after_client_hello"])
     assert ran.results("tls.handshake")[0]["status"] == "fail"
 
