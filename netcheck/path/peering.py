@@ -47,7 +47,7 @@ def through_peering(walk: Walk, peering_id: str, vpc: str, piece: Region) -> Onw
 
 def _addresses_belong(walk: Walk, peering_id: str, vpc: str, side: PeeringSide, piece: Region) -> bool:
     """Neither the sender nor the receiver may lie beyond the two VPCs."""
-    sender = walk.stretch.vpc if walk.leg is Leg.FORWARD else walk.end.vpc if walk.end else vpc
+    sender = _sender(walk, vpc)
     if sender != vpc:
         walk.stop(
             piece,
@@ -71,6 +71,15 @@ def _addresses_belong(walk: Walk, peering_id: str, vpc: str, side: PeeringSide, 
         "and a peering connection is no transit to anything beyond.",
     )
     return False
+
+
+def _sender(walk: Walk, vpc: str) -> str:
+    """Whose packets these are: a VPC's, or on the way back those of whatever the flow went to."""
+    if walk.leg is Leg.FORWARD:
+        return walk.stretch.vpc
+    if walk.end is None:
+        return vpc
+    return walk.end.vpc if walk.end.kind in ("interface", "host") else f"the {walk.end.kind}"
 
 
 def _unknown_peer(walk: Walk, side: PeeringSide, peering_id: str, piece: Region) -> None:

@@ -12,7 +12,6 @@ an unknown that hides the way itself, nothing further is blamed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from netcheck.aws.addresses import format_address, parse_address
@@ -322,7 +321,7 @@ def _note_disconnected(walk: Walk, vpc: str) -> None:
     text = f"No peering connection and no transit gateway connects {here} and {vpc}."
     index, region, blocker = walk.faults[-1]
     note = Explanation(Code.DISCONNECTED_VPCS, here, text)
-    walk.faults[-1] = (index, region, replace(blocker, explanations=(*blocker.explanations, note)))
+    walk.faults[-1] = (index, region, blocker._replace(explanations=(*blocker.explanations, note)))
 
 
 def _conclude(walk: Walk, source: Source, destination: Destination) -> Path:

@@ -34,6 +34,10 @@ def through_transit_gateway(
 ) -> Onward:
     """Enter the transit gateway from `vpc` and come out at the attachment its route table names."""
     walk.hop(gateway)
+    if walk.leg is Leg.FORWARD:
+        walk.egress_references = (
+            False  # outbound rules never match a receiver beyond a transit gateway by its group
+        )
     entry = walk.snapshot.attachment_of_vpc.get((gateway, vpc))
     if entry is None:
         _no_attachment(walk, gateway, vpc, piece)
@@ -328,8 +332,7 @@ def _come_out(
 
 
 def _note_groups(walk: Walk, gateway: str, entry: TransitAttachment, leaving: TransitAttachment) -> None:
-    """Whether the receiver still sees the sender's security groups. Outbound rules never do."""
-    walk.egress_references = False
+    """Whether the receiver still sees the sender's security groups."""
     transit = walk.snapshot.transit_gateways.get(gateway)
     if transit is None:
         walk.groups_unknown = walk.absent(

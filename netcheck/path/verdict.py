@@ -23,6 +23,7 @@ class Leg(StrEnum):
     RETURN = "return"
 
 
+# Hops, blockers and paths are made for every question, so they are NamedTuples: quicker to build.
 class Hop(NamedTuple):
     """One component the packet goes through and the rule or route of it that applied."""
 
@@ -45,8 +46,7 @@ class Explanation:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Blocker:
+class Blocker(NamedTuple):
     """One component that stops all or part of the flows, and where a person would go to mend it."""
 
     code: Code
@@ -80,8 +80,7 @@ class Translation:
     region: Region
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(NamedTuple):
     """The answer to one question. `passing` is exact, in terms of the source; empty if that is not known."""
 
     verdict: Verdict
