@@ -96,7 +96,7 @@ class TakesLogin(Check):
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         if not target.security.sasl:
             raise Skip("the listener is spoken to without a login")
-        login = ctx.config.kafka_login
+        login = ctx.get(facts.kafka_login, target)
         if login is None:
             raise Skip("no Kafka login given: set NETCHECK_KAFKA_USERNAME and NETCHECK_KAFKA_PASSWORD")
         seen = ctx.get(facts.kafka_metadata, target)
@@ -129,7 +129,7 @@ class AdvertisesBrokers(Check):
     after = frozenset({*BELOW, "tls.certificate", "kafka.protocol", "kafka.sasl", "kafka.login"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
-        if target.security.sasl and ctx.config.kafka_login is None:
+        if target.security.sasl and ctx.get(facts.kafka_login, target) is None:
             raise Skip("the brokers are only told after a login; those given are checked")
         seen = ctx.get(facts.kafka_metadata, target)
         if seen.cause is Cause.KAFKA_NO_CREDENTIALS:

@@ -13,7 +13,7 @@ from netcheck import diagnose, discover, facts, plugins, recording
 from netcheck.check import Check
 from netcheck.config import Config, UsageError
 from netcheck.context import Context, Deadline, DeadlineExceeded, NotRecorded
-from netcheck.model import Json, Report
+from netcheck.model import Json, Kind, Report
 from netcheck.probe.trust import TrustError, verifier
 from netcheck.recording import Live, Player, Recorder, Recording, RecordingError
 from netcheck.report.pipeline import described
@@ -50,6 +50,7 @@ def assess(config: Config, watch: Callable[[Event], None]) -> Assessment:
     context = Context(config, Deadline(config.deadline), observer)
     discovered = discover.discover(context)
     targets, pipeline = discovered.targets, discovered.pipeline
+    checks = asked(checks, discovered)
     if not found.broken and not any(target.kind in check.kinds for target in targets for check in checks):
         raise UsageError("nothing to check: --only and --skip leave no check for these targets")
     context = context.discovered(discovered.config, pipeline)
@@ -85,6 +86,14 @@ def select(checks: Sequence[Check], only: Sequence[str], skip: Sequence[str]) ->
         if (not only or any(fnmatchcase(check.id, glob) for glob in only))
         and not any(fnmatchcase(check.id, glob) for glob in skip)
     )
+
+
+def asked(checks: Sequence[Check], discovered: discover.Discovered) -> tuple[Check, ...]:
+    """The checks without our questions about a pipeline, in a run of bare targets: there is none."""
+    known, config = discovered.pipeline, discovered.config
+    if known.connector or known.cluster or known.missing or config.source_subnet:
+        return tuple(checks)
+    return tuple(check for check in checks if check.kinds != {Kind.PIPELINE} or not plugins.is_own(check))
 
 
 def _check_trust(config: Config) -> None:

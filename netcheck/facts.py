@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from netcheck.aws.names import Listed, Lookups
     from netcheck.aws.snapshot import Snapshot
     from netcheck.aws.source import Documents
+    from netcheck.credentials import KafkaLogin
     from netcheck.naming import Naming
     from netcheck.path.survey import Traced
+    from netcheck.iam.seen import RoleSeen
     from netcheck.pipeline import Pipeline
     from netcheck.probe.aws import AwsAnswer
     from netcheck.probe.clickhouse import ClickHouseLookUp
@@ -182,9 +184,30 @@ def kafka_hello(ctx: Context, target: Target) -> KafkaHello:
     """What the broker says to anybody: its API versions and, of a SASL listener, the mechanisms."""
     from netcheck.probe.kafka import hello
 
-    mechanism = ctx.config.sasl_mechanism or "SCRAM-SHA-512"
-    address = ctx.get(reachable, target)
+    address, mechanism = ctx.get(reachable, target), _mechanism(ctx, target)
     return ctx.observe(hello, address, target.port, target.host, target.security, ctx.config.trust, mechanism)
+
+
+def kafka_login(ctx: Context, target: Target) -> KafkaLogin | None:
+    """The login for a broker's listener; None where the one that was given is for another listener of the
+    cluster.
+    """
+    login = ctx.config.kafka_login if target.security.sasl else None
+    if login and not ctx.config.sasl_mechanism:
+        iam = "AWS_MSK_IAM"
+        if (login.mechanism == iam) != (_mechanism(ctx, target) == iam):
+            return None
+    return login
+
+
+def _mechanism(ctx: Context, target: Target) -> str:
+    """The SASL mechanism to ask a listener for: the run's, else that of MSK's listener."""
+    from netcheck.listeners import Login, spoken_at
+
+    if ctx.config.sasl_mechanism:
+        return ctx.config.sasl_mechanism
+    listener = spoken_at(ctx.get(pipeline).cluster, target.host, target.port)
+    return "AWS_MSK_IAM" if listener and listener.login is Login.IAM else "SCRAM-SHA-512"
 
 
 def kafka_metadata(ctx: Context, target: Target) -> KafkaMetadata:
@@ -192,7 +215,7 @@ def kafka_metadata(ctx: Context, target: Target) -> KafkaMetadata:
     from netcheck.probe.kafka import metadata
 
     config, address = ctx.config, ctx.get(reachable, target)
-    login = config.kafka_login if target.security.sasl else None
+    login = ctx.get(kafka_login, target)
     return ctx.observe(metadata, address, target.port, target.host, target.security, config.trust, login)
 
 
@@ -335,3 +358,20 @@ def workers_see(ctx: Context, subnet: str, host: str) -> tuple[str, ...]:
     if seen.by in (By.OWN_SERVERS, By.FORWARD) and here:
         return here
     return seen.addresses or here
+
+
+def execution_role(ctx: Context) -> RoleSeen:
+    """The connector's execution role and what bears on it. Raises Skip where no connector names a role, and
+    FactUnavailable when AWS cannot be asked at all; what it does not say of the rest is told inside.
+    """
+    from netcheck.aws.roles import look
+    from netcheck.iam.asked import asked
+
+    known = ctx.get(pipeline)
+    if known.connector is None or known.connector.role_arn is None:
+        raise Skip("which role the connector runs with is not known: give --connector")
+    question = asked(known, known.connector.role_arn)
+    seen = ctx.observe_for(COLLECTING_SECONDS, look, ctx.config.region, ctx.config.profile, question)
+    if seen.error:
+        raise FactUnavailable(seen.error)
+    return seen

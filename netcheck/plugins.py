@@ -51,6 +51,11 @@ class _Source:
     load: Callable[[], object]
 
 
+def is_own(check: Check) -> bool:
+    """Whether a check is of our own package, and not of a plugin."""
+    return type(check).__module__.partition(".")[0] == OWN_PACKAGE
+
+
 def find(folder: str | None = None) -> Found:
     """Every check, each id once. Raises UsageError when `folder` is not a folder."""
     sources = [*_own(), *_installed(), *(_loose(Path(folder)) if folder else ())]

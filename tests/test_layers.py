@@ -143,7 +143,7 @@ def test_what_is_pure_touches_neither_network_nor_time_nor_threads(module: str) 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_only_probes_and_the_collector_touch_the_network(module: str) -> None:
     touched = {name.split(".")[0] for name in IMPORTS[module]} & NETWORK
-    if module == "netcheck.discover":  # asks botocore's tables for the name of an endpoint, and sends nothing
+    if module == "netcheck.targets":  # asks botocore's tables for the name of an endpoint, and sends nothing
         touched -= {"botocore"}
     if not module.startswith(MAY_TOUCH_THE_NETWORK):
         assert not touched

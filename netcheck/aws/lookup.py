@@ -314,7 +314,8 @@ class _Conversation:
     def _missing(self) -> Iterable[Missing]:
         for key, outcome in self.outcomes.items():
             if isinstance(outcome, Failed) and not self._is_idle(key):
-                yield Missing(_what(key), self.asked[key].action, outcome.reason + self._other_account(key))
+                action = self.asked[key].action if outcome.denied else ""
+                yield Missing(_what(key), action, outcome.reason + self._other_account(key))
         yield from self._hidden_cluster()
 
     def _is_idle(self, key: Key) -> bool:
