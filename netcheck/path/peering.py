@@ -47,13 +47,13 @@ def through_peering(walk: Walk, peering_id: str, vpc: str, piece: Region) -> Onw
 
 def _addresses_belong(walk: Walk, peering_id: str, vpc: str, side: PeeringSide, piece: Region) -> bool:
     """Neither the sender nor the receiver may lie beyond the two VPCs."""
-    sender = _sender(walk, vpc)
-    if sender != vpc:
+    stranger = _stranger(walk, vpc)
+    if stranger is not None:
         walk.stop(
             piece,
             Code.PCX_REQUIRES_ADDRESS_IN_VPC_CIDR,
             peering_id,
-            f"{peering_id} carries traffic of {vpc} itself, not what comes to it from {sender}.",
+            f"{peering_id} carries traffic of {vpc} itself, not what comes to it from {stranger}.",
         )
         return False
     peer = walk.snapshot.vpcs.get(side.vpc)
@@ -73,13 +73,15 @@ def _addresses_belong(walk: Walk, peering_id: str, vpc: str, side: PeeringSide, 
     return False
 
 
-def _sender(walk: Walk, vpc: str) -> str:
-    """Whose packets these are: a VPC's, or on the way back those of whatever the flow went to."""
+def _stranger(walk: Walk, vpc: str) -> str | None:
+    """Whose packets these are, if not those of `vpc`: another VPC's, or replies from outside its ranges."""
     if walk.leg is Leg.FORWARD:
-        return walk.stretch.vpc
-    if walk.end is None:
-        return vpc
-    return walk.end.vpc if walk.end.kind in ("interface", "host") else f"the {walk.end.kind}"
+        return walk.stretch.vpc if walk.stretch.vpc != vpc else None
+    if walk.end is not None and walk.end.vpc != vpc:
+        return walk.end.vpc
+    far = walk.stretch.far
+    own = inside(walk.snapshot.vpcs[vpc].prefixes, walk.flow.version, ((far, far, 0, 0),))
+    return None if own else walk.far_text
 
 
 def _unknown_peer(walk: Walk, side: PeeringSide, peering_id: str, piece: Region) -> None:

@@ -290,7 +290,6 @@ def _as_if_delivered(walk: Walk, destination: Destination) -> None:
         return
     walk.enter(0)
     walk.lost_groups = walk.groups_unknown = None
-    walk.egress_references = True
     del walk.stretches[1:]
     _note_disconnected(walk, wanted.vpc)
     source_subnet = walk.stretch.subnet
