@@ -55,6 +55,8 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
         return JSON  # its forward reference, resolved, makes it another union
     if origin in (Union, types.UnionType):
         return st.one_of([any_of(each) for each in inner])
+    if origin is frozenset:
+        return st.frozensets(any_of(inner[0]), max_size=3)
     if origin is tuple and len(inner) == 2 and inner[1] is Ellipsis:
         return st.lists(any_of(inner[0]), max_size=3).map(tuple)
     if origin is tuple:
