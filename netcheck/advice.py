@@ -487,6 +487,33 @@ ADVICE: Mapping[Cause, Advice] = {
         "the workers see something else than netcheck does from here",
         "Trust the workers' view, and run netcheck from one of their subnets with their resolver.",
     ),
+    Cause.IAM_NOT_TRUSTED: Advice(
+        "MSK Connect may not assume the execution role",
+        "Name kafkaconnect.amazonaws.com as the Service in the role's trust policy; conditions on "
+        "aws:SourceAccount and aws:SourceArn have to fit this account and this connector.",
+    ),
+    Cause.IAM_DENIED: Advice(
+        "the execution role may not do what the connector needs",
+        "Add the statement to a policy of the role; where a Deny or the policy of the resource decides, "
+        "change that one: no Allow helps against it.",
+    ),
+    Cause.IAM_TOO_WIDE: Advice(
+        "the execution role may do more than the connector needs",
+        "Put the narrow statements in the place of the wide one, and restart the connector to be sure.",
+    ),
+    Cause.IAM_DISAGREES: Advice(
+        "IAM's simulation and the policies as read do not agree",
+        "IAM's own word counts: look for a policy of the organisation (SCP) that cannot be read from here.",
+    ),
+    Cause.IAM_SCRAM_SECRET: Advice(
+        "a SCRAM secret that MSK cannot use",
+        "The secret's name has to begin with AmazonMSK_, its key has to be a symmetric customer managed one, "
+        "and it has to be associated with the cluster (aws kafka batch-associate-scram-secret).",
+    ),
+    Cause.IAM_UNKNOWN: Advice(
+        "what the execution role may do is not known well enough",
+        "Grant the IAM action that is named (netcheck only reads; `netcheck policy` lists them all).",
+    ),
     Cause.NOT_ASKED: Advice(
         "not asked, as what it stands on is missing",
         "Mend what failed below it, and run again.",

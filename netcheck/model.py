@@ -168,6 +168,12 @@ class Cause(StrEnum):
     # AWS
     AWS_UNEXPECTED_ANSWER = "aws_unexpected_answer"
     CLOCK_SKEW = "clock_skew"
+    IAM_NOT_TRUSTED = "iam_not_trusted"
+    IAM_DENIED = "iam_denied"
+    IAM_TOO_WIDE = "iam_too_wide"
+    IAM_DISAGREES = "iam_disagrees"
+    IAM_SCRAM_SECRET = "iam_scram_secret"
+    IAM_UNKNOWN = "iam_unknown"
     # the connector's configuration and state
     SETTING_WRONG = "setting_wrong"
     SETTING_MISSING = "setting_missing"
@@ -199,6 +205,7 @@ ABOUT_US = frozenset(
     {
         Cause.NOT_ASKED,
         Cause.PATH_UNKNOWN,
+        Cause.IAM_UNKNOWN,
         Cause.DEADLINE,
         Cause.NOT_RECORDED,
         Cause.INTERRUPTED,

@@ -1,0 +1,331 @@
+"""Whether an execution role may do what its connector needs, and what else it may do. Pure.
+
+What iam:SimulatePrincipalPolicy says of the role's own policies counts more than our reading of them; where
+the two differ, that is told. The policies of resources are always read by us: the simulation has none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from netcheck.iam.evaluate import (
+    Answer,
+    Outcome,
+    Policies,
+    Request,
+    Said,
+    Unread,
+    account,
+    by_identity,
+    combine,
+    decide,
+    trusts,
+)
+from netcheck.iam.needs import Need, Needs, SecretKey, needs
+from netcheck.iam.patterns import is_pattern
+from netcheck.iam.policy import Policy, PolicyError, parse
+from netcheck.iam.seen import Document, RoleSeen, Simulated
+from netcheck.iam.variables import Context
+from netcheck.pipeline import Pipeline
+
+SERVICE = "kafkaconnect.amazonaws.com"
+SERVICE_LINKED = "/aws-service-role/"
+KAFKA_WRITES = (
+    "AlterCluster",
+    "AlterClusterDynamicConfiguration",
+    "AlterGroup",
+    "AlterTopic",
+    "AlterTopicDynamicConfiguration",
+    "AlterTransactionalId",
+    "CreateTopic",
+    "DeleteGroup",
+    "DeleteTopic",
+    "WriteData",
+    "WriteDataIdempotently",
+)
+"""What changes something (MSK developer guide, Semantics of IAM authorization policy actions)."""
+OTHERS: tuple[tuple[str, str], ...] = (
+    (
+        "secretsmanager:GetSecretValue",
+        "arn:{partition}:secretsmanager:{region}:{account}:secret:{other}-AbCdEf",
+    ),
+    (
+        "secretsmanager:PutSecretValue",
+        "arn:{partition}:secretsmanager:{region}:{account}:secret:{other}-AbCdEf",
+    ),
+    ("kms:Decrypt", "arn:{partition}:kms:{region}:{account}:key/{other}"),
+    ("ssm:GetParameter", "arn:{partition}:ssm:{region}:{account}:parameter/{other}"),
+    ("ssm:PutParameter", "arn:{partition}:ssm:{region}:{account}:parameter/{other}"),
+    ("s3:GetObject", "arn:{partition}:s3:::{other}/{other}"),
+    ("s3:PutObject", "arn:{partition}:s3:::{other}/{other}"),
+    ("s3:DeleteObject", "arn:{partition}:s3:::{other}/{other}"),
+    ("glue:RegisterSchemaVersion", "arn:{partition}:glue:{region}:{account}:schema/{other}/{other}"),
+    ("iam:PassRole", "arn:{partition}:iam::{account}:role/{other}"),
+    ("sts:AssumeRole", "arn:{partition}:iam::{account}:role/{other}"),
+)
+"""What a sink never needs: secrets, keys, parameters and objects that no setting names, and to write."""
+OTHER = "netcheck-something-else"
+"""A name that nothing has: what is allowed for it is allowed for everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer for one action on one resource. `differs` says how the simulation and our reading differ."""
+
+    action: str
+    resource: str
+    answer: Answer
+    differs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A need with the verdict on each of its actions and resources."""
+
+    need: Need
+    verdicts: tuple[Verdict, ...]
+
+    def of(self, outcome: Outcome) -> tuple[Verdict, ...]:
+        return tuple(verdict for verdict in self.verdicts if verdict.answer.outcome is outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Wide:
+    """A statement that allows more than is needed: `grants` are actions, `on` says on what.
+
+    `writes` is False where it only lets more be read: what Amazon's and ClickHouse's own examples do.
+    """
+
+    statement: str
+    grants: tuple[str, ...]
+    on: str
+    writes: bool
+    narrow: str
+
+
+def needed(pipeline: Pipeline, seen: RoleSeen) -> Needs:
+    """What the role needs, with the whole ARNs and the keys of the secrets that could be looked up."""
+    ours = {key.asked: key.arn for key in seen.keys if key.manager == "CUSTOMER"}
+    known = {one.asked: SecretKey(one.arn, ours.get(one.key or "")) for one in seen.secrets}
+    return needs(pipeline, known)
+
+
+def trust(pipeline: Pipeline, seen: RoleSeen) -> Answer:
+    """Whether MSK Connect may assume the role."""
+    assert seen.role is not None
+    connector = pipeline.connector
+    context: dict[str, tuple[str, ...] | None] = {}
+    if pipeline.account:
+        context["aws:sourceaccount"] = (pipeline.account,)
+    if connector and connector.arn:
+        context["aws:sourcearn"] = (connector.arn,)
+    try:
+        policy = parse("the trust policy", seen.role.trust)
+    except PolicyError as error:
+        return Answer(Outcome.UNKNOWN, str(error))
+    return trusts(Request(SERVICE, "sts:AssumeRole", seen.role.arn, context), policy)
+
+
+def judge(need: Need, role: str, seen: RoleSeen) -> Judged:
+    """Decide each action on each resource of a need."""
+    identity, boundary = _identity(seen), _boundary(seen)
+    return Judged(
+        need,
+        tuple(
+            _verdict(
+                Request(role, action, resource, _context(role, seen, action, resource)),
+                identity,
+                boundary,
+                seen,
+            )
+            for action in need.actions
+            for resource in need.resources
+        ),
+    )
+
+
+def _verdict(
+    request: Request, identity: tuple[Policy | Unread, ...], boundary: Policy | Unread | None, seen: RoleSeen
+) -> Verdict:
+    decides = request.action.startswith("kms:")
+    policies = Policies(identity, boundary, _resource(request, seen), decides)
+    if is_pattern(request.resource) and request.resource != "*":
+        return Verdict(request.action, request.resource, decide(request, policies))
+    own = by_identity(request, identity, boundary)
+    simulated = _simulated(request, seen)
+    differs = _difference(request, own, simulated) if simulated else ""
+    return Verdict(request.action, request.resource, combine(request, simulated or own, policies), differs)
+
+
+def _difference(request: Request, own: Said, simulated: Said) -> str:
+    ours, theirs = (combine(request, said, Policies(())).outcome for said in (own, simulated))
+    if Outcome.UNKNOWN in (ours, theirs) or ours is theirs:
+        return ""
+    what = f"{request.action} on {request.resource}"
+    return f"{what}: IAM's simulation says {theirs}, the policies as read say {ours}"
+
+
+def _simulated(request: Request, seen: RoleSeen) -> Said | None:
+    """IAM's own decision, where it had everything that it needed for one."""
+    for one in seen.simulated:
+        if (one.action.lower(), one.resource) == (request.action.lower(), request.resource) and not one.lacks:
+            return _as_said(one)
+    return None
+
+
+def _as_said(one: Simulated) -> Said:
+    if one.decision == "allowed":
+        return Said(None, Answer(Outcome.ALLOWED, "IAM's own simulation allows it"))
+    why = "IAM's own simulation finds " + (
+        "a Deny that applies" if one.decision == "explicitDeny" else "no statement that allows it"
+    )
+    denied = Answer(Outcome.DENIED, why, explicit=one.decision == "explicitDeny")
+    return Said(denied if denied.explicit else None, denied)
+
+
+# Policies as read
+
+
+def _identity(seen: RoleSeen) -> tuple[Policy | Unread, ...]:
+    if not seen.role and not seen.policies and not seen.missing:
+        return (Unread("the role", "iam:GetRole"),)
+    return tuple(_read(document) for document in seen.policies)
+
+
+def _boundary(seen: RoleSeen) -> Policy | Unread | None:
+    if seen.boundary:
+        return _read(seen.boundary)
+    if seen.role is None:
+        return Unread("whether the role has a permissions boundary", "iam:GetRole")
+    return Unread("the permissions boundary", "iam:GetPolicy") if seen.role.boundary else None
+
+
+def _read(document: Document) -> Policy | Unread:
+    if document.action:
+        return Unread(document.name, document.action)
+    try:
+        return parse(document.name, document.document)
+    except PolicyError as error:
+        return Unread(str(error), "")
+
+
+def _resource(request: Request, seen: RoleSeen) -> Policy | Unread | None:
+    """The policy of a resource, None where it has none or kinds of it have none."""
+    for document in seen.resources:
+        if _belongs(document.of, request.resource) and (document.action or document.document is not None):
+            return _read(document)
+    if request.action.startswith("kms:"):
+        return Unread("the policy of the key", "kms:GetKeyPolicy")
+    return None
+
+
+def _belongs(of: str, resource: str) -> bool:
+    """Whether a policy is of this resource: of its ARN, its secret's name, its bucket, its cluster."""
+    if of == resource or f":secret:{of}-" in resource:
+        return True
+    if resource.partition(":s3:::")[2].partition("/")[0] == of:
+        return True
+    prefix, found, path = of.partition(":cluster/")
+    kinds = (f"{prefix}:{kind}/{path}" for kind in ("topic", "group", "cluster"))
+    return bool(found) and any(resource == kind or resource.startswith(f"{kind}/") for kind in kinds)
+
+
+def _context(role: str, seen: RoleSeen, action: str, resource: str) -> Context:
+    """What is known of such a request (IAM user guide, AWS global condition context keys)."""
+    context: dict[str, tuple[str, ...] | None] = {
+        "aws:principalarn": (role,),
+        "aws:principalaccount": (account(role),),
+        "aws:principaltype": ("AssumedRole",),
+        "aws:principalisawsservice": ("false",),
+        "aws:viaawsservice": ("false",),
+    }
+    context |= {
+        f"aws:principaltag/{key}".lower(): (value,)
+        for key, value in (seen.role.tags if seen.role else {}).items()
+    }
+    if account(resource):
+        context["aws:resourceaccount"] = (account(resource),)
+    region = resource.split(":")[3] if resource.count(":") >= 5 else ""
+    if not action.startswith("kafka-cluster:"):
+        context["aws:securetransport"] = ("true",)
+        context |= {"aws:requestedregion": (region,)} if region else {}
+    if action.startswith("kms:"):
+        # Secrets Manager asks KMS in the role's name (its guide, Secret encryption and decryption).
+        context["aws:viaawsservice"] = ("true",)
+        context["kms:viaservice"] = (f"secretsmanager.{region}.amazonaws.com",)
+        context["kms:calleraccount"] = (account(role),)
+    return context
+
+
+# More than is needed
+
+
+def wide(pipeline: Pipeline, role: str, seen: RoleSeen, wanted: Sequence[Need]) -> Iterator[Wide]:
+    """The statements of the role's own policies that allow more than the connector needs."""
+    tried = tuple(_tried(pipeline, role))
+    for document in seen.policies:
+        policy = _read(document)
+        if isinstance(policy, Unread):
+            continue
+        for statement in policy.statements:
+            if not statement.allows:
+                continue
+            alone = Policy(policy.name, policy.version, (replace(statement, conditions=()),))
+            granted = [(a, r) for a, r in tried if _grants(alone, role, a, r)]
+            if granted:
+                yield _wide(statement.name, granted, wanted)
+
+
+def _tried(pipeline: Pipeline, role: str) -> Iterator[tuple[str, str]]:
+    parts = role.split(":")
+    names = {"partition": parts[1], "region": pipeline.region or "", "account": account(role), "other": OTHER}
+    yield from ((action, text.format(**names)) for action, text in OTHERS)
+    if pipeline.cluster is None:
+        return
+    cluster = pipeline.cluster.arn
+    for operation in (*KAFKA_WRITES, "ReadData"):
+        kind = next((k for k in ("Cluster", "Group", "TransactionalId") if k in operation), "Topic")
+        if operation == "WriteDataIdempotently":
+            kind = "Cluster"
+        word = {
+            "Cluster": "cluster",
+            "Group": "group",
+            "TransactionalId": "transactional-id",
+            "Topic": "topic",
+        }[kind]
+        arn = cluster if word == "cluster" else f"{cluster.replace(':cluster/', f':{word}/', 1)}/{OTHER}"
+        yield f"kafka-cluster:{operation}", arn
+
+
+def _grants(policy: Policy, role: str, action: str, resource: str) -> bool:
+    local = (
+        role if account(resource) in ("", account(role)) else role.replace(account(role), account(resource))
+    )
+    return decide(Request(local, action, resource), Policies((policy,))).outcome is Outcome.ALLOWED
+
+
+def _wide(statement: str, granted: Sequence[tuple[str, str]], wanted: Sequence[Need]) -> Wide:
+    actions = tuple(dict.fromkeys(action for action, _ in granted))
+    services = {action.partition(":")[0] for action in actions}
+    narrow = [need.statement for need in wanted if {a.partition(":")[0] for a in need.actions} & services]
+    kinds = sorted({_kind(resource) for _, resource in granted})
+    reads_only = actions == ("kafka-cluster:ReadData",)
+    return Wide(statement, actions, ", ".join(kinds), not reads_only, json.dumps(narrow, indent=2))
+
+
+def _kind(resource: str) -> str:
+    """What a resource that nobody named stands for, in words."""
+    service = resource.split(":")[2]
+    if service == "kafka":
+        kind = resource.split(":", 5)[5].partition("/")[0]
+        return "the cluster" if kind == "cluster" else f"any {kind.replace('-', ' ')}"
+    return {
+        "secretsmanager": "any secret",
+        "kms": "any key",
+        "ssm": "any parameter",
+        "s3": "any object",
+        "glue": "any schema",
+        "iam": "any role",
+    }[service]

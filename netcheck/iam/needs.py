@@ -1,0 +1,252 @@
+"""What a connector's execution role really needs, of what is known of its pipeline. Pure.
+
+Sources: "Understand service execution role" and "Semantics of IAM authorization policy actions and resources"
+in the Amazon MSK developer guide for everything of kafka-cluster; "Use custom offset topics" there for the
+names of the internal topics; "IAM examples for deserializers" in the AWS Glue guide; "Secret encryption and
+decryption" in the Secrets Manager guide. Without IAM authentication (a self-managed Kafka, or NONE) the role
+needs nothing of Kafka.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from netcheck.iam.patterns import is_pattern
+from netcheck.iam.providers import Named, Store, named
+from netcheck.pipeline import Connector, Pipeline
+
+INTERNAL = "__amazon_msk_connect_"
+KINDS = ("configs", "offsets", "status")
+"""The topics that every MSK Connect connector keeps: `__amazon_msk_connect_offsets_NAME_ID`."""
+GLUE = "com.amazonaws.services.schemaregistry.kafkaconnect."
+"""The package of Glue's converters (github.com/awslabs/aws-glue-schema-registry)."""
+CONVERTERS = ("key.converter", "value.converter")
+DLQ = "errors.deadletterqueue.topic.name"
+PLAIN = re.compile(r"[A-Za-z0-9_-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Actions that are needed on each of the resources, and why, in words.
+
+    `granted` are the resources as a policy should name them: internal topics by their prefix, as Amazon's own
+    example does, so that the statement outlives the connector.
+    """
+
+    name: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    granted: tuple[str, ...]
+    why: str
+
+    @property
+    def statement(self) -> dict[str, object]:
+        """The narrow statement that grants it."""
+        return {
+            "Sid": self.name,
+            "Effect": "Allow",
+            "Action": list(self.actions),
+            "Resource": list(self.granted),
+        }
+
+    @property
+    def as_text(self) -> str:
+        return json.dumps(self.statement, indent=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """All needs. `unsure` says in words what could not be told."""
+
+    needs: tuple[Need, ...]
+    unsure: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    """A secret as Secrets Manager knows it: its whole ARN, and the customer managed key it is encrypted with,
+    None for Secrets Manager's own."""
+
+    arn: str
+    key: str | None
+
+
+def stores(pipeline: Pipeline) -> tuple[Named, ...]:
+    """The secrets, parameters and objects that the connector's configuration names."""
+    connector = pipeline.connector
+    return named(connector.settings, _worker(connector)) if connector else ()
+
+
+def needs(pipeline: Pipeline, secrets: Mapping[str, SecretKey]) -> Needs:
+    """What the execution role needs. `secrets`: those that could be looked up, by name in the settings."""
+    connector = pipeline.connector
+    if connector is None:
+        return Needs(())
+    found = [*_of_stores(pipeline, secrets), *_of_glue(connector)]
+    if connector.authentication != "IAM":
+        unsure = () if connector.authentication else ("whether the connector logs in with IAM is not known",)
+        return Needs(tuple(found), unsure)
+    if pipeline.cluster is None:
+        unsure = ("which cluster the bootstrap servers are of is not known: name it with --cluster",)
+        return Needs(tuple(found), unsure)
+    return Needs((*_of_kafka(connector, pipeline.cluster.arn), *found))
+
+
+# Kafka
+
+
+def _of_kafka(connector: Connector, cluster: str) -> Iterator[Need]:
+    yield _need("Cluster", ("Connect", "DescribeCluster"), [cluster], "the connector logs in with IAM")
+    topics = [_arn(cluster, "topic", name) for name in topics_of(connector)]
+    if topics:
+        setting = "topics" if connector.settings.get("topics") else "topics.regex"
+        why = f"the sink reads what {setting} names"
+        yield _need("SinkTopics", ("DescribeTopic", "ReadData"), topics, why)
+    kept = ("CreateTopic", "DescribeTopic", "ReadData", "WriteData")
+    yield _need(
+        "InternalTopics",
+        kept,
+        [_arn(cluster, "topic", name) for name in _internal_topics(connector)],
+        "MSK Connect keeps configuration, offsets and status there",
+        [_arn(cluster, "topic", f"{INTERNAL}*")],
+    )
+    offsets = _worker(connector).get("offset.storage.topic")
+    if offsets:
+        why = "offset.storage.topic of the worker configuration names it"
+        yield _need("OffsetTopic", kept, [_arn(cluster, "topic", offsets)], why)
+    if connector.settings.get(DLQ):
+        topic = _arn(cluster, "topic", connector.settings[DLQ].strip())
+        yield _need("DeadLetters", ("DescribeTopic", "WriteData"), [topic], f"{DLQ} names it")
+    joined = ("AlterGroup", "DescribeGroup")
+    internal = [_arn(cluster, "group", f"{INTERNAL}*")]
+    yield _need("WorkerGroup", joined, internal, "the workers find each other there")
+    group = connector.settings.get("consumer.override.group.id")
+    yield _need(
+        "SinkGroup",
+        joined,
+        [_arn(cluster, "group", group or f"connect-{connector.name}")],
+        "consumer.override.group.id names it" if group else "the sink's tasks share their topics in it",
+        None if group else [_arn(cluster, "group", "connect-*")],
+    )
+
+
+def _need(
+    name: str, operations: tuple[str, ...], resources: list[str], why: str, granted: list[str] | None = None
+) -> Need:
+    actions = tuple(f"kafka-cluster:{operation}" for operation in operations)
+    return Need(name, actions, tuple(resources), tuple(granted or resources), why)
+
+
+def _arn(cluster: str, kind: str, name: str) -> str:
+    """`arn:aws:kafka:REGION:ACCOUNT:topic/CLUSTER/UUID/NAME` of a cluster's ARN."""
+    return f"{cluster.replace(':cluster/', f':{kind}/', 1)}/{name}"
+
+
+def _internal_topics(connector: Connector) -> list[str]:
+    """By name where the connector's ARN is known (`.../connector/NAME/ID`), else by prefix."""
+    if connector.arn is None:
+        return [f"{INTERNAL}*"]
+    identity = connector.arn.rpartition("/")[2]
+    return [f"{INTERNAL}{kind}_{connector.name}_{identity}" for kind in KINDS]
+
+
+def topics_of(connector: Connector) -> list[str]:
+    """The topics of a sink, those of topics.regex as a pattern that matches at least all of them."""
+    names = [name.strip() for name in connector.settings.get("topics", "").split(",")]
+    expression = connector.settings.get("topics.regex")
+    return [name for name in names if name] or ([wider(expression)] if expression else [])
+
+
+def wider(expression: str) -> str:
+    """A pattern with `*` and `?` for everything that a Java regular expression matches, and perhaps more."""
+    if "|" in expression:
+        return "*"
+    parts: list[str] = []
+    rest = expression.removeprefix("^").removesuffix("$")
+    while rest:
+        escaped = re.match(r"\\([.\-_])", rest)
+        literal = escaped[1] if escaped else (rest[0] if PLAIN.match(rest) else None)
+        piece = escaped[0] if escaped else rest[0]
+        after = rest[len(piece) :]
+        if literal is None and piece != ".":
+            return _squeezed([*parts, "*"])
+        if after[:1] in ("*", "+"):
+            parts += ["*"] if after[0] == "*" else [literal or "?", "*"]
+            after = after[1:]
+            if after[:1] in ("?", "+"):
+                after = after[1:]
+        elif after[:1] in ("?", "{"):
+            return _squeezed([*parts, "*"])
+        else:
+            parts.append(literal or "?")
+        rest = after
+    return _squeezed(parts)
+
+
+def _squeezed(parts: list[str]) -> str:
+    return re.sub(r"\*+", "*", "".join(parts))
+
+
+# Everything else
+
+
+def _of_glue(connector: Connector) -> Iterator[Need]:
+    where = {**_worker(connector), **connector.settings}
+    used = [setting for setting in CONVERTERS if where.get(setting, "").strip().startswith(GLUE)]
+    if used:
+        yield Need(
+            "GlueSchemas",
+            ("glue:GetSchemaVersion",),
+            ("*",),
+            ("*",),
+            f"{' and '.join(used)} reads schemas by version id, for which AWS knows no narrower resource",
+        )
+
+
+def _of_stores(pipeline: Pipeline, secrets: Mapping[str, SecretKey]) -> Iterator[Need]:
+    for number, one in enumerate(stores(pipeline), 1):
+        region = one.region or pipeline.region or "*"
+        owner = pipeline.account or "*"
+        suffix = "" if number == 1 else str(number)
+        why = f"{one.setting} names it"
+        match one.store:
+            case Store.SECRETS:
+                known = secrets.get(one.name)
+                arn = known.arn if known else _secret(pipeline, one.name, region, owner)
+                yield Need(f"Secret{suffix}", ("secretsmanager:GetSecretValue",), (arn,), (arn,), why)
+                if known and known.key:
+                    why = f"the secret {one.name} is encrypted with this key"
+                    yield Need(f"SecretKey{suffix}", ("kms:Decrypt",), (known.key,), (known.key,), why)
+            case Store.PARAMETERS:
+                name = one.name if one.name.startswith("/") else f"/{one.name}"
+                arn = f"arn:{partition(pipeline)}:ssm:{region}:{owner}:parameter{name}"
+                yield Need(f"Parameter{suffix}", ("ssm:GetParameter",), (arn,), (arn,), why)
+            case Store.OBJECTS:
+                arn = f"arn:{partition(pipeline)}:s3:::{one.name}"
+                yield Need(f"Object{suffix}", ("s3:GetObject",), (arn,), (arn,), why)
+
+
+def _secret(pipeline: Pipeline, name: str, region: str, owner: str) -> str:
+    """A secret's ARN ends in six signs that nobody chooses, which `??????` stands for in policies."""
+    if name.startswith("arn:"):
+        return name
+    return f"arn:{partition(pipeline)}:secretsmanager:{region}:{owner}:secret:{name}-??????"
+
+
+def partition(pipeline: Pipeline) -> str:
+    """aws, aws-cn or aws-us-gov, as the ARNs that are known have it."""
+    connector, cluster = pipeline.connector, pipeline.cluster
+    arns = (connector and connector.role_arn, connector and connector.arn, cluster and cluster.arn)
+    return next((arn.split(":")[1] for arn in arns if arn and arn.startswith("arn:")), "aws")
+
+
+def exact(need: Need) -> bool:
+    """Whether every resource is one thing, so that AWS can be asked about it."""
+    return not any(is_pattern(resource) and resource != "*" for resource in need.resources)
+
+
+def _worker(connector: Connector) -> Mapping[str, str]:
+    return connector.worker_configuration.properties if connector.worker_configuration else {}

@@ -1,0 +1,85 @@
+"""What a connector's settings name through config providers: secrets, parameters, objects. Pure.
+
+A reference is `${provider:path:key}` (Kafka's ConfigTransformer); what path and key mean is up to the class
+of the provider: those of github.com/aws-samples/msk-config-providers (Amazon MSK developer guide,
+"Configuration provider setup") and of github.com/jcustenborder/kafka-config-provider-aws.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import unquote
+
+REFERENCE = re.compile(r"\$\{([^}:]*):(?:([^}:]*):)?([^}]*)\}")
+NAMED = re.compile(r"config\.providers\.([^.]+)\.class")
+
+
+class Store(StrEnum):
+    """Where a config provider looks things up, as AWS's SDKs call it."""
+
+    SECRETS = "secretsmanager"
+    PARAMETERS = "ssm"
+    OBJECTS = "s3"
+
+
+CLASSES: Mapping[str, Store] = {
+    "SecretsManagerConfigProvider": Store.SECRETS,
+    "SsmParamStoreConfigProvider": Store.PARAMETERS,
+    "S3ImportConfigProvider": Store.OBJECTS,
+}
+"""The last part of a provider's class."""
+REGIONS = ("param.region", "param.aws.region")
+"""Settings of a provider that name its Region."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Named:
+    """One thing that a setting names. `name` is the secret's name or ARN, the parameter's name, or
+    `bucket/key`; `region` is None where it is the connector's own.
+    """
+
+    store: Store
+    name: str
+    region: str | None
+    setting: str
+
+
+def named(settings: Mapping[str, str], worker: Mapping[str, str]) -> tuple[Named, ...]:
+    """Everything that these settings name in AWS's stores, each once, with the first setting that does."""
+    providers = dict(_providers({**settings, **worker}))
+    found: dict[tuple[Store, str, str | None], Named] = {}
+    for setting, value in {**worker, **settings}.items():
+        for alias, path, key in REFERENCE.findall(value):
+            if alias not in providers:
+                continue
+            store, region = providers[alias]
+            one = _named(store, path, key, region, setting)
+            if one is not None:
+                found.setdefault((one.store, one.name, one.region), one)
+    return tuple(sorted(found.values()))
+
+
+def _providers(settings: Mapping[str, str]) -> Iterator[tuple[str, tuple[Store, str | None]]]:
+    for setting, value in settings.items():
+        match = NAMED.fullmatch(setting)
+        store = CLASSES.get(value.strip().rpartition(".")[2]) if match else None
+        if match and store:
+            alias = match[1]
+            regions = (settings.get(f"config.providers.{alias}.{each}") for each in REGIONS)
+            yield alias, (store, next((region for region in regions if region), None))
+
+
+def _named(store: Store, path: str, key: str, region: str | None, setting: str) -> Named | None:
+    match store:
+        case Store.SECRETS:  # ${sm:name:key}; an ARN has its colons written as %3A
+            name = unquote(path.partition("?")[0])
+        case Store.PARAMETERS:  # ${ssm::/path/name}
+            name = unquote((path + key).partition("?")[0])
+        case Store.OBJECTS:  # ${s3import:region:bucket/key}
+            name, region = key.partition("?")[0], path or region
+            if "/" not in name:
+                return None
+    return Named(store, name, region, setting) if name else None
