@@ -32,7 +32,7 @@ class AnswersPing(Check):
 
     id = "clickhouse.ping"
     kinds = HTTP
-    after = BELOW
+    after = BELOW | {"clickhouse.service"}
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.clickhouse_ping, target)
@@ -148,7 +148,7 @@ class SpeaksNative(Check):
 
     id = "clickhouse.native"
     kinds = frozenset({Kind.CLICKHOUSE_NATIVE})
-    after = BELOW
+    after = BELOW | {"clickhouse.service"}
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.native_hello, target)

@@ -27,6 +27,7 @@ class Resolves(Check):
 
     id = "dns.resolves"
     kinds = NAMED
+    after = frozenset({"resolver.zones", "resolver.firewall", "privatelink.endpoint"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         if _is_address(target.host):

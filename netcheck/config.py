@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netcheck.arn import parse_arn
-from netcheck.credentials import ClickHouseLogin, KafkaLogin, Trust
+from netcheck.credentials import ClickHouseLogin, CloudKey, KafkaLogin, Trust
 from netcheck.endpoint import EndpointError, Url, parse_endpoint, parse_url, shown
 from netcheck.model import Security
 from netcheck.secret import Scrubber
 
 DEADLINE_SECONDS = 60.0
 TIMEOUT_SECONDS = 5.0
+CLOUD_API = "https://api.clickhouse.cloud"
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "AWS_MSK_IAM", "OAUTHBEARER")
 FORMATS = ("table", "json")
 
@@ -60,12 +61,15 @@ class Config:
     trust: Trust = field(default_factory=Trust)
     kafka_login: KafkaLogin | None = None
     clickhouse_login: ClickHouseLogin | None = None
+    cloud_key: CloudKey | None = None
+    cloud_api: str = CLOUD_API
 
     def scrubber(self) -> Scrubber:
         """Blots out every secret this configuration knows of."""
         logins = (self.kafka_login and self.kafka_login.password, self.trust.password)
         clickhouse = self.clickhouse_login and self.clickhouse_login.password
-        ours = [secret.reveal() for secret in (*logins, clickhouse) if secret]
+        cloud = self.cloud_key and self.cloud_key.secret
+        ours = [secret.reveal() for secret in (*logins, clickhouse, cloud) if secret]
         aws = [os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
         return Scrubber([*ours, *aws])
 

@@ -36,3 +36,11 @@ class ClickHouseLogin:
     user: str
     password: Secret
     database: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class CloudKey:
+    """A ClickHouse Cloud API key; a read-only one will do. `id` names it, and gives nothing away."""
+
+    id: str
+    secret: Secret

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from netcheck.aws.snapshot import Snapshot
     from netcheck.aws.source import Documents
     from netcheck.credentials import KafkaLogin
+    from netcheck.iam.seen import RoleSeen
     from netcheck.naming import Naming
     from netcheck.path.survey import Traced
-    from netcheck.iam.seen import RoleSeen
     from netcheck.pipeline import Pipeline
     from netcheck.probe.aws import AwsAnswer
     from netcheck.probe.clickhouse import ClickHouseLookUp
+    from netcheck.probe.cloud import CloudService, CloudServices
     from netcheck.probe.http import HttpAnswer
     from netcheck.probe.kafka import KafkaHello, KafkaMetadata
     from netcheck.probe.native import NativeHello
@@ -375,3 +376,31 @@ def execution_role(ctx: Context) -> RoleSeen:
     if seen.error:
         raise FactUnavailable(seen.error)
     return seen
+
+
+def cloud_services(ctx: Context) -> CloudServices:
+    """ClickHouse Cloud's services, as its API lists them. Raises Skip without a key."""
+    from netcheck.credentials import Trust
+    from netcheck.probe.cloud import services
+
+    key = ctx.config.cloud_key
+    if key is None:
+        raise Skip(
+            "no ClickHouse Cloud API key given: set NETCHECK_CLICKHOUSE_CLOUD_KEY_ID and ..._KEY_SECRET"
+        )
+    return ctx.observe(services, key, ctx.config.cloud_api, Trust())
+
+
+def cloud_service(ctx: Context, target: Target) -> CloudService:
+    """ClickHouse Cloud's account of a target. Raises FactUnavailable where the API does not tell, and Skip
+    where the target is none of the services that the key may see.
+    """
+    seen = ctx.get(cloud_services)
+    if seen.cause is not None:
+        raise FactUnavailable(f"ClickHouse Cloud's API did not list its services: {seen.detail}")
+    host = target.host.lower()
+    hosts = {host, host.replace(CLICKHOUSE_PRIVATE, ".aws.clickhouse.cloud")}
+    found = next((one for one in seen.services if hosts & set(one.hosts)), None)
+    if found is None:
+        raise Skip(f"{target.host} is none of the {len(seen.services)} services that the API key may see")
+    return found

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from netcheck.config import MECHANISMS, Config, UsageError, one_of
-from netcheck.credentials import ClickHouseLogin, KafkaLogin, Trust
+from netcheck.config import CLOUD_API, MECHANISMS, Config, UsageError, one_of
+from netcheck.credentials import ClickHouseLogin, CloudKey, KafkaLogin, Trust
 from netcheck.secret import Secret
 from netcheck.yamlfile import read_mapping
 
@@ -24,8 +24,12 @@ VARIABLES = {
     "clickhouse_user": "NETCHECK_CLICKHOUSE_USER",
     "clickhouse_password": "NETCHECK_CLICKHOUSE_PASSWORD",
     "ca_password": "NETCHECK_CA_PASSWORD",
+    "clickhouse_cloud_key_id": "NETCHECK_CLICKHOUSE_CLOUD_KEY_ID",
+    "clickhouse_cloud_key_secret": "NETCHECK_CLICKHOUSE_CLOUD_KEY_SECRET",
 }
 """What a credentials file may hold, and the environment variables that stand for it."""
+CLOUD_API_VARIABLE = "NETCHECK_CLICKHOUSE_CLOUD_API"
+"""Another URL than ClickHouse Cloud's for its API, to try netcheck out without it; not for daily use."""
 
 
 def read_logins(config: Config, environment: Mapping[str, str]) -> Config:
@@ -52,6 +56,8 @@ def read_logins(config: Config, environment: Mapping[str, str]) -> Config:
         trust=Trust(config.ca, _secret(given, "ca_password")),
         kafka_login=_kafka_login(config, given, mechanism or _mechanism_by_port(config)),
         clickhouse_login=_clickhouse_login(config, given),
+        cloud_key=_cloud_key(given),
+        cloud_api=environment.get(CLOUD_API_VARIABLE) or CLOUD_API,
     )
 
 
@@ -89,3 +95,13 @@ def _clickhouse_login(config: Config, given: Mapping[str, str]) -> ClickHouseLog
     url = config.clickhouse
     user = (url and url.user) or given.get("clickhouse_user") or "default"
     return ClickHouseLogin(user, password, (url and url.database) or "default")
+
+
+def _cloud_key(given: Mapping[str, str]) -> CloudKey | None:
+    name, secret = given.get("clickhouse_cloud_key_id"), _secret(given, "clickhouse_cloud_key_secret")
+    if not name and secret is None:
+        return None
+    if not name or secret is None:
+        both = " and ".join(VARIABLES[f"clickhouse_cloud_key_{part}"] for part in ("id", "secret"))
+        raise UsageError(f"half a ClickHouse Cloud API key was given: set both {both}")
+    return CloudKey(name, secret)

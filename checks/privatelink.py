@@ -1,0 +1,300 @@
+"""ClickHouse by PrivateLink or over the internet: is the door open that the workers come to?"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+
+from netcheck import configured, facts
+from netcheck.aws.addresses import format_address
+from netcheck.aws.endpoints import Endpoint
+from netcheck.aws.snapshot import Snapshot
+from netcheck.check import Check
+from netcheck.context import Context, FactUnavailable, NotAsked, Skip
+from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.naming import By
+from netcheck.path.survey import Traced
+from netcheck.path.verdict import Verdict
+from netcheck.probe.cloud import CloudService
+
+CLICKHOUSE = frozenset({Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE})
+PUBLIC_CLOUD = ".aws.clickhouse.cloud"
+WAKING = frozenset({"idle", "awaking"})
+DOWN = frozenset(
+    {"stopped", "stopping", "terminating", "terminated", "softdeleting", "softdeleted", "failed"}
+)
+
+
+class EndpointIsUp(Check):
+    """ClickHouse's private name leads to a VPC endpoint of the workers' VPC that is available.
+
+    For a name under vpce.aws.clickhouse.cloud, and for any whose address is that of a VPC endpoint. It fails
+    when nothing in the VPC answers for the name (neither the endpoint's private DNS nor a private hosted
+    zone) and when the endpoint waits for acceptance, was rejected or failed. It warns when the public name is
+    used although an endpoint in the VPC leads to the same service: traffic then takes the internet.
+
+    Fix: switch the endpoint's private DNS on, or associate a private hosted zone for the name with the VPC,
+    its record an alias of the endpoint; have the endpoint's id added to the ClickHouse service's private
+    endpoints.
+    """
+
+    id = "privatelink.endpoint"
+    kinds = CLICKHOUSE
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        private = target.host.lower().endswith(facts.CLICKHOUSE_PRIVATE)
+        for vpc in ctx.get(facts.worker_vpcs):
+            endpoint = _endpoint(vpc, target, ctx)
+            if endpoint is not None:
+                yield _state(endpoint, target)
+            elif private:
+                yield from _unnamed(vpc, target, ctx)
+            else:
+                yield from _in_public(vpc, target, ctx)
+
+
+class LetsWorkersIn(Check):
+    """ClickHouse Cloud lets the workers in, by address or by endpoint.
+
+    Over the internet a worker comes from the public addresses of its subnet's NAT gateway: all of them, of
+    all worker subnets, are listed here, ready for the service's IP access list. With a ClickHouse Cloud API
+    key they are compared with the list, and over PrivateLink the VPC endpoint's id with the service's private
+    endpoints. A refusal by either looks like a connection reset during the TLS handshake.
+
+    Fix: ClickHouse Cloud, Settings, Security: add every address (each as /32) to the IP access list; for
+    PrivateLink add the endpoint's id to the private endpoints.
+    """
+
+    id = "clickhouse.access_list"
+    kinds = CLICKHOUSE
+    after = frozenset({"dns.resolves", "routes.reaches", "routes.nat"})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        traced = ctx.get(facts.paths, target)
+        service = _service(target, ctx)
+        endpoints = [_endpoint(vpc, target, ctx) for vpc in ctx.get(facts.worker_vpcs)]
+        found = [one for one in endpoints if one is not None]
+        if found:
+            yield from _by_endpoint(found, service, target)
+            return
+        public = configured.to_internet(traced)
+        if not public:
+            raise Skip("the workers come from private addresses")
+        if any(one.path.verdict in (Verdict.BLOCKED, Verdict.UNKNOWN) for one in public):
+            raise NotAsked("the workers' way out is not known as far as the NAT gateways")
+        addresses = _nat_addresses(ctx.get(facts.snapshot), public)
+        if not addresses:
+            raise NotAsked("the workers do not leave by NAT gateways of this account")
+        yield from _by_address(addresses, service)
+
+
+class ServiceRuns(Check):
+    """The ClickHouse Cloud service runs.
+
+    Asked of ClickHouse Cloud's control plane, with an API key, which does not wake the service. It fails when
+    the service is stopped, as nothing that connects starts it, and warns when it is idle: the first
+    connection then waits 20 to 60 seconds, and a sink with a shorter timeoutSeconds gives up.
+
+    Fix: start the service in the console; for an idle one set timeoutSeconds=60 and retryCount=5 in the sink.
+    """
+
+    id = "clickhouse.service"
+    kinds = CLICKHOUSE
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        seen = ctx.get(facts.cloud_service, target)
+        evidence: dict[str, Json] = {"service": seen.id, "name": seen.name, "state": seen.state}
+        text = f"{seen.name} ({seen.id}) is {seen.state}"
+        if seen.state in DOWN:
+            cause, layer = Cause.CLICKHOUSE_STOPPED, Layer.CLICKHOUSE
+            yield Finding(Status.FAIL, text, cause, layer, evidence, component=seen.id)
+        elif seen.state in WAKING:
+            cause, layer = Cause.CLICKHOUSE_IDLE, Layer.CLICKHOUSE
+            yield Finding(Status.WARN, text, cause, layer, evidence, component=seen.id)
+        else:
+            yield Finding(Status.PASS, text, None, Layer.CLICKHOUSE, evidence)
+
+
+def _endpoint(vpc: str, target: Target, ctx: Context) -> Endpoint | None:
+    """The VPC endpoint that the workers' traffic to this target goes to, in this VPC."""
+    known, access = ctx.get(facts.snapshot), ctx.get(facts.access)
+    subnets = [name for name in ctx.config.source_subnet if name in known.subnets]
+    here = [name for name in subnets if known.subnets[name].vpc == vpc]
+    if access.serving(vpc, target.host) or target.host.lower().endswith(facts.CLICKHOUSE_PRIVATE):
+        named = ctx.get(facts.naming, vpc, target.host).endpoint
+        if named:
+            return access.endpoints.get(named)
+    for subnet in here[:1]:
+        for address in ctx.get(facts.workers_see, subnet, target.host):
+            interface = known.host(vpc, *_number(address))
+            found = known.endpoint_of_interface.get(interface.id) if interface else None
+            if found is not None:
+                return access.endpoints.get(found.id)
+    return None
+
+
+def _number(address: str) -> tuple[int, int]:
+    parsed = ipaddress.ip_address(address)
+    return parsed.version, int(parsed)
+
+
+def _state(endpoint: Endpoint, target: Target) -> Finding:
+    evidence: dict[str, Json] = {
+        "endpoint": endpoint.id,
+        "service": endpoint.service,
+        "state": endpoint.state,
+    }
+    if endpoint.state.lower() == "available":
+        return Finding(
+            Status.PASS, f"{target.host} leads to {endpoint.id}, available", None, Layer.AWS, evidence
+        )
+    text = f"{target.host} leads to {endpoint.id}, which is {endpoint.state}"
+    return Finding(
+        Status.FAIL,
+        text,
+        Cause.ENDPOINT_NOT_AVAILABLE,
+        Layer.AWS,
+        evidence,
+        code="BAD_STATE",
+        component=endpoint.id,
+    )
+
+
+def _unnamed(vpc: str, target: Target, ctx: Context) -> Iterator[Finding]:
+    """A private name that leads to no endpoint that is known here."""
+    seen = ctx.get(facts.naming, vpc, target.host)
+    evidence: dict[str, Json] = {"vpc": vpc, "by": str(seen.by)}
+    match seen.by:
+        case By.PUBLIC if _public_answer(target, ctx):
+            text = f"{target.host} is a PrivateLink name and resolves to public addresses from here"
+            yield Finding(Status.WARN, text, Cause.PRIVATELINK_NO_RECORD, Layer.DNS, evidence, component=vpc)
+        case By.PUBLIC:
+            text = f"no endpoint's private DNS and no private zone in {vpc} answers for {target.host}"
+            yield Finding(
+                Status.FAIL, text, Cause.PRIVATELINK_NO_RECORD, Layer.DNS, evidence,
+                code="PRIVATELINK_NO_RECORD", component=vpc,
+            )  # fmt: skip
+        case By.ZONE if seen.held:
+            yield Finding(Status.PASS, seen.text, None, Layer.DNS, evidence)
+        case By.ZONE | By.NOBODY:
+            raise NotAsked(seen.text)
+        case By.UNKNOWN if not ctx.config.snapshot:
+            action = seen.missing.action if seen.missing else ""
+            evidence |= {"missing_permission": action} if action else {}
+            text = f"whether {target.host} leads to a VPC endpoint is not known: {seen.text}"
+            yield Finding(Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.DNS, evidence, component=vpc)
+        case _:
+            raise Skip(seen.text)
+
+
+def _public_answer(target: Target, ctx: Context) -> bool:
+    return any(not one.private for one in ctx.get(facts.resolution, target.host).addresses)
+
+
+def _in_public(vpc: str, target: Target, ctx: Context) -> Iterator[Finding]:
+    """A public name: fine, unless the private one of the same service is set up."""
+    host = target.host.lower()
+    if not host.endswith(PUBLIC_CLOUD):
+        raise Skip("not reached by PrivateLink")
+    private = host.removesuffix(PUBLIC_CLOUD) + facts.CLICKHOUSE_PRIVATE
+    seen = None if ctx.config.snapshot else ctx.get(facts.naming, vpc, private)
+    endpoint = seen.endpoint if seen is not None else ""
+    for one in () if endpoint else _attached(vpc, target, ctx):
+        endpoint = one.id
+    if not endpoint:
+        raise Skip("reached over the internet, and no PrivateLink endpoint for it is known in this VPC")
+    evidence: dict[str, Json] = {"vpc": vpc, "endpoint": endpoint, "private_name": private}
+    text = f"{target.host} goes over the internet, although {endpoint} leads to the same service"
+    yield Finding(Status.WARN, text, Cause.PRIVATELINK_UNUSED, Layer.DNS, evidence, component=endpoint)
+
+
+def _attached(vpc: str, target: Target, ctx: Context) -> list[Endpoint]:
+    """The endpoints of this VPC that ClickHouse Cloud lists as the service's own; none without an API key."""
+    service = _service(target, ctx)
+    ids = set(service.private_endpoints) if service else set()
+    return [one for one in ctx.get(facts.access).of_vpc(vpc) if one.id in ids and one.state == "available"]
+
+
+def _service(target: Target, ctx: Context) -> CloudService | None:
+    """ClickHouse Cloud's account of the service, None where it is not to be had."""
+    try:
+        return ctx.get(facts.cloud_service, target)
+    except (Skip, FactUnavailable):
+        return None
+
+
+def _nat_addresses(known: Snapshot, public: Sequence[Traced]) -> dict[str, dict[str, Json]]:
+    """Every public address that workers may come from: its NAT gateway, zone and the subnets behind it."""
+    found: dict[str, dict[str, Json]] = {}
+    for one in public:
+        for nat in (known.nats[hop.component] for hop in one.path.forward if hop.component in known.nats):
+            home = known.subnets.get(nat.subnet) if nat.subnet else None
+            for address in nat.addresses:
+                if address.public is not None:
+                    zone = address.zone or (home.zone if home else "")
+                    entry = found.setdefault(
+                        format_address(4, address.public), {"nat": nat.id, "zone": zone, "subnets": []}
+                    )
+                    subnets = entry["subnets"]
+                    assert isinstance(subnets, list)
+                    if one.source not in subnets:
+                        subnets.append(one.source)
+    return found
+
+
+def _by_address(addresses: dict[str, dict[str, Json]], service: CloudService | None) -> Iterator[Finding]:
+    cidrs = [f"{address}/32" for address in sorted(addresses, key=ipaddress.ip_address)]
+    evidence: dict[str, Json] = {"cidrs": list(cidrs), "from": dict(addresses)}
+    if service is None:
+        text = f"workers come from {', '.join(cidrs)}: all of these belong into the IP access list"
+        yield Finding(Status.PASS, text, None, Layer.CLICKHOUSE, evidence)
+        return
+    evidence["access_list"] = list(service.access_list)
+    absent = [cidr for cidr in cidrs if not _is_listed(cidr, service.access_list)]
+    if not absent:
+        text = f"the IP access list of {service.name} holds {', '.join(cidrs)}"
+        yield Finding(Status.PASS, text, None, Layer.CLICKHOUSE, evidence)
+        return
+    evidence["absent"] = list(absent)
+    text = f"the IP access list of {service.name} lacks {', '.join(absent)}, where workers come from"
+    yield Finding(
+        Status.FAIL, text, Cause.CLICKHOUSE_ACCESS_LIST, Layer.CLICKHOUSE, evidence,
+        code="CLICKHOUSE_ACCESS_LIST", component=service.id,
+    )  # fmt: skip
+
+
+def _is_listed(cidr: str, listed: Sequence[str]) -> bool:
+    address = ipaddress.ip_network(cidr)
+    for source in listed:
+        try:
+            block = ipaddress.ip_network(source.strip(), strict=False)
+        except ValueError:
+            continue
+        if block.version == 4 and address.version == 4 and address.subnet_of(block):
+            return True
+    return False
+
+
+def _by_endpoint(
+    endpoints: Sequence[Endpoint], service: CloudService | None, target: Target
+) -> Iterator[Finding]:
+    ids = ", ".join(one.id for one in endpoints)
+    evidence: dict[str, Json] = {"endpoints": [one.id for one in endpoints]}
+    if service is None:
+        text = (
+            f"workers reach {target.host} through {ids}, which belongs into the service's private endpoints"
+        )
+        yield Finding(Status.PASS, text, None, Layer.CLICKHOUSE, evidence)
+        return
+    absent = [one.id for one in endpoints if one.id not in service.private_endpoints]
+    if not absent:
+        text = f"{service.name} lists {ids} among its private endpoints"
+        yield Finding(Status.PASS, text, None, Layer.CLICKHOUSE, evidence)
+        return
+    text = (
+        f"{service.name} does not list {', '.join(absent)} among its private endpoints: it resets connections"
+    )
+    yield Finding(
+        Status.FAIL, text, Cause.CLICKHOUSE_ACCESS_LIST, Layer.CLICKHOUSE, evidence,
+        code="CLICKHOUSE_PRIVATE_ENDPOINT", component=service.id,
+    )  # fmt: skip
