@@ -1,0 +1,300 @@
+"""May the connector's execution role do what the connector needs, and no more?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from netcheck import facts
+from netcheck.check import Check
+from netcheck.context import Context, NotAsked, Skip
+from netcheck.iam import judge
+from netcheck.iam.evaluate import ASSUMED, Outcome
+from netcheck.iam.judge import SERVICE, Judged, Verdict
+from netcheck.iam.seen import Key, RoleSeen, Secret
+from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.pipeline import Pipeline
+
+PIPELINE = frozenset({Kind.PIPELINE})
+SCRAM_PREFIX = "AmazonMSK_"
+SYMMETRIC = "SYMMETRIC_DEFAULT"
+
+
+class Trusted(Check):
+    """MSK Connect may assume the connector's execution role.
+
+    The role's trust policy has to name the service kafkaconnect.amazonaws.com, and its conditions have to fit
+    this account and this connector. It fails when the role is gone, trusts somebody else, or is the
+    service-linked role, which MSK Connect does not take as an execution role.
+
+    Fix: write the trust policy as proposed; a condition on aws:SourceArn names the connector's own ARN.
+    """
+
+    id = "iam.trust"
+    kinds = PIPELINE
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
+        seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
+        role = _role(pipeline)
+        if role in seen.absent:
+            text = f"{role} does not exist: MSK Connect cannot assume it"
+            yield _fails(text, Cause.IAM_NOT_TRUSTED, "IAM_ROLE_MISSING", role, {})
+        elif seen.role is None:
+            yield from _unread(seen, "the role", f"whether MSK Connect may assume {role} is not known")
+        elif seen.role.path.startswith(judge.SERVICE_LINKED):
+            text = f"{role} is a service-linked role, which cannot be an execution role: make one of your own"
+            yield _fails(text, Cause.IAM_NOT_TRUSTED, "IAM_ROLE_SERVICE_LINKED", role, {})
+        else:
+            yield self._judged(pipeline, seen, role)
+
+    def _judged(self, pipeline: Pipeline, seen: RoleSeen, role: str) -> Finding:
+        answer = judge.trust(pipeline, seen)
+        match answer.outcome:
+            case Outcome.ALLOWED:
+                text = f"{SERVICE} may assume {role} ({answer.why})"
+                return Finding(Status.PASS, text, None, Layer.IAM, {})
+            case Outcome.DENIED:
+                text = f"{SERVICE} may not assume {role}: {answer.why}"
+                fix = _fix("iam-trust", _trust(pipeline))
+                return _fails(text, Cause.IAM_NOT_TRUSTED, "IAM_ROLE_TRUST", role, fix)
+            case Outcome.UNKNOWN:
+                return _unknown(f"whether MSK Connect may assume {role} is not known: {answer.why}", "", role)
+
+
+class Allowed(Check):
+    """The execution role may do what this connector needs.
+
+    Computed from the role's policies, its permissions boundary, the policies of the cluster, secrets, keys
+    and buckets, and IAM's own simulation where that is allowed, for what this connector's configuration
+    names. It fails for each need that is not met, and for a secret or bucket that does not exist; what AWS
+    would not show is unknown, with the IAM action that is missing. Policies of the organisation cannot be
+    read from an account: only the simulation knows them.
+
+    Fix: add the statement that is proposed; where a Deny, a boundary or the policy of a resource decides,
+    change that one.
+    """
+
+    id = "iam.allows"
+    kinds = PIPELINE
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
+        seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
+        role, needs = _role(pipeline), judge.needed(pipeline, seen)
+        judged = [judge.judge(need, role, seen) for need in needs.needs]
+        found = [
+            *(finding for one in judged for finding in _need(one, role)),
+            *(_unknown(f"what {role} needs is not all known: {text}", "", role) for text in needs.unsure),
+            *_lost(pipeline, seen, role),
+        ]
+        yield from found
+        if any(finding.status in (Status.FAIL, Status.UNKNOWN) for finding in found):
+            return
+        if not needs.needs:
+            raise Skip(f"the connector needs nothing of AWS that {role} would have to allow")
+        names = ", ".join(need.name for need in needs.needs)
+        text = f"{role} may do all that the connector needs ({names}){_as_read(seen)}"
+        yield Finding(Status.PASS, text, None, Layer.IAM, {"assumed": ASSUMED})
+
+
+class Least(Check):
+    """The execution role may do no more than this connector needs.
+
+    It warns of a statement that lets the role write where the sink only reads, or read secrets, keys,
+    parameters and objects that no setting names. Reading more topics than the sink's own, as the examples of
+    Amazon and ClickHouse allow, is only mentioned.
+
+    Fix: put the narrow statements in the place of the wide one.
+    """
+
+    id = "iam.least"
+    kinds = PIPELINE
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
+        seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
+        role = _role(pipeline)
+        found = list(judge.wide(pipeline, role, seen, judge.needed(pipeline, seen).needs))
+        for one in found:
+            if one.writes:
+                text = f"{one.statement} of {role} also allows {_listed(one.grants)} on {one.on}"
+                evidence: dict[str, Json] = {"actions": [*one.grants], **_fix("iam", one.narrow)}
+                yield Finding(
+                    Status.WARN, text, Cause.IAM_TOO_WIDE, Layer.IAM, evidence, (), "IAM_TOO_WIDE", role
+                )
+        unread = [document for document in seen.policies if document.action]
+        for document in unread:
+            yield _unknown(f"{document.name} of {role} could not be read", document.action, role)
+        if not unread and not any(one.writes for one in found):
+            more = [one for one in found if not one.writes]
+            note = f"; {more[0].statement} could name the sink's topics alone" if more else ""
+            fix = _fix("iam", more[0].narrow) if more else {}
+            text = f"{role} may write nothing but what it needs{note}"
+            yield Finding(Status.PASS, text, None, Layer.IAM, fix)
+
+
+class ScramSecrets(Check):
+    """The cluster's SCRAM secrets are such as MSK can use.
+
+    Asked where the cluster has SASL/SCRAM on. It fails for a secret whose name does not begin with AmazonMSK_
+    or that is encrypted with Secrets Manager's own key or an asymmetric one, and warns when no secret is
+    associated: then nobody can log in. Clients see only "invalid credentials with SASL mechanism
+    SCRAM-SHA-512".
+
+    Fix: make a secret AmazonMSK_... with a symmetric customer managed key and associate it with the cluster.
+    """
+
+    id = "iam.scram"
+    kinds = PIPELINE
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
+        pipeline = ctx.get(facts.pipeline)
+        cluster = pipeline.cluster
+        if cluster is None or "SCRAM" not in cluster.authentication:
+            raise Skip("no cluster with SASL/SCRAM is known here")
+        if cluster.scram_secrets is None:
+            action = "kafka:ListScramSecrets"
+            yield _unknown(f"which SCRAM secrets {cluster.name} has is not known", action, cluster.arn)
+            return
+        if not cluster.scram_secrets:
+            text = f"{cluster.name} has SCRAM on and no secret associated: nobody can log in with it"
+            yield Finding(
+                Status.WARN,
+                text,
+                Cause.IAM_SCRAM_SECRET,
+                Layer.IAM,
+                {},
+                (),
+                "MSK_SCRAM_NO_SECRET",
+                cluster.arn,
+            )
+            return
+        seen = ctx.get(facts.execution_role)
+        found = [finding for arn in cluster.scram_secrets for finding in _scram(arn, seen)]
+        yield from found or [
+            Finding(Status.PASS, f"MSK can use all SCRAM secrets of {cluster.name}", None, Layer.IAM, {})
+        ]
+
+
+def _scram(arn: str, seen: RoleSeen) -> Iterator[Finding]:
+    name = arn.partition(":secret:")[2]
+    if not name.startswith(SCRAM_PREFIX):
+        text = f"the SCRAM secret {name} has no name that begins with {SCRAM_PREFIX}: make one that has"
+        yield _fails(text, Cause.IAM_SCRAM_SECRET, "MSK_SCRAM_SECRET_NAME", arn, {})
+    secret = next((one for one in seen.secrets if one.asked == arn), None)
+    if secret is None:
+        if arn in seen.absent:
+            text = f"the SCRAM secret {name} is associated with the cluster and does not exist any more"
+            yield _fails(text, Cause.IAM_SCRAM_SECRET, "MSK_SCRAM_SECRET_MISSING", arn, {})
+        yield from _unread(seen, f"secret {arn}", f"which key encrypts {name} is not known")
+        return
+    yield from _scram_key(secret, next((key for key in seen.keys if key.asked == secret.key), None), seen)
+
+
+def _scram_key(secret: Secret, key: Key | None, seen: RoleSeen) -> Iterator[Finding]:
+    code = "MSK_SCRAM_SECRET_KEY"
+    if secret.key is None or (key and key.manager == "AWS"):
+        text = f"the SCRAM secret {secret.name} has Secrets Manager's own key, which MSK cannot use"
+        yield _fails(text, Cause.IAM_SCRAM_SECRET, code, secret.arn, {})
+    elif key is None:
+        yield from _unread(seen, f"key {secret.key}", f"what key encrypts {secret.name} is not known")
+    elif key.spec != SYMMETRIC:
+        text = f"the key {key.arn} of the SCRAM secret {secret.name} is asymmetric ({key.spec})"
+        yield _fails(text, Cause.IAM_SCRAM_SECRET, code, secret.arn, {})
+    elif key.state != "Enabled":
+        text = f"the key {key.arn} of the SCRAM secret {secret.name} is {key.state}"
+        yield _fails(text, Cause.IAM_SCRAM_SECRET, code, secret.arn, {})
+
+
+# Findings
+
+
+def _need(one: Judged, role: str) -> Iterator[Finding]:
+    denied, unknown = one.of(Outcome.DENIED), one.of(Outcome.UNKNOWN)
+    evidence: dict[str, Json] = {"need": one.need.name, "why": one.need.why}
+    if denied:
+        text = f"{role} may not {_on(denied)}, which is needed since {one.need.why}: {denied[0].answer.why}"
+        fix = {} if denied[0].answer.explicit else _fix("iam", one.need.as_text)
+        yield _fails(text, Cause.IAM_DENIED, "IAM_PERMISSION_MISSING", role, evidence | fix)
+    elif unknown:
+        action = next((verdict.answer.action for verdict in unknown if verdict.answer.action), "")
+        text = f"whether {role} may {_on(unknown)} is not known: {unknown[0].answer.why}"
+        yield _unknown(text, action, role, evidence)
+    for verdict in one.verdicts:
+        if verdict.differs:
+            yield Finding(Status.WARN, f"{role}: {verdict.differs}", Cause.IAM_DISAGREES, Layer.IAM, evidence)
+
+
+def _on(verdicts: Sequence[Verdict]) -> str:
+    actions = _listed([verdict.action for verdict in verdicts])
+    return f"{actions} on {_listed([verdict.resource for verdict in verdicts])}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(names))
+    more = f" and {len(distinct) - 4} more" if len(distinct) > 4 else ""
+    return ", ".join(distinct[:4]) + more
+
+
+def _lost(pipeline: Pipeline, seen: RoleSeen, role: str) -> Iterator[Finding]:
+    """What the configuration names and does not exist, and what could not be looked up of secrets' keys."""
+    scram = (pipeline.cluster.scram_secrets if pipeline.cluster else None) or ()
+    for name in seen.absent:
+        if name not in (role, *scram):
+            text = f"{name}, which the connector's configuration names, does not exist here"
+            yield _fails(text, Cause.IAM_DENIED, "AWS_NAMED_THING_MISSING", name, {})
+    for missing in seen.missing:
+        of_scram = any(missing.what == f"secret {arn}" for arn in scram)
+        if missing.what.startswith(("secret ", "key ")) and not of_scram:
+            text = f"which key encrypts {missing.what} is not known: {missing.reason}"
+            yield _unknown(text, missing.action, role)
+
+
+def _unread(seen: RoleSeen, what: str, text: str) -> Iterator[Finding]:
+    for missing in seen.missing:
+        if missing.what == what:
+            yield _unknown(f"{text}: {missing.reason}", missing.action, what)
+
+
+def _as_read(seen: RoleSeen) -> str:
+    simulated = any(missing.action == "iam:SimulatePrincipalPolicy" for missing in seen.missing)
+    return ", as its policies read: iam:SimulatePrincipalPolicy is not allowed here" if simulated else ""
+
+
+def _fails(text: str, cause: Cause, code: str, component: str, evidence: dict[str, Json]) -> Finding:
+    return Finding(Status.FAIL, text, cause, Layer.IAM, evidence, (), code, component)
+
+
+def _unknown(text: str, action: str, component: str, evidence: dict[str, Json] | None = None) -> Finding:
+    permission: dict[str, Json] = {"missing_permission": action} if action else {}
+    needs = f" (needs {action})" if action and action not in text else ""
+    return Finding(
+        Status.UNKNOWN,
+        text + needs,
+        Cause.IAM_UNKNOWN,
+        Layer.IAM,
+        (evidence or {}) | permission,
+        (),
+        "IAM_UNKNOWN",
+        component,
+    )
+
+
+def _fix(kind: str, text: str) -> dict[str, Json]:
+    return {"fix": {"kind": kind, "text": text}}
+
+
+def _trust(pipeline: Pipeline) -> str:
+    """A trust policy for this connector (MSK developer guide, Understand service execution role)."""
+    statement: dict[str, Json] = {
+        "Effect": "Allow",
+        "Principal": {"Service": SERVICE},
+        "Action": "sts:AssumeRole",
+    }
+    if pipeline.account:
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": pipeline.account}}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2)
+
+
+def _role(pipeline: Pipeline) -> str:
+    if pipeline.connector is None or pipeline.connector.role_arn is None:
+        raise NotAsked("which role the connector runs with is not known")
+    return pipeline.connector.role_arn
