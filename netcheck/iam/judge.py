@@ -66,6 +66,8 @@ OTHERS: tuple[tuple[str, str], ...] = (
     ("sts:AssumeRole", "arn:{partition}:iam::{account}:role/{other}"),
 )
 """What a sink never needs: secrets, keys, parameters and objects that no setting names, and to write."""
+TELLS = {"secretsmanager:GetSecretValue": "secretsmanager:DescribeSecret"}
+"""What would tell the whole ARN of a resource that is only known as a pattern."""
 OTHER = "netcheck-something-else"
 """A name that nothing has: what is allowed for it is allowed for everything."""
 
@@ -152,7 +154,10 @@ def _verdict(
     decides = request.action.startswith("kms:")
     policies = Policies(identity, boundary, _resource(request, seen), decides)
     if is_pattern(request.resource) and request.resource != "*":
-        return Verdict(request.action, request.resource, decide(request, policies))
+        answer = decide(request, policies)
+        if answer.outcome is Outcome.UNKNOWN and not answer.action:
+            answer = replace(answer, action=TELLS.get(request.action, ""))
+        return Verdict(request.action, request.resource, answer)
     own = by_identity(request, identity, boundary)
     simulated = _simulated(request, seen)
     differs = _difference(request, own, simulated) if simulated else ""

@@ -1,0 +1,324 @@
+"""The execution role against AWS's API on loopback: what is asked, and what the checks say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from checks.iam import Allowed, Least, ScramSecrets, Trusted
+from netcheck.context import FactUnavailable, Skip
+from netcheck.model import Cause, Finding, Status
+from netcheck.pipeline import Pipeline
+from tests.aws.test_collect import lead_to
+from tests.iam.worlds import (
+    ACCOUNT,
+    CLUSTER,
+    MANAGED,
+    REGION,
+    ROLE,
+    SCRAM,
+    SECRET,
+    Account,
+    healthy,
+    narrow_statements,
+    pipeline,
+    run,
+    trust_policy,
+)
+from tests.servers.aws_endpoint import AwsEndpoint, dropped
+from tests.servers.aws_world import World
+
+Ask = Callable[..., list[Finding]]
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
+    """Run a check on a pipeline in an account; `denied` operations are refused."""
+
+    def asked(
+        check: type, of: Pipeline | None = None, account: Account | None = None, denied: tuple[str, ...] = ()
+    ) -> list[Finding]:
+        of = of or pipeline()
+        with AwsEndpoint(World({}, (account or healthy(of)).services())) as aws:
+            lead_to(aws, monkeypatch)
+            for operation in denied:
+                aws.deny("*", operation)
+            return run(check(), of)
+
+    yield asked
+
+
+def one(findings: list[Finding], status: Status) -> Finding:
+    (found,) = findings
+    assert found.status is status, found.summary
+    return found
+
+
+@pytest.mark.parametrize("check", [Trusted, Allowed, Least])
+@pytest.mark.parametrize("denied", [(), ("SimulatePrincipalPolicy",)], ids=["simulated", "as read"])
+def test_a_role_with_what_netcheck_proposes_passes(ask: Ask, check: type, denied: tuple[str, ...]) -> None:
+    found = one(ask(check, denied=denied), Status.PASS)
+    if check is Allowed:
+        assert ("iam:SimulatePrincipalPolicy" in found.summary) is bool(denied)
+
+
+# Trust: K05
+
+ELSEWHERE = {"ArnLike": {"aws:SourceArn": f"arn:aws:kafkaconnect:{REGION}:{ACCOUNT}:connector/other/*"}}
+TRUST: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "another service",
+        {"trust": trust_policy(Principal={"Service": "ec2.amazonaws.com"})},
+        "IAM_ROLE_TRUST",
+    ),
+    ("another connector", {"trust": trust_policy(Condition=ELSEWHERE)}, "IAM_ROLE_TRUST"),
+    ("a Deny", {"trust": trust_policy(Effect="Deny")}, "IAM_ROLE_TRUST"),
+    ("service-linked", {"path": "/aws-service-role/kafkaconnect.amazonaws.com/"}, "IAM_ROLE_SERVICE_LINKED"),
+    ("gone", {"role_there": False}, "IAM_ROLE_MISSING"),
+]
+
+
+@pytest.mark.parametrize(("changed", "code"), [row[1:] for row in TRUST], ids=[row[0] for row in TRUST])
+def test_a_role_that_msk_connect_may_not_assume_fails(ask: Ask, changed: dict[str, Any], code: str) -> None:
+    found = one(ask(Trusted, account=Account(**changed)), Status.FAIL)
+    assert (found.cause, found.code, found.component) == (Cause.IAM_NOT_TRUSTED, code, ROLE)
+    if code == "IAM_ROLE_TRUST":
+        proposed: Any = found.evidence["fix"]
+        assert one(ask(Trusted, account=Account(trust=json.loads(proposed["text"]))), Status.PASS)
+
+
+def test_a_trust_policy_that_may_not_be_read_is_unknown(ask: Ask) -> None:
+    found = one(ask(Trusted, denied=("GetRole",)), Status.UNKNOWN)
+    assert found.evidence["missing_permission"] == "iam:GetRole"
+
+
+# Needs: K09, C07 and the rest
+
+NEEDS = [each["Sid"] for each in narrow_statements(pipeline())]
+
+
+@pytest.mark.parametrize("left_out", NEEDS)
+def test_each_need_that_is_not_met_fails_alone_with_the_statement_that_mends_it(
+    ask: Ask, left_out: str
+) -> None:
+    kept = [each for each in narrow_statements(pipeline()) if each["Sid"] != left_out]
+    account = Account(managed={MANAGED: kept})
+    found = one(ask(Allowed, account=account, denied=("SimulatePrincipalPolicy",)), Status.FAIL)
+    assert (found.cause, found.code) == (Cause.IAM_DENIED, "IAM_PERMISSION_MISSING")
+    fix: Any = found.evidence["fix"]
+    mended = Account(managed={MANAGED: [*kept, json.loads(fix["text"])]})
+    one(ask(Allowed, account=mended, denied=("SimulatePrincipalPolicy",)), Status.PASS)
+
+
+def test_the_guides_own_statement_is_not_enough_for_a_cluster_with_iam(ask: Ask) -> None:
+    read = ["Connect", "DescribeCluster", "DescribeGroup", "DescribeTopic", "ReadData"]
+    guide = {"Effect": "Allow", "Action": [f"kafka-cluster:{each}" for each in read], "Resource": "*"}
+    secrets = [each for each in narrow_statements(pipeline()) if each["Sid"].startswith("Secret")]
+    account = Account(inline={"guide": [guide, *secrets]})
+    found = ask(Allowed, account=account, denied=("SimulatePrincipalPolicy",))
+    assert {finding.evidence["need"] for finding in found} == {"InternalTopics", "WorkerGroup", "SinkGroup"}
+    assert one(ask(Least, account=account), Status.PASS).summary.endswith(
+        "could name the sink's topics alone"
+    )
+
+
+def test_the_simulation_has_the_last_word_and_the_difference_is_told(ask: Ask) -> None:
+    account = healthy(pipeline())
+    account.decisions["kafka-cluster:Connect"] = "implicitDeny"
+    failed, warned = ask(Allowed, account=account)
+    assert (failed.status, failed.cause) == (Status.FAIL, Cause.IAM_DENIED)
+    assert (warned.status, warned.cause) == (Status.WARN, Cause.IAM_DISAGREES)
+    assert "kafka-cluster:Connect" in failed.summary and "DescribeCluster" not in failed.summary
+
+
+UNREADABLE = [
+    ("GetClusterPolicy", "kafka:GetClusterPolicy"),
+    ("GetResourcePolicy", "secretsmanager:GetResourcePolicy"),
+    ("GetKeyPolicy", "kms:GetKeyPolicy"),
+    ("DescribeSecret", "secretsmanager:DescribeSecret"),
+    ("DescribeKey", "kms:DescribeKey"),
+    ("GetRole", "iam:GetRole"),
+    ("ListRolePolicies", "iam:ListRolePolicies"),
+    ("ListAttachedRolePolicies", "iam:ListAttachedRolePolicies"),
+    ("GetPolicy", "iam:GetPolicy"),
+    ("GetPolicyVersion", "iam:GetPolicyVersion"),
+]
+
+
+@pytest.mark.parametrize(("operation", "action"), UNREADABLE)
+def test_what_may_not_be_read_is_unknown_and_names_the_permission(
+    ask: Ask, operation: str, action: str
+) -> None:
+    found = ask(Allowed, denied=(operation, "SimulatePrincipalPolicy"))
+    assert {finding.status for finding in found} == {Status.UNKNOWN}, [each.summary for each in found]
+    assert {finding.evidence.get("missing_permission") for finding in found} == {action}
+
+
+def test_an_inline_policy_that_may_not_be_read_is_unknown(ask: Ask) -> None:
+    account = Account(inline={"kafka": narrow_statements(pipeline())})
+    found = ask(Allowed, account=account, denied=("GetRolePolicy", "SimulatePrincipalPolicy"))
+    assert {finding.evidence.get("missing_permission") for finding in found} == {"iam:GetRolePolicy"}
+    assert one(ask(Least, account=account, denied=("GetRolePolicy",)), Status.UNKNOWN)
+
+
+def test_aws_out_of_reach_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    with AwsEndpoint(World({}, healthy(pipeline()).services())) as aws:
+        lead_to(aws, monkeypatch)
+        aws.fail("*", "*", dropped())
+        found = run(Allowed(), pipeline())
+    assert {finding.status for finding in found} == {Status.UNKNOWN}
+
+
+def test_credentials_that_are_not_there_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with AwsEndpoint(World({}, {})) as aws:
+        lead_to(aws, monkeypatch)
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        with pytest.raises(FactUnavailable, match="no AWS credentials"):
+            run(Allowed(), pipeline())
+
+
+OF_RESOURCES: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "a secret that denies us",
+        {"secret_policy": {"Statement": {"Effect": "Deny", "Principal": "*", "Action": "*"}}},
+        "secretsmanager:GetSecretValue",
+    ),
+    ("a key that does not know of the account", {"key_policy": {"Statement": []}}, "kms:Decrypt"),
+    (
+        "a cluster that denies us",
+        {
+            "cluster_policy": {
+                "Statement": {
+                    "Effect": "Deny",
+                    "Principal": {"AWS": ACCOUNT},
+                    "Action": "kafka-cluster:Connect",
+                    "Resource": CLUSTER,
+                }
+            }
+        },
+        "kafka-cluster:Connect",
+    ),
+    (
+        "a boundary without Kafka",
+        {"boundary": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]},
+        "kafka-cluster:Connect",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("changed", "action"), [row[1:] for row in OF_RESOURCES], ids=[row[0] for row in OF_RESOURCES]
+)
+def test_the_role_is_not_the_only_one_to_decide(ask: Ask, changed: dict[str, Any], action: str) -> None:
+    account = Account(managed={MANAGED: narrow_statements(pipeline())}, **changed)
+    found = ask(Allowed, account=account, denied=("SimulatePrincipalPolicy",))
+    assert {finding.status for finding in found} == {Status.FAIL}
+    assert all(finding.cause is Cause.IAM_DENIED for finding in found)
+    assert any(action in finding.summary for finding in found)
+
+
+def test_a_secret_that_does_not_exist_fails(ask: Ask) -> None:
+    account = Account(managed={MANAGED: narrow_statements(pipeline())}, secret_there=False)
+    found = [each for each in ask(Allowed, account=account) if each.status is Status.FAIL]
+    assert [each.code for each in found] == ["AWS_NAMED_THING_MISSING"]
+    assert found[0].component == "orders/clickhouse"
+
+
+def test_the_key_of_secrets_manager_itself_needs_no_permission(ask: Ask) -> None:
+    kept = [each for each in narrow_statements(pipeline()) if each["Sid"] != "SecretKey"]
+    for changed in ({"secret_key": None}, {"secret_key": "alias/aws/secretsmanager", "key_manager": "AWS"}):
+        account = Account(managed={MANAGED: kept}, **changed)
+        one(ask(Allowed, account=account, denied=("SimulatePrincipalPolicy",)), Status.PASS)
+
+
+def test_how_many_calls_and_rounds_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    with AwsEndpoint(World({}, healthy(pipeline()).services()), latency=0.3) as aws:
+        lead_to(aws, monkeypatch)
+        run(Allowed(), pipeline(cluster={"authentication": frozenset({"IAM"})}))
+        aws.calls.clear()
+        started = time.monotonic()
+        run(Allowed(), pipeline())
+        seconds = time.monotonic() - started
+    assert len(aws.calls) <= 18, aws.count()
+    assert seconds < 3 * 0.3 + 2.0
+
+
+# Least privilege
+
+WIDE: list[tuple[dict[str, Any], tuple[str, ...]]] = [
+    ({"Action": "kafka-cluster:*", "Resource": "*"}, ("kafka-cluster:DeleteTopic",)),
+    ({"Action": "kafka-cluster:WriteData", "Resource": f"arn:aws:kafka:{REGION}:{ACCOUNT}:topic/*"},
+     ("kafka-cluster:WriteData",)),
+    ({"Action": "secretsmanager:GetSecretValue", "Resource": "*"}, ("secretsmanager:GetSecretValue",)),
+    ({"Action": ["kms:Decrypt"], "Resource": "arn:aws:kms:*:*:key/*"}, ("kms:Decrypt",)),
+    ({"Action": "s3:*", "Resource": "*"}, ("s3:DeleteObject",)),
+    ({"NotAction": "iam:*", "Resource": "*"}, ("kafka-cluster:DeleteTopic", "s3:PutObject")),
+    ({"Action": "*", "Resource": "*"}, ("iam:PassRole",)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wide", "grants"), WIDE)
+def test_a_statement_that_is_too_wide_is_shown_beside_the_narrow_one(
+    ask: Ask, wide: dict[str, Any], grants: tuple[str, ...]
+) -> None:
+    account = healthy(pipeline())
+    account.inline["wide"] = [{"Sid": "Wide", "Effect": "Allow", **wide}]
+    found = one(ask(Least, account=account), Status.WARN)
+    assert found.cause is Cause.IAM_TOO_WIDE
+    assert "wide, statement Wide" in found.summary
+    actions: Any = found.evidence["actions"]
+    assert set(grants) <= set(actions)
+    fix: Any = found.evidence["fix"]
+    assert all(each in narrow_statements(pipeline()) for each in json.loads(fix["text"]))
+
+
+# SCRAM: K06
+
+WITH_SCRAM = {"authentication": frozenset({"IAM", "SCRAM"}), "scram_secrets": (SCRAM,)}
+SCRAM_ROWS: list[tuple[str, dict[str, Any], dict[str, Any], Status, str | None]] = [
+    ("as it should be", {}, {}, Status.PASS, None),
+    ("Secrets Manager's own key", {"scram_key": None}, {}, Status.FAIL, "MSK_SCRAM_SECRET_KEY"),
+    ("an asymmetric key", {"key_spec": "RSA_2048"}, {}, Status.FAIL, "MSK_SCRAM_SECRET_KEY"),
+    ("the wrong name", {}, {"scram_secrets": (SECRET,)}, Status.FAIL, "MSK_SCRAM_SECRET_NAME"),
+    ("none associated", {}, {"scram_secrets": ()}, Status.WARN, "MSK_SCRAM_NO_SECRET"),
+    ("not told", {}, {"scram_secrets": None}, Status.UNKNOWN, "IAM_UNKNOWN"),
+]
+
+
+@pytest.mark.parametrize(
+    ("account", "changed", "status", "code"),
+    [row[1:] for row in SCRAM_ROWS],
+    ids=[row[0] for row in SCRAM_ROWS],
+)
+def test_scram_secrets(
+    ask: Ask, account: dict[str, Any], changed: dict[str, Any], status: Status, code: str | None
+) -> None:
+    of = pipeline(cluster=WITH_SCRAM | changed)
+    given = Account(managed={MANAGED: narrow_statements(of)}, **account)
+    found = one(ask(ScramSecrets, of, given), status)
+    assert found.code == code
+
+
+@pytest.mark.parametrize(
+    ("operation", "action"),
+    [("DescribeSecret", "secretsmanager:DescribeSecret"), ("DescribeKey", "kms:DescribeKey")],
+)
+def test_a_scram_secret_that_may_not_be_read_is_unknown(ask: Ask, operation: str, action: str) -> None:
+    found = one(ask(ScramSecrets, pipeline(cluster=WITH_SCRAM), denied=(operation,)), Status.UNKNOWN)
+    assert found.evidence["missing_permission"] == action
+
+
+def test_what_is_moot_is_skipped(ask: Ask) -> None:
+    with pytest.raises(Skip, match="no cluster with SASL/SCRAM"):
+        ask(ScramSecrets)
+    with pytest.raises(Skip, match="which role"):
+        ask(Allowed, pipeline(connector={"role_arn": None}))
+    bare = dict.fromkeys(("password", "config.providers", "config.providers.secretsManager.class"), "")
+    with pytest.raises(Skip, match="needs nothing"):
+        ask(Allowed, pipeline(bare, connector={"authentication": "NONE"}))
