@@ -35,6 +35,7 @@ class Config:
     connector: str | None = None
     cluster: str | None = None
     connector_config: str | None = None
+    worker_log: str | None = None
     bootstrap: tuple[tuple[str, int], ...] = ()
     security_protocol: Security | None = None
     sasl_mechanism: str | None = None
@@ -177,6 +178,13 @@ OPTIONS: tuple[Option, ...] = (
         text,
         "targets",
     ),
+    Option(
+        "worker_log",
+        "FILE",
+        "a worker's log that was saved (default: the connector's log group in CloudWatch Logs)",
+        text,
+        "targets",
+    ),
     Option("bootstrap", "HOST:PORT,...", "Kafka bootstrap brokers", endpoints, "targets", many=True),
     Option(
         "security_protocol",
@@ -291,7 +299,7 @@ def build(found: Mapping[str, object], environment: Mapping[str, str]) -> Config
         config.source_subnet or config.connector or config.connector_config
     ):
         raise UsageError("--source-security-group: give the workers' subnets as well, --source-subnet")
-    for name in ("ca", "credentials", "plugins", "snapshot", "connector_config"):
+    for name in ("ca", "credentials", "plugins", "snapshot", "connector_config", "worker_log"):
         path = getattr(config, name)
         if path and not config.replay and not _exists(path):
             raise UsageError(f"{BY_NAME[name].flag} {path}: no such file")

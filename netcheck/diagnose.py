@@ -32,17 +32,20 @@ def explain(results: Sequence[Result], after: After) -> tuple[Result, ...]:
     links = {
         r.key: cause
         for r in results
-        if (cause := r.caused_by or ground.cause_of(r) or _silenced(r, blockers))
+        if (cause := r.caused_by or ground.cause_of(r) or _silenced(r, blockers) or _confirmed(r, results))
     }
     roots = _roots(links)
     return tuple(replace(r, caused_by=roots.get(r.key)) for r in results)
 
 
 def _configured_blockers(results: Sequence[Result]) -> dict[Target, str]:
-    """For each target, the first result that says where AWS's configuration stops the way there."""
+    """For each target, the first result that says where AWS's configuration stops the way there. What is
+    wrong with a pipeline's settings stops no packets.
+    """
     found: dict[Target, str] = {}
     for result in results:
-        if result.status is Status.FAIL and result.finding.code:
+        on_the_way = result.target.kind is not Kind.PIPELINE
+        if on_the_way and result.status is Status.FAIL and result.finding.code:
             found.setdefault(result.target, result.key)
     return found
 
@@ -51,6 +54,18 @@ def _silenced(result: Result, blockers: Mapping[Target, str]) -> str | None:
     """What explains silence: packets that AWS is configured to drop. An answer has crossed the path."""
     silent = result.status is Status.FAIL and result.finding.cause in SILENCE and not result.finding.code
     return blockers.get(result.target) if silent else None
+
+
+def _confirmed(result: Result, results: Sequence[Result]) -> str | None:
+    """The failure that says the same from another side: a symptom (a line of a log) names the checks that
+    look at its cause, as check@kind of target, under `confirms`.
+    """
+    named = result.finding.evidence.get("confirms")
+    if result.status is not Status.FAIL or not isinstance(named, list):
+        return None
+    failed = (r for r in results if r.status is Status.FAIL and r.key != result.key)
+    found = {f"{r.check}@{r.target.kind}": r.key for r in failed}
+    return next((found[str(name)] for name in named if str(name) in found), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +163,21 @@ def _was_not_asked(result: Result) -> bool:
     return result.status is Status.UNKNOWN or result.finding.cause is Cause.NOT_ASKED
 
 
-def root_causes(results: Sequence[Result]) -> tuple[RootCause, ...]:
+def root_causes(results: Sequence[Result], *, same_place: bool = True) -> tuple[RootCause, ...]:
     """What is left when consequences are folded: one for each cause that a check found, worst first.
 
     The same cause in the same check on several targets of a kind is one root cause: six brokers with an
-    expired certificate are one thing to mend.
+    expired certificate are one thing to mend. `same_place`: the run looks from where the workers are; from
+    elsewhere silence may have another reason than what AWS's configuration stops for the workers.
     """
     groups: dict[object, list[Result]] = {}
     for result in results:
         if result.status is Status.FAIL and result.caused_by is None:
             groups.setdefault(_identity(result), []).append(result)
     asked = {kind: len({r.target for r in results if r.target.kind is kind}) for kind in Kind}
-    causes = [_root_cause(group, results, asked[group[0].target.kind]) for group in groups.values()]
+    causes = [
+        _root_cause(group, results, asked[group[0].target.kind], same_place) for group in groups.values()
+    ]
     return tuple(sorted(causes, key=lambda cause: (not cause.certain, -len(cause.explains))))
 
 
@@ -171,7 +189,7 @@ def _identity(result: Result) -> object:
     return result.check, finding.cause, result.target.kind
 
 
-def _root_cause(group: list[Result], results: Sequence[Result], asked: int) -> RootCause:
+def _root_cause(group: list[Result], results: Sequence[Result], asked: int, same_place: bool) -> RootCause:
     first = group[0]
     cause = first.finding.cause
     keys = tuple(result.key for result in group)
@@ -180,13 +198,15 @@ def _root_cause(group: list[Result], results: Sequence[Result], asked: int) -> R
     title = first.finding.summary
     if len(targets) > 1 and advice:
         title = f"{advice.title}: {len(targets)} of {asked} {first.target.kind} targets"
+    explained = [r for r in results if r.caused_by in keys]
+    heard = same_place or not any(r.finding.cause in SILENCE for r in explained)
     return RootCause(
         code=first.finding.code or (cause or first.check).upper().replace(".", "_"),
         component=first.finding.component or ", ".join(targets),
         title=title,
-        certain=cause not in SILENCE,
+        certain=cause not in SILENCE and (heard or not first.finding.code),
         results=keys,
-        explains=tuple(r.key for r in results if r.caused_by in keys),
+        explains=tuple(r.key for r in explained),
         fix=_fixes(group) or ((Fix("text", advice.mend),) if advice else ()),
     )
 
