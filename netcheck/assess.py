@@ -12,7 +12,7 @@ from pathlib import Path
 from netcheck import diagnose, discover, facts, plugins, recording
 from netcheck.check import Check
 from netcheck.config import Config, UsageError
-from netcheck.context import Context, Deadline, DeadlineExceeded, NotRecorded
+from netcheck.context import Context, Deadline, DeadlineExceeded, FactUnavailable, NotRecorded
 from netcheck.model import Json, Kind, Report
 from netcheck.probe.trust import TrustError, verifier
 from netcheck.recording import Live, Player, Recorder, Recording, RecordingError
@@ -36,7 +36,7 @@ class Assessment:
 
 def assess(config: Config, watch: Callable[[Event], None]) -> Assessment:
     """Run everything that `config` asks for. Raises UsageError for what cannot be done as asked."""
-    clock, started = time.monotonic(), _now()
+    clock, deadline, started = time.monotonic(), Deadline(config.deadline), _now()
     scrub = config.scrubber()
     observer: Live | Recorder | Player = Recorder(scrub) if config.record else Live()
     replayed = _read_recording(config.replay) if config.replay else None
@@ -47,7 +47,7 @@ def assess(config: Config, watch: Callable[[Event], None]) -> Assessment:
         _check_trust(config)
     found = plugins.find(config.plugins)
     checks = select(found.checks, config.only, config.skip)
-    context = Context(config, Deadline(config.deadline), observer)
+    context = Context(config, deadline, observer)
     discovered = discover.discover(context)
     targets, pipeline = discovered.targets, discovered.pipeline
     checks = asked(checks, discovered)
@@ -56,6 +56,7 @@ def assess(config: Config, watch: Callable[[Event], None]) -> Assessment:
     context = context.discovered(discovered.config, pipeline)
     vantage = _vantage(context)
     outcome = Run(checks, context, watch, scrub).results(targets, found.broken)
+    vantage |= _place(context)
     results = diagnose.explain(outcome.results, {check.id: check.after for check in found.checks})
     seconds = replayed.seconds if replayed else time.monotonic() - clock
     report = Report(
@@ -64,7 +65,7 @@ def assess(config: Config, watch: Callable[[Event], None]) -> Assessment:
         vantage=vantage,
         pipeline=described(pipeline, discovered.config, targets),
         results=results,
-        root_causes=diagnose.root_causes(results),
+        root_causes=diagnose.root_causes(results, same_place=vantage.get("parity") in (None, "same")),
     )
     kept = (
         observer.recording(_config_to_keep(config), started, seconds)
@@ -127,6 +128,16 @@ def _vantage(context: Context) -> dict[str, Json]:
         return facts.vantage(context)
     except (DeadlineExceeded, NotRecorded):
         return {"kind": "unknown"}
+
+
+def _place(context: Context) -> dict[str, Json]:
+    """Where this run looks from, to AWS; nothing where nobody said where the workers are."""
+    if not context.config.source_subnet:
+        return {}
+    try:
+        return context.get(facts.place)
+    except (DeadlineExceeded, NotRecorded, FactUnavailable):
+        return {"parity": "unknown"}
 
 
 def _config_to_keep(config: Config) -> Config:

@@ -7,6 +7,7 @@ address, no connection) raises NotAsked: whoever asks has nothing to ask about.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netcheck.context import Context, FactUnavailable, NotAsked, Skip
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from netcheck.credentials import KafkaLogin
     from netcheck.iam.seen import RoleSeen
     from netcheck.naming import Naming
+    from netcheck.parity import Comparison
     from netcheck.path.survey import Traced
     from netcheck.pipeline import Pipeline
     from netcheck.probe.aws import AwsAnswer
@@ -56,9 +58,14 @@ ABOUT_THE_CERTIFICATE = frozenset(
 """What a client may mind of a handshake that the server is content with."""
 
 
+def looked(ctx: Context) -> vantage_probe.Vantage:
+    """This host, its name servers and proxy settings."""
+    return ctx.observe(vantage_probe.look)
+
+
 def vantage(ctx: Context) -> dict[str, Json]:
     """Where this run looks from, with a `summary` to read."""
-    seen = ctx.observe(vantage_probe.look)
+    seen = ctx.get(looked)
     return {
         "kind": "host",
         "host": seen.host,
@@ -227,7 +234,18 @@ def clickhouse_ping(ctx: Context, target: Target) -> HttpAnswer:
     address, tls = ctx.get(reachable, target), target.security.tls
     if tls and ctx.get(handshake, target).cause in (Cause.TLS_SILENT_AFTER_CLIENT_HELLO, Cause.TLS_STALLED):
         raise NotAsked("TLS gets no answer, and HTTP would wait for it again")
-    return ctx.observe_for(WAKING_SECONDS, ping, address, target.port, target.host, tls, ctx.config.trust)
+    # Only who answers TLS can be asleep behind it.
+    seconds = ctx.config.timeout if tls and ctx.get(tls_is_broken, target) else WAKING_SECONDS
+    return ctx.observe_for(seconds, ping, address, target.port, target.host, tls, ctx.config.trust)
+
+
+def plain_ping(ctx: Context, target: Target) -> HttpAnswer:
+    """GET /ping without TLS, of a target that should speak it: a plain HTTP server may take a ClientHello for
+    the beginning of a request line, and wait for its end.
+    """
+    from netcheck.probe.clickhouse import ping
+
+    return ctx.observe(ping, ctx.get(reachable, target), target.port, target.host, False, ctx.config.trust)
 
 
 def clickhouse_look_up(ctx: Context, target: Target) -> ClickHouseLookUp:
@@ -261,7 +279,11 @@ def aws_answer(ctx: Context, target: Target) -> AwsAnswer:
 
 
 def plain_after_all(ctx: Context, target: Target) -> str | None:
-    """Where the peer hung up on TLS: how it answered its protocol in plain text, if it did."""
+    """Where the peer hung up on TLS or was silent: how it answered its protocol in plain text, if it did."""
+    if ctx.get(handshake, target).cause is Cause.TLS_SILENT_AFTER_CLIENT_HELLO:
+        if target.kind is not Kind.CLICKHOUSE_HTTPS or not ctx.get(plain_ping, target).status:
+            return None
+        return f"plain HTTP answers there with status {ctx.get(plain_ping, target).status}"
     match target.kind:
         case Kind.KAFKA:
             seen: KafkaHello | HttpAnswer | NativeHello = ctx.get(kafka_hello, target)
@@ -404,3 +426,54 @@ def cloud_service(ctx: Context, target: Target) -> CloudService:
     if found is None:
         raise Skip(f"{target.host} is none of the {len(seen.services)} services that the API key may see")
     return found
+
+
+def identity(ctx: Context) -> vantage_probe.Identity:
+    """Who this host is to AWS; of a Lambda function AWS says where it runs, of an ECS task the snapshot."""
+    from netcheck.aws.whereami import function_network
+    from netcheck.parity import Workers, located
+
+    seen = ctx.observe(vantage_probe.identify)
+    if seen.function is not None:
+        where = ctx.observe(function_network, ctx.config.region, ctx.config.profile, seen.function)
+        if where.error:
+            return replace(seen, kind="unknown", detail=where.error)
+        kind = "lambda" if where.subnets else "outside"
+        return replace(
+            seen, kind=kind, subnets=where.subnets, vpc=where.vpc, security_groups=where.security_groups
+        )
+    if seen.kind != "ecs":
+        return seen
+    config = ctx.config
+    return located(seen, _known(ctx), Workers(config.source_subnet, config.source_security_group))
+
+
+def parity(ctx: Context) -> Comparison:
+    """How this vantage differs from the workers', as far as both are known."""
+    from netcheck.parity import Workers, compare
+
+    workers = Workers(ctx.config.source_subnet, ctx.config.source_security_group)
+    known = _known(ctx)
+    ways = ctx.get(access) if known is not None else None
+    return compare(ctx.get(identity), ctx.get(looked), workers, known, ways)
+
+
+def place(ctx: Context) -> dict[str, Json]:
+    """Where this run looks from, to AWS, for the report."""
+    who = ctx.get(identity)
+    return {
+        "kind": who.kind,
+        "eni": who.interface,
+        "subnet": ", ".join(who.subnets) or None,
+        "zone": who.zone,
+        "security_groups": list(who.security_groups or ()),
+        "parity": str(ctx.get(parity).parity),
+    }
+
+
+def _known(ctx: Context) -> Snapshot | None:
+    """The snapshot, None where it cannot be had."""
+    try:
+        return ctx.get(snapshot)
+    except FactUnavailable:
+        return None

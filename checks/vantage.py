@@ -1,0 +1,43 @@
+"""Does netcheck look from where the workers are?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netcheck import facts
+from netcheck.check import Check
+from netcheck.context import Context, Skip
+from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.parity import Parity
+
+
+class LooksFromTheWorkers(Check):
+    """This run looks from one of the workers' subnets, with the workers' security groups.
+
+    EC2, ECS or Lambda are asked who this host is. It warns of each difference that changes what is seen:
+    another subnet, zone, route table or security group, another name server, a proxy in the environment. From
+    outside of AWS it is skipped: what is observed there says nothing certain of the workers, and what AWS's
+    configuration says of them holds all the same. Only from the same place is silence certain to be the
+    workers' own.
+
+    Fix: run netcheck in one of the workers' subnets, with the workers' security groups. In a container on EC2
+    the instance's metadata hop limit has to be 2.
+    """
+
+    id = "vantage.parity"
+    kinds = frozenset({Kind.PIPELINE})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002 - the same for all
+        if not ctx.config.source_subnet:
+            raise Skip("where the workers are was not said: give --source-subnet and --source-security-group")
+        identity, seen = ctx.get(facts.identity), ctx.get(facts.parity)
+        evidence: dict[str, Json] = dict(ctx.get(facts.place))
+        if identity.kind == "outside":
+            raise Skip("this run looks from outside of AWS: it observes its own way, not the workers'")
+        if seen.parity is Parity.UNKNOWN:
+            raise Skip(f"whether this run looks from where the workers are is not known: {seen.why}")
+        for difference in seen.differences:
+            yield Finding(Status.WARN, difference, Cause.VANTAGE_DIFFERS, Layer.AGENT, evidence)
+        if not seen.differences:
+            text = f"looks from {', '.join(identity.subnets)} with the workers' security groups"
+            yield Finding(Status.PASS, text, None, Layer.AGENT, evidence)
