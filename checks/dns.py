@@ -9,7 +9,7 @@ from netcheck import facts
 from netcheck.check import Check, answer, warning
 from netcheck.context import Context, Skip
 from netcheck.model import Cause, Finding, Kind, Layer, Target
-from netcheck.probe.dns import NameServer, compare
+from netcheck.probe.dns import NameServer, Resolution, compare
 
 NAMED = frozenset({Kind.KAFKA, Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE, Kind.AWS_SERVICE})
 
@@ -34,12 +34,9 @@ class Resolves(Check):
             raise Skip("an address was given, there is no name to resolve")
         seen = ctx.get(facts.resolution, target.host)
         if seen.cause is not None:
-            yield answer(
-                seen.cause,
-                f"{target.host} does not resolve here: {_why(seen.cause, seen.detail)}",
-                Layer.DNS,
-                seen,
-            )
+            cause, detail = _known_better(seen, ctx, target)
+            text = f"{target.host} does not resolve here: {_why(cause, detail)}"
+            yield answer(cause, text, Layer.DNS, seen)
             return
         kinds = {"private" if one.private else "public" for one in seen.addresses}
         told = ", ".join(one.address for one in seen.addresses)
@@ -92,6 +89,15 @@ _NO_ANSWER = frozenset(
         Cause.CONNECTION_REFUSED,
     }
 )
+
+
+def _known_better(seen: Resolution, ctx: Context, target: Target) -> tuple[Cause | None, str]:
+    """getaddrinfo says EAI_AGAIN for SERVFAIL and REFUSED alike; the name servers say which."""
+    if seen.cause is Cause.DNS_RESOLVER_FAILED:
+        servers = ctx.get(facts.name_servers, target.host)
+        if servers.cause in _NO_ANSWER:
+            return servers.cause, f"{seen.detail} ({servers.detail})"
+    return seen.cause, seen.detail
 
 
 def _is_address(host: str) -> bool:

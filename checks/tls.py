@@ -13,7 +13,13 @@ from netcheck.probe.tls import Handshake
 TLS_KINDS = frozenset({Kind.KAFKA, Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE, Kind.AWS_SERVICE})
 SOON_DAYS = 14.0
 
-HUNG_UP = frozenset({Cause.TLS_CLOSED_AFTER_CLIENT_HELLO, Cause.TLS_RESET_AFTER_CLIENT_HELLO})
+HUNG_UP = frozenset(
+    {
+        Cause.TLS_CLOSED_AFTER_CLIENT_HELLO,
+        Cause.TLS_RESET_AFTER_CLIENT_HELLO,
+        Cause.TLS_SILENT_AFTER_CLIENT_HELLO,
+    }
+)
 """What a plain-text listener does when it is spoken to in TLS; and an access list, and a firewall."""
 
 

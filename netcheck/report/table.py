@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from tabulate import tabulate
 
-from netcheck.model import Report, Result, RootCause, Status
+from netcheck.model import Layer, Report, Result, RootCause, Status
 from netcheck.report.style import Style, printable
 
 ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN)
@@ -160,13 +160,19 @@ def _where(result: Result) -> str:
 
 
 def _passed_rows(results: Iterable[Result], style: Style, titles: Mapping[str, str]) -> Iterator[list[str]]:
-    """What passed, one line a check."""
-    passed: dict[str, int] = {}
+    """What passed, one line a check, from the name up to the service."""
+    passed: dict[str, list[Result]] = {}
     for result in results:
         if result.status is Status.PASS:
-            passed[result.check] = passed.get(result.check, 0) + 1
-    for check, count in passed.items():
-        yield [style.mark(Status.PASS), check, f"{count} passed", printable(titles.get(check, ""))]
+            passed.setdefault(result.check, []).append(result)
+    for check, found in sorted(passed.items(), key=lambda group: _height(group[1][0])):
+        yield [style.mark(Status.PASS), check, f"{len(found)} passed", printable(titles.get(check, ""))]
+
+
+def _height(result: Result) -> int:
+    """How far up the stack a result belongs."""
+    layer = result.finding.layer
+    return list(Layer).index(layer) if layer else len(Layer)
 
 
 def _closing(report: Report, style: Style) -> str:
