@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "check a pipeline, or any part of one",
     "path": "trace a flow through AWS configuration",
     "snapshot": "save AWS configuration to a folder",
+    "policy": "print the least IAM policy that netcheck needs",
     "checks": "list every check",
     "explain": "print one check's documentation",
     "demo": "replay a recorded run: no AWS account, no network",
