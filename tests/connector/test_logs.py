@@ -98,8 +98,8 @@ ROWS: list[tuple[str, str, str, Cause, str]] = [
         "egress.path@aws-service",
     ),
     (
-        "Connect to secretsmanager.eu-west-1.amazonaws.com:443 [secretsmanager.eu-west-1.amazonaws.com/52.1.1.1] "
-        "failed: connect timed out",
+        "Connect to secretsmanager.eu-west-1.amazonaws.com:443 "
+        "[secretsmanager.eu-west-1.amazonaws.com/52.1.1.1] failed: connect timed out",
         "aws-connect",
         F,
         Cause.TIMED_OUT,
