@@ -1,6 +1,6 @@
 """Every operation that netcheck asks of AWS, and the least IAM policy that lets it. Pure.
 
-All of them read. A test holds the list to the calls in this package, and another runs everything under exactly
+All of them read. One test holds the list to the calls in this package, another runs everything under exactly
 this policy.
 """
 

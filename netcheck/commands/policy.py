@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-EPILOG = """Everything only reads, and no secret's value is ever asked for. What is left out of the policy makes
-the answers that depend on it unknown, with the action named; the rest goes on.
+EPILOG = """Everything only reads, and no secret's value is ever asked for. What is left out of the policy
+makes the answers that depend on it unknown, with the action named; the rest goes on.
 
   aws iam create-policy --policy-name netcheck --policy-document "$(netcheck policy)"
 """
