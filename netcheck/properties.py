@@ -52,7 +52,7 @@ def _logical(text: str) -> Iterator[_Line]:
         parts += line[:-1] if open_ else line
         if not open_ and parts:
             yield _Line(start, parts)
-    if open_ and parts:
+    if open_:  # a lone backslash at the end is an empty key to Java
         yield _Line(start, parts)
 
 

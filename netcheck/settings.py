@@ -7,7 +7,7 @@ What may be a secret becomes stars, unless it is only a reference for a config p
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from netcheck.secret import HIDDEN, Scrubber
 
@@ -29,7 +29,7 @@ LITERAL = re.compile(
     re.IGNORECASE,
 )
 """A secret inside a value: `?ssl=true&password=...` (jdbcConnectionProperties), `password="..."`, JSON."""
-USER_INFO = re.compile(r"(://)[^/\s]*@")
+USER_INFO = re.compile(r"(://)([^/\s]*)@")
 PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*", re.DOTALL)
 HELD = re.compile("\ufdd0(\\d+)\ufdd1")
 """What stands for a reference while the text around it is searched: code points that are never text."""
@@ -62,24 +62,41 @@ def _public(key: str, value: str) -> str:
         return value
     if _is_secret(key):
         return HIDDEN
-    kept = REFERENCE.findall(value)
-    numbers = iter(range(len(kept)))
-    text = REFERENCE.sub(lambda _: f"\ufdd0{next(numbers)}\ufdd1", value)
+    text, kept = _held(value)
     text = PRIVATE_KEY.sub(HIDDEN, text)
     text = USER_INFO.sub(rf"\1{HIDDEN}@", text)
     text = LITERAL.sub(lambda found: found[0] if HELD.fullmatch(found[2]) else found[1] + HIDDEN, text)
     return HELD.sub(lambda held: kept[int(held[1])], text)
 
 
+def _held(value: str) -> tuple[str, list[str]]:
+    """The value with something else in the place of each reference, and the references."""
+    kept = REFERENCE.findall(value)
+    numbers = iter(range(len(kept)))
+    return REFERENCE.sub(lambda _: f"\ufdd0{next(numbers)}\ufdd1", value), kept
+
+
 def _is_secret(key: str) -> bool:
     return SECRET_KEY.search(ALIASED.sub("", key)) is not None
 
 
-def _secrets(settings: Iterable[Mapping[str, str]]) -> Iterable[str]:
+def _secrets(settings: Iterable[Mapping[str, str]]) -> Iterator[str]:
     for each in settings:
         for key, value in each.items():
-            if is_reference(value):
-                continue
-            if _is_secret(key):
-                yield value
-            yield from (found[2].strip("\"'") for found in LITERAL.finditer(value))
+            if not is_reference(value):
+                yield from (HELD.sub("", secret) for secret in _hidden(key, _held(value)[0]))
+
+
+def _hidden(key: str, text: str) -> Iterator[str]:
+    """What of a value is secret, whole and in the parts that somebody may quote."""
+    if _is_secret(key):
+        yield text
+        yield from text.split(":")
+    for found in PRIVATE_KEY.findall(text):
+        yield from (line for line in found.splitlines() if not line.startswith("-----"))
+    for found in USER_INFO.finditer(text):
+        yield from found[2].split(":")
+    for found in LITERAL.finditer(text):
+        secret = found[2].strip("\"'")
+        yield secret
+        yield secret.rpartition(" ")[2]
