@@ -38,6 +38,7 @@ SMALL_BROKER_TASKS = 4
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".rar", ".7z", ".gz")
 OF_SETTINGS = frozenset(
     {
+        "connector.addresses",
         "connector.authentication",
         "connector.bootstrap",
         "connector.class",
@@ -342,6 +343,48 @@ class LogsAreKept(Check):
         else:
             text = f"{subject.name} keeps no worker logs: create it with log delivery to CloudWatch Logs"
             yield doubtful(subject, "MSK_CONNECT_NO_LOGS", Cause.LOGS_NOT_DELIVERED, text)
+
+
+class SubnetsHaveRoom(Check):
+    """The worker subnets have addresses left for the workers.
+
+    Every worker takes an address of one of the connector's subnets. It fails when none of them has any left
+    and the connector is not running, and warns when they have fewer left than the connector has workers: a
+    worker that is replaced, or a creation, then fails without a word.
+
+    Fix: free addresses, or create the connector in larger subnets.
+    """
+
+    id = "connector.addresses"
+    kinds = PIPELINES
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
+        subject = connector(ctx)
+        if not subject.subnets:
+            raise Skip("the connector's subnets are not in a configuration file")
+        subnets = ctx.get(facts.snapshot).subnets
+        left = {name: subnets[name].free for name in subject.subnets if name in subnets}
+        known = {name: free for name, free in left.items() if free is not None}
+        if len(known) < len(subject.subnets):
+            raise Skip("how many addresses the worker subnets have left AWS does not say")
+        total, wanted = sum(known.values()), subject.most_workers or 1
+        told = ", ".join(f"{name} {free}" for name, free in known.items())
+        evidence: dict[str, Json] = {"free": dict(known), "workers": wanted}
+        full = listed(name for name, free in known.items() if free == 0)
+        if total >= wanted and not full:
+            yield Finding(Status.PASS, f"free addresses: {told}", None, Layer.AWS, evidence)
+            return
+        status = Status.FAIL if total == 0 and subject.state in ("CREATING", "FAILED") else Status.WARN
+        text = f"free addresses: {told}; {subject.name} has up to {wanted} workers"
+        yield Finding(
+            status,
+            text,
+            Cause.SUBNET_FULL,
+            Layer.AWS,
+            evidence,
+            code="SUBNET_NO_FREE_ADDRESSES",
+            component=full or ", ".join(known),
+        )
 
 
 def _pipeline(ctx: Context) -> Pipeline:

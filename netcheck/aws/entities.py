@@ -42,10 +42,13 @@ class Vpc:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
+    """`free` is how many IPv4 addresses are left, None where that was not told."""
+
     id: str
     vpc: str
     zone: str
     prefixes: tuple[Prefix, ...]
+    free: int | None = None
 
 
 # Rules are the bulk of a large account (100,000 and more): a NamedTuple is built several times faster

@@ -99,7 +99,8 @@ def subnet(node: Node) -> Subnet:
     name = node.text("SubnetId")
     if not node.flag_or("Ipv6Native", False):
         node.text("CidrBlock")
-    return Subnet(name, node.text("VpcId"), node.text("AvailabilityZone"), _blocks(node))
+    free = node.number("AvailableIpAddressCount") if node.has("AvailableIpAddressCount") else None
+    return Subnet(name, node.text("VpcId"), node.text("AvailabilityZone"), _blocks(node), free)
 
 
 def _rule_range(node: Node, protocol: int) -> tuple[int, int]:
