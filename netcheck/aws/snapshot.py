@@ -144,6 +144,14 @@ class Snapshot:
                 return Gap(what, ACTIONS.get(what, ""), f"{what}.json is not in the snapshot")
         return None
 
+    def predates_public_access_block(self, region: str) -> bool:
+        """Whether the tool that wrote this Region knew nothing of block public access: neither of its two
+        documents is there, and no gap says that one was asked for. Older tools write neither.
+        """
+        both = ("VpcBlockPublicAccessOptions", "VpcBlockPublicAccessExclusions")
+        files = self.collected.get(region, frozenset())
+        return not any(name in files or (region, name) in self.gaps for name in both)
+
     def region_of(self, vpc: str) -> str | None:
         found = self.vpcs.get(vpc)
         return found.region if found else None

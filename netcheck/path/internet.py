@@ -19,6 +19,8 @@ from netcheck.path.walk import End, Lost, Stretch, Walk, region_text, unknown_fr
 _SHARED = parse_prefix("100.64.0.0/10")
 _ATTACHED = ("available", "attached")
 
+_TAKEN_TO_BE_OFF = "VPC block public access was not collected; it is taken to be off, AWS's default."
+
 
 def is_private(address: int) -> bool:
     """Whether an IPv4 address is in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16 (RFC 1918)."""
@@ -141,6 +143,10 @@ def _block_public_access(walk: Walk, vpc: str, subnet: Subnet | None, gateway: s
     gap = walk.missing_from("VpcBlockPublicAccessOptions", vpc)
     region = walk.snapshot.region_of(vpc) or ""
     access = walk.snapshot.public_access.get(region)
+    if gap is not None and walk.snapshot.predates_public_access_block(region):
+        if _TAKEN_TO_BE_OFF not in walk.assumptions:
+            walk.assumptions.append(_TAKEN_TO_BE_OFF)
+        return
     if gap is not None:
         walk.doubt(piece, unknown_from(Code.UNKNOWN_RESOURCE, vpc, gap))
         return

@@ -779,6 +779,13 @@ def test_the_way_to_the_internet_needs_these_as_well(stem: str, action: str) -> 
     assert action in {gap["action"] for gap in found["gaps"]}
 
 
+def test_a_tool_that_knows_nothing_of_block_public_access_is_taken_to_mean_the_default() -> None:
+    neither = with_nat().without("VpcBlockPublicAccessOptions").without("VpcBlockPublicAccessExclusions")
+    found = neither.ask("eni-w", OUTSIDE, 443)
+    assert found["verdict"] == "reachable"
+    assert [text for text in found["assumptions"] if "block public access" in text]
+
+
 @pytest.mark.parametrize(
     ("stem", "action"),
     [
