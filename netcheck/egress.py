@@ -12,15 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from netcheck.aws.addresses import format_address
+from netcheck.aws.addresses import format_address, parse_address, parse_prefix
 from netcheck.aws.endpoints import Access, Endpoint, answers_privately
 from netcheck.aws.entities import TCP
 from netcheck.aws.snapshot import Snapshot
 from netcheck.naming import By, Naming, addresses_of
+from netcheck.path.internet import is_private
 from netcheck.path.survey import Traced
 from netcheck.path.trace import Destination, from_subnet, trace
 from netcheck.path.verdict import Path, Verdict
 
+SHARED = parse_prefix("100.64.0.0/10")
+LINK_LOCAL = 169 << 8 | 254
 ANYWHERE = "192.0.2.1"
 """Stands for any public address where none of the service is known: TEST-NET-1 (RFC 5737), in no VPC."""
 
@@ -81,7 +84,7 @@ def way_from(snapshot: Snapshot, access: Access, subnet: str, naming: Naming, as
         return _by_endpoint(snapshot, subnet, endpoint, asked)
     if naming.addresses:
         return _by_addresses(snapshot, subnet, naming.addresses, naming.component, asked)
-    near = tuple(a for a in asked.live if not ipaddress.ip_address(a).is_global)
+    near = tuple(a for a in asked.live if not _is_public(a))
     if near and naming.by in (By.FORWARD, By.OWN_SERVERS, By.ZONE, By.UNKNOWN):
         return _by_addresses(snapshot, subnet, near, naming.component, asked)
     if naming.by is By.ZONE:
@@ -168,7 +171,15 @@ def _public(snapshot: Snapshot, gateway: Endpoint | None, asked: Question) -> st
                 for block in blocks:
                     if block.version == 4:
                         return format_address(4, block.first)
-    return next((a for a in asked.live if ":" not in a and ipaddress.ip_address(a).is_global), ANYWHERE)
+    return next((a for a in asked.live if ":" not in a and _is_public(a)), ANYWHERE)
+
+
+def _is_public(text: str) -> bool:
+    """Whether an internet gateway carries traffic to it: not to RFC 1918 or RFC 6598 (VPC user guide)."""
+    version, address = parse_address(text)
+    if version == 6:
+        return not ipaddress.IPv6Address(address).is_private
+    return not is_private(address) and not SHARED.holds(4, address) and address >> 16 != LINK_LOCAL
 
 
 def _traced(snapshot: Snapshot, subnet: str, addresses: Sequence[str], asked: Question) -> tuple[Traced, ...]:
