@@ -177,7 +177,7 @@ class ConvertersComplete(Check):
 
 
 class ErrorsAreSeen(Check):
-    """errors.* settings mean what they say.
+    """Settings of error handling mean what they say.
 
     It warns when errors.retry.timeout is so small that seconds were meant (it is milliseconds; the sink's own
     documentation shows 60), and when errors.tolerance=all drops records without a dead letter topic and
@@ -396,7 +396,7 @@ class TopicsAreNamed(Check):
 
 
 class TasksAreNumbered(Check):
-    """tasks.max is a number of tasks.
+    """The number of tasks is a number.
 
     It fails when tasks.max is no whole number above 0. Without it there is one task.
 

@@ -59,7 +59,7 @@ INSERT_TIMEOUT_MS = 240_000
 
 
 class ClassIsRight(Check):
-    """connector.class names the ClickHouse sink.
+    """The connector class is the ClickHouse sink's.
 
     It fails when the class is missing, is not the sink's whole name (a package, a task, another spelling),
     or has blanks or invisible characters around it: MSK Connect then says that it fails to find any class
@@ -123,7 +123,7 @@ class NothingInvisible(Check):
 
 
 class HostnameIsBare(Check):
-    """`hostname` is a bare host name.
+    """The sink's hostname is a bare host name.
 
     The task builds its URL as scheme, hostname, port, database. It fails when `hostname` is missing, or holds
     a scheme, a port, a path or a user (`https://https://...` then). It warns when the name is an endpoint's
@@ -202,7 +202,7 @@ class HostnameIsBare(Check):
 
 
 class PortIsHttp(Check):
-    """`port` is one of ClickHouse's HTTP interface.
+    """The sink's port is one of ClickHouse's HTTP interface.
 
     The sink speaks HTTP only. It fails when `port` is one of the native protocol (9000, 9440), is no number,
     or no port. Without the setting the port is 8443.
@@ -247,7 +247,7 @@ class PortIsHttp(Check):
 
 
 class SslFitsPort(Check):
-    """`ssl` and `port` belong together.
+    """The sink's ssl and port belong together.
 
     `ssl` is documented as true by default, and the running task reads it as false: without ssl=true it speaks
     plain HTTP, to 8443 as well ("The target server failed to respond"). It fails when the effective scheme is
@@ -413,7 +413,7 @@ class FilesExist(Check):
 
 
 class ExactlyOnceWorks(Check):
-    """exactlyOnce has what it stands on.
+    """Delivery exactly once has what it stands on.
 
     With exactlyOnce=true the sink keeps its offsets in a KeeperMap table. It fails together with
     ssl_socket_sni, which the part of the sink that keeps the state does not set, and when zkPath does not
@@ -470,7 +470,7 @@ class ExactlyOnceWorks(Check):
 
 
 class ClientFits(Check):
-    """client_version and proxy settings fit each other.
+    """The sink's client version and proxy settings fit each other.
 
     It warns about client_version=V2: a refused or reset connection then ends the task, where V1 tries again;
     and V2 speaks HTTP to whatever proxy it is given, so that proxyType=socks cannot work with it. It fails

@@ -140,7 +140,7 @@ class ClusterIsUsable(Check):
 
 
 class BootstrapIsOfCluster(Check):
-    """bootstrapServers are brokers of the cluster, reached from inside the VPC.
+    """The bootstrap servers are brokers of the cluster, reached from inside the VPC.
 
     It fails when an entry is no host:port, when the names are another cluster's (a cluster that was created
     again has new ones) or a broker's that is gone, and when the port is an IPv6 listener's and the connector
