@@ -27,21 +27,18 @@ def through_nat(walk: Walk, nat_id: str, vpc: str, subnet: Subnet | None, piece:
     if nat is None:
         walk.give_up_absent(piece, "NatGateways", nat_id, nat_id, vpc)
         return ENDED
+    inside = walk.snapshot.subnets.get(nat.subnet) if nat.subnet else None
+    if nat.vpc == vpc and inside is not None and (subnet is None or subnet.id != inside.id):
+        walk.check_acl(inside, False, piece)
     if walk.leg is Leg.RETURN:
-        inside = walk.snapshot.subnets.get(nat.subnet) if nat.subnet else None
-        if inside is not None and (subnet is None or subnet.id != inside.id):
-            walk.check_acl(inside, False, piece)
         _refuse_reply(walk, nat_id, piece)
         return ENDED
     if _refused(walk, nat, vpc, piece):
         return ENDED
     _check_state_and_zone(walk, nat, subnet, piece)
-    inside = walk.snapshot.subnets.get(nat.subnet) if nat.subnet else None
     if not nat.regional and inside is None:
         walk.give_up_absent(piece, "Subnets", nat_id, f"the subnet of {nat_id}", vpc)
         return ENDED
-    if inside is not None and (subnet is None or subnet.id != inside.id):
-        walk.check_acl(inside, False, piece)
     if not nat.addresses or (nat.is_public and any(a.public is None for a in nat.addresses)):
         _no_address(walk, nat, piece)
         return ENDED
