@@ -162,6 +162,8 @@ class BootstrapIsOfCluster(Check):
         yield from found
         if found:
             return
+        if not all(MSK_NAME.search(host) for host, _ in endpoints(subject.bootstrap)):
+            raise Skip("the brokers' names are not MSK's own: whose they are only an answer can tell")
         if cluster is not None and cluster.bootstrap:
             yield fine(f"{len(endpoints(subject.bootstrap))} brokers, all of them of {cluster.name}")
         else:
@@ -530,8 +532,9 @@ def _reach(subject: Connector, cluster: Cluster | None) -> Iterator[Finding]:
 
 
 def _lonely(subject: Connector, cluster: Cluster | None) -> list[Finding]:
-    if cluster is None or len(endpoints(subject.bootstrap)) > 1 or len(cluster.nodes) < 2:
-        return []
+    hosts = [host for host, _ in endpoints(subject.bootstrap)]
+    if cluster is None or len(cluster.nodes) < 2 or len(hosts) != 1 or not MSK_NAME.search(hosts[0]):
+        return []  # a name of somebody's own may stand for all of them
     text = (
         "bootstrapServers names one broker: while it is patched no worker starts. Create the connector with "
         f"{_string(cluster, subject)}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from netcheck.config import Config
 from netcheck.diagnose import explain, root_causes
 from netcheck.model import Fix, Status
 from netcheck.pipeline import Cluster, LogDestination, Missing, Operation, Pipeline
@@ -400,6 +403,42 @@ def test_a_connector_that_could_not_be_read_is_not_asked_about() -> None:
     results = judge(pipeline=Pipeline(missing=(missing,))).results
     assert {result.status for result in results} <= {Status.SKIP, Status.UNKNOWN}
     assert any(action in result.finding.summary for result in results)
+
+
+def test_an_alias_in_plain_text_is_neither_blamed_nor_praised() -> None:
+    change = {"authentication": "NONE", "encryption": "PLAINTEXT", "bootstrap": "kafka.shop.example:9092"}
+    (found,) = judge(replace(HEALTHY, **change), replace(CLUSTER, client_broker="TLS_PLAINTEXT")).of(
+        "connector.bootstrap"
+    )
+    assert found.status is Status.SKIP
+
+
+FREE = [
+    ((240, 240), "RUNNING", "pass"),
+    ((0, 240), "RUNNING", "warn"),
+    ((0, 0), "RUNNING", "warn"),
+    ((0, 0), "CREATING", "fail"),
+    ((1, 0), "FAILED", "warn"),
+]
+
+
+@pytest.mark.parametrize(("free", "state", "status"), FREE)
+def test_room_in_the_worker_subnets(tmp_path: Path, free: tuple[int, ...], state: str, status: str) -> None:
+    subnets = [
+        {
+            "SubnetId": f"subnet-{n}",
+            "VpcId": "vpc-1",
+            "CidrBlock": f"10.0.{n}.0/24",
+            "AvailabilityZone": "eu-west-1a",
+            "AvailableIpAddressCount": left,
+        }
+        for n, left in enumerate(free)
+    ]
+    (tmp_path / "Subnets.json").write_text(json.dumps({"Subnets": subnets}), encoding="utf-8")
+    subject = replace(HEALTHY, state=state, subnets=tuple(str(one["SubnetId"]) for one in subnets))
+    config = Config(snapshot=str(tmp_path), source_subnet=subject.subnets)
+    (found,) = judge(subject, config=config).of("connector.addresses")
+    assert found.status.value == status, found.summary
 
 
 def test_the_fix_for_a_setting_reaches_the_root_cause() -> None:
