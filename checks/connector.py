@@ -464,7 +464,7 @@ class ExactlyOnceWorks(Check):
                 "exactlyOnce=false",
                 settings=told,
             )
-        elif not task.sni and path.startswith("/"):
+        elif not task.sni and (path.startswith("/") or is_reference(path)):
             where = f"{subject.settings.get('zkDatabase', KEEPER_DATABASE)}, path {path}"
             yield fine(f"ClickHouse Cloud has KeeperMap; the state is kept in {where}", told)
 
