@@ -18,6 +18,7 @@ from netcheck.pipeline import Pipeline
 PIPELINE = frozenset({Kind.PIPELINE})
 SCRAM_PREFIX = "AmazonMSK_"
 SYMMETRIC = "SYMMETRIC_DEFAULT"
+AS_READ = "as its policies read: iam:SimulatePrincipalPolicy is not allowed here"
 
 
 class Trusted(Check):
@@ -82,7 +83,7 @@ class Allowed(Check):
         role, needs = _role(pipeline), judge.needed(pipeline, seen)
         judged = [judge.judge(need, role, seen) for need in needs.needs]
         found = [
-            *(finding for one in judged for finding in _need(one, role)),
+            *(finding for one in judged for finding in _need(one, role, seen)),
             *(_unknown(f"what {role} needs is not all known: {text}", "", role) for text in needs.unsure),
             *_lost(pipeline, seen, role),
         ]
@@ -207,9 +208,11 @@ def _scram_key(secret: Secret, key: Key | None, seen: RoleSeen) -> Iterator[Find
 # Findings
 
 
-def _need(one: Judged, role: str) -> Iterator[Finding]:
+def _need(one: Judged, role: str, seen: RoleSeen) -> Iterator[Finding]:
     denied, unknown = one.of(Outcome.DENIED), one.of(Outcome.UNKNOWN)
-    evidence: dict[str, Json] = {"need": one.need.name, "why": one.need.why}
+    evidence: dict[str, Json] = {"need": one.need.name, "why": one.need.why, "assumed": ASSUMED}
+    if _as_read(seen):
+        evidence["not_simulated"] = AS_READ
     if denied:
         text = f"{role} may not {_on(denied)}, which is needed since {one.need.why}: {denied[0].answer.why}"
         fix = {} if denied[0].answer.explicit else _fix("iam", one.need.as_text)
@@ -255,8 +258,9 @@ def _unread(seen: RoleSeen, what: str, text: str) -> Iterator[Finding]:
 
 
 def _as_read(seen: RoleSeen) -> str:
-    simulated = any(missing.action == "iam:SimulatePrincipalPolicy" for missing in seen.missing)
-    return ", as its policies read: iam:SimulatePrincipalPolicy is not allowed here" if simulated else ""
+    """What to add where IAM itself could not be asked."""
+    simulated = all(missing.action != "iam:SimulatePrincipalPolicy" for missing in seen.missing)
+    return "" if simulated else f", {AS_READ}"
 
 
 def _fails(text: str, cause: Cause, code: str, component: str, evidence: dict[str, Json]) -> Finding:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from netcheck import plugins
-from netcheck.aws.snapshot import ACTIONS
+from netcheck.aws.permissions import policy
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,11 +36,8 @@ def test_the_report_shown_is_what_the_command_above_it_prints() -> None:
     assert done.stdout == report
 
 
-def test_the_policy_is_the_least_that_collecting_needs() -> None:
-    policy = json.loads(blocks("json")[0])
-    (statement,) = policy["Statement"]
-    assert statement["Effect"] == "Allow"
-    assert statement["Action"] == sorted(set(ACTIONS.values()))
+def test_the_policy_shown_is_what_netcheck_policy_prints() -> None:
+    assert json.loads(blocks("json")[0]) == policy()
 
 
 def test_the_check_shown_loads_and_is_short(tmp_path: Path) -> None:
