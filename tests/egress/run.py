@@ -8,6 +8,7 @@ on them is the program's own.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -69,10 +70,8 @@ def context(
 
 
 def resolution(host: str, addresses: tuple[str, ...]) -> Resolution:
-    try:
+    with contextlib.suppress(ValueError):
         addresses = (str(ipaddress.ip_address(host)),)
-    except ValueError:
-        pass
     found = tuple(
         Address(a, ipaddress.ip_address(a).version, not ipaddress.ip_address(a).is_global) for a in addresses
     )
