@@ -39,20 +39,25 @@ def parse(text: str) -> dict[str, str]:
 
 
 def _logical(text: str) -> Iterator[_Line]:
-    """Natural lines put together: one that ends in an odd number of backslashes goes on in the next."""
-    start, parts = 0, ""
-    open_ = False
-    for number, natural in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+    """Natural lines put together: one that ends in an odd number of backslashes goes on in the next.
+
+    As long as nothing but a backslash has come, blank lines and comments are left out as at the start; a
+    text that ends while a line goes on ends that line, though it may be empty.
+    """
+    naturals = re.split(r"\r\n|\r|\n", text)
+    start, parts, goes_on = 0, "", False
+    for number, natural in enumerate(naturals if naturals[-1] else naturals[:-1], 1):
         line = natural.lstrip(BLANK)
-        if not open_:
-            if not line or line[0] in "#!":
-                continue
-            start, parts = number, ""
-        open_ = (len(line) - len(line.rstrip("\\"))) % 2 == 1
-        parts += line[:-1] if open_ else line
-        if not open_ and parts:
+        if not parts and (not line or line[0] in "#!"):
+            goes_on = False
+            continue
+        start = start if parts else number
+        goes_on = (len(line) - len(line.rstrip("\\"))) % 2 == 1
+        parts += line[:-1] if goes_on else line
+        if not goes_on:
             yield _Line(start, parts)
-    if open_:  # a lone backslash at the end is an empty key to Java
+            parts = ""
+    if goes_on:
         yield _Line(start, parts)
 
 

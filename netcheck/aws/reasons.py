@@ -117,10 +117,10 @@ def _unconnected(error: aws.EndpointConnectionError, host: str) -> str:
 def _refused(response: Mapping[str, Any], action: str, host: str) -> Failure:
     error, metadata = response.get("Error", {}), response.get("ResponseMetadata", {})
     code, message = str(error.get("Code", "")), str(error.get("Message", ""))
+    if not metadata.get("RequestId") and not code[:1].isalpha():
+        return failure(NotFromAws(), action, host)  # a proxy's own 403, say
     if code in DENIED:
         return Failure(_denial(message, action), denied=True, code=code)
-    if not metadata.get("RequestId") and not code[:1].isalpha():
-        return failure(NotFromAws(), action, host)
     skew = _skew(metadata)
     if code in UNSIGNED and skew is not None and abs(skew) > TOLERATED_SKEW:
         minutes = round(abs(skew).total_seconds() / 60)

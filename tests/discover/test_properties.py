@@ -82,7 +82,7 @@ def test_java_itself_reads_the_same(tmp_path: Path) -> None:
     needs.program("java", "openjdk-17-jdk-headless")
     texts = [text for text, _ in READ.values()]
 
-    @settings(max_examples=600, database=None, deadline=None)
+    @settings(max_examples=1000, database=None, deadline=None)
     @given(TEXTS)
     def collect(text: str) -> None:
         texts.append(text)

@@ -367,7 +367,7 @@ def _values(item: Any, path: tuple[str, ...], tag: str | None) -> Iterator[Any]:
     if tag is None:
         yield from _at(item, path)
     else:
-        yield from (pair["Value"] for pair in item.get("Tags", []) if pair["Key"] == tag)
+        yield from (pair["Value"] for pair in item.get(path[0], []) if pair["Key"] == tag)
 
 
 def _at(item: Any, path: tuple[str, ...]) -> Iterator[Any]:
@@ -390,7 +390,7 @@ def _pattern(value: str) -> re.Pattern[str]:
 
 def _filter_path(call: Call, shape: Shape, name: str) -> tuple[str, ...]:
     if name.startswith("tag:"):
-        return ("Tags",)
+        return (_tags_of(shape),)
     members = operation(call).input_shape.members
     documented = re.findall(
         r"<li> *<p> *<code>([^<]+)</code>", (members.get("Filters") or members["Filter"]).documentation
@@ -398,11 +398,16 @@ def _filter_path(call: Call, shape: Shape, name: str) -> tuple[str, ...]:
     if name not in documented:
         raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
     if name == "tag-key":
-        return ("Tags", "Key")
+        return (_tags_of(shape), "Key")
     path = _FILTERED.get((call.operation, name)) or _spelled(shape, name.split("."))
     if path is None:
         raise FixtureError(f"ec2:{call.operation}: which member the filter {name} looks at is not known here")
     return path
+
+
+def _tags_of(shape: Shape) -> str:
+    """The member with the tags: a network interface has them in TagSet."""
+    return "TagSet" if "TagSet" in getattr(shape, "members", {}) else "Tags"
 
 
 def _spelled(shape: Shape, segments: list[str]) -> tuple[str, ...] | None:
