@@ -35,7 +35,17 @@ def explain(results: Sequence[Result], after: After) -> tuple[Result, ...]:
         if (cause := r.caused_by or ground.cause_of(r) or _silenced(r, blockers) or _confirmed(r, results))
     }
     roots = _roots(links)
-    return tuple(replace(r, caused_by=roots.get(r.key)) for r in results)
+    return tuple(_unexplained(replace(r, caused_by=roots.get(r.key))) for r in results)
+
+
+def _unexplained(result: Result) -> Result:
+    """A question that could not be asked, and nothing in the report says why (its ground was left out): that
+    is not known, and must not look like a matter that was settled.
+    """
+    if result.caused_by or result.finding.cause is not Cause.NOT_ASKED or result.status is not Status.SKIP:
+        return result
+    text = f"could not be asked: {result.finding.summary}"
+    return replace(result, finding=replace(result.finding, status=Status.UNKNOWN, summary=text))
 
 
 def _configured_blockers(results: Sequence[Result]) -> dict[Target, str]:

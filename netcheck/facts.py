@@ -107,7 +107,7 @@ def reachable(ctx: Context, target: Target) -> str:
     seen = ctx.get(connections, target.host, target.port)
     connected = [one.address for one in seen.connections if one.cause is None]
     if not connected:
-        raise NotAsked("no connection to talk over")
+        raise NotAsked(f"no connection to talk over ({seen.cause}: {seen.detail})")
     return connected[0]
 
 

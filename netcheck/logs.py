@@ -268,8 +268,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "node-assignment",
         r"Timed out waiting for a node assignment",
         "the workers do not reach the brokers, or cannot log in",
-        Cause.TIMED_OUT,
-        TO_KAFKA,
+        confirms=TO_KAFKA,
         term="node assignment",
     ),
     _known(

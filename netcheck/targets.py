@@ -53,10 +53,17 @@ def of_arguments(config: Config) -> tuple[Target, ...]:
 def named(config: Config) -> list[Target]:
     """The same, also if there is none."""
     return [
-        *(kafka_target(host, port, config.security_protocol) for host, port in config.bootstrap),
+        *(kafka_target(host, port, _spoken(config, port)) for host, port in config.bootstrap),
         *_clickhouse(config),
         *(_aws_service(name, config.region) for name in config.aws_service),
     ]
+
+
+def _spoken(config: Config, port: int) -> Security | None:
+    """How the brokers are spoken to, where that was said: who gives a login means a listener that takes it."""
+    if config.security_protocol or port in MSK_SECURITY:
+        return config.security_protocol
+    return Security.SASL_SSL if config.sasl_mechanism or config.kafka_login else None
 
 
 def kafka_target(host: str, port: int, security: Security | None) -> Target:

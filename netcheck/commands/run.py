@@ -122,11 +122,12 @@ def render(assessment: Assessment, format: str, style: Style) -> str:
 
 
 def exit_code(assessment: Assessment, strict: bool) -> int:
-    """0 nothing failed, 1 something failed (or warned, when strict), 3 something is unknown."""
+    """0 nothing failed, 1 something failed (or warned, when strict), 3 something or everything is unknown."""
     count = assessment.report.count
     if count(Status.FAIL) or (strict and count(Status.WARN)):
         return 1
-    return 3 if count(Status.UNKNOWN) else 0
+    answered = count(Status.PASS) + count(Status.WARN)
+    return 3 if count(Status.UNKNOWN) or not answered else 0
 
 
 def _config(args: argparse.Namespace, environment: Mapping[str, str]) -> Config:

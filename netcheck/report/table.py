@@ -139,7 +139,10 @@ def _row(result: Result, style: Style, indent: str, text: str) -> list[str]:
 def _wrapped(text: str, style: Style) -> str:
     """For the last column: what the three before it leave."""
     lines = textwrap.wrap(
-        printable(text), max(30, style.width - CHECK_WIDTH - WHERE_WIDTH), break_on_hyphens=False
+        printable(text),
+        max(30, style.width - CHECK_WIDTH - WHERE_WIDTH),
+        break_on_hyphens=False,
+        break_long_words=False,
     )
     return "\n".join(lines or [""])
 
