@@ -57,7 +57,8 @@ def assess(config: Config, watch: Callable[[Event], None]) -> Assessment:
     vantage = _vantage(context)
     outcome = Run(checks, context, watch, scrub).results(targets, found.broken)
     vantage |= _place(context)
-    results = diagnose.explain(outcome.results, {check.id: check.after for check in found.checks})
+    after = {check.id: check.after for check in found.checks}
+    results = diagnose.settle(diagnose.explain(outcome.results, after))
     seconds = replayed.seconds if replayed else time.monotonic() - clock
     report = Report(
         started=replayed.started if replayed else started,

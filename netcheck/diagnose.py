@@ -35,13 +35,17 @@ def explain(results: Sequence[Result], after: After) -> tuple[Result, ...]:
         if (cause := r.caused_by or ground.cause_of(r) or _silenced(r, blockers) or _confirmed(r, results))
     }
     roots = _roots(links)
-    return tuple(_unexplained(replace(r, caused_by=roots.get(r.key))) for r in results)
+    return tuple(replace(r, caused_by=roots.get(r.key)) for r in results)
 
 
-def _unexplained(result: Result) -> Result:
-    """A question that could not be asked, and nothing in the report says why (its ground was left out): that
-    is not known, and must not look like a matter that was settled.
+def settle(results: Sequence[Result]) -> tuple[Result, ...]:
+    """The same explained results, those `unknown` that could not be asked and that nothing in the report
+    explains, as their ground was left out of the run: they must not look like matters that were settled.
     """
+    return tuple(map(_settled, results))
+
+
+def _settled(result: Result) -> Result:
     if result.caused_by or result.finding.cause is not Cause.NOT_ASKED or result.status is not Status.SKIP:
         return result
     text = f"could not be asked: {result.finding.summary}"

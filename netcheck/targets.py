@@ -60,7 +60,7 @@ def named(config: Config) -> list[Target]:
 
 
 def _spoken(config: Config, port: int) -> Security | None:
-    """How the brokers are spoken to, where that was said: who gives a login means a listener that takes it."""
+    """How brokers are spoken to, where that was said: who gives a login means a listener that takes it."""
     if config.security_protocol or port in MSK_SECURITY:
         return config.security_protocol
     return Security.SASL_SSL if config.sasl_mechanism or config.kafka_login else None

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netcheck.advice import ADVICE
-from netcheck.diagnose import explain, root_causes
+from netcheck.diagnose import explain, root_causes, settle
 from netcheck.model import Cause, Finding, Kind, Result, Status, Target
 
 ONE = Target(Kind.KAFKA, "b-1", 9094)
@@ -277,3 +277,11 @@ def test_a_root_cause_lists_what_it_explains_and_a_plugins_failure_without_a_cau
 @pytest.mark.parametrize("what", ["pass", "warn", "unknown", "not asked", "moot"])
 def test_only_failures_are_root_causes(what: str) -> None:
     assert root_causes([result("tcp", what)]) == ()
+
+
+def test_what_could_not_be_asked_and_nothing_explains_is_unknown() -> None:
+    alone = result("b", "not asked", TARGETS[0])
+    (settled,) = settle(explain([alone], {"b": frozenset({"a"})}))
+    assert settled.status is Status.UNKNOWN
+    failed, below = settle(explain([result("a", "fail", TARGETS[0]), alone], {"b": frozenset({"a"})}))
+    assert (below.status, below.caused_by) == (Status.SKIP, failed.key)
