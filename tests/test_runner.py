@@ -576,11 +576,21 @@ def test_the_watcher_hears_of_every_result_as_it_comes() -> None:
 # --- Ctrl-C, on the real command line ------------------------------------------------------------------
 
 
+def heed_ctrl_c() -> None:
+    """In a child: a shell may have started the tests with SIGINT ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def interrupt(arguments: list[str], plugins: Path, until: Callable[[], bool]) -> tuple[int, str, str]:
     command = [sys.executable, "-m", "netcheck", "run", "--plugins", str(plugins), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=heed_ctrl_c,
     ) as process:
         ends = time.monotonic() + 30
         while not until() and time.monotonic() < ends:

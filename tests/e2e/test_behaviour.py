@@ -176,6 +176,11 @@ def test_a_reader_that_goes_away_ends_the_run_without_a_trace(chdb_server: ChdbF
     assert errors == ""
 
 
+def heed_ctrl_c() -> None:
+    """In a child: a shell may have started the tests with SIGINT ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_prints_what_is_known_at_once(chdb_server: ChdbFront) -> None:
     with peers.silent() as mute:
         command = [
@@ -183,7 +188,12 @@ def test_ctrl_c_prints_what_is_known_at_once(chdb_server: ChdbFront) -> None:
             *(*trusting(chdb_server.certificates), "--timeout", "40", "--format", "json"),
         ]
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            preexec_fn=heed_ctrl_c,
         ) as process:
             deadline = time.monotonic() + 10
             while not mute.connections and time.monotonic() < deadline:
