@@ -8,7 +8,21 @@ import json
 EPILOG = """Everything only reads, and no secret's value is ever asked for. What is left out of the policy
 makes the answers that depend on it unknown, with the action named; the rest goes on.
 
+statements, and what needs them:
+  Network            netcheck snapshot, --connector, --cluster, --source-subnet
+  Pipeline           --connector, --cluster
+  ExecutionRole      --connector
+  Names              --connector, --cluster, --source-subnet
+  WorkerLogs         --connector, where the worker logs go to CloudWatch Logs
+  WhereNetcheckRuns  only where netcheck itself runs as a Lambda function
+
+examples:
+  netcheck policy
   aws iam create-policy --policy-name netcheck --policy-document "$(netcheck policy)"
+
+exit codes:
+  0  printed
+  2  wrong usage
 """
 
 
