@@ -210,9 +210,18 @@ class _Builder:
             root = Node(value, None, names.get(stem, f"{stem}.json"))
             if stem == "VpcBlockPublicAccessOptions":
                 self._public_access(region, root)
-            else:
-                for item in root.required_items(stem):
-                    self._add_item(stem, region, item)
+                continue
+            for item in root.required_items(stem):
+                self._add_item(stem, region, item)
+                if stem == "TransitGatewayStaticRoutes" and item.flag_or("AdditionalRoutesAvailable", False):
+                    table = item.text("TransitGatewayRouteTableId")
+                    self._cut_off(region, stem, f"{table} has more routes than {stem}.json lists")
+            if root.maybe_text("NextToken"):
+                self._cut_off(region, stem, f"{stem}.json is one page of several (NextToken)")
+
+    def _cut_off(self, region: str, stem: str, reason: str) -> None:
+        """What the file lists is true, but there is more: so whatever it does not list is not known."""
+        self.gaps.setdefault((region, stem), Gap(stem, ACTIONS[stem], reason))
 
     def _public_access(self, region: str, root: Node) -> None:
         options = root.child("VpcBlockPublicAccessOptions")

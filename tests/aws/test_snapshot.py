@@ -84,6 +84,24 @@ def test_gaps_that_collection_wrote_are_read(tmp_path: Path) -> None:
     assert other == found
 
 
+def test_a_document_that_is_one_page_of_several_is_a_gap() -> None:
+    documents = two_subnets().documents
+    assert answer(QUESTION | {"to": "10.0.2.99"}, from_documents(documents))["verdict"] == "blocked"
+    documents["NetworkInterfaces"]["NextToken"] = "abc"
+    found = answer(QUESTION | {"to": "10.0.2.99"}, from_documents(documents))
+    assert found["verdict"] == "unknown"
+    assert "NetworkInterfaces.json is one page of several" in json.dumps(found["gaps"])
+    documents["NetworkInterfaces"]["NextToken"] = ""
+    assert answer(QUESTION | {"to": "10.0.2.99"}, from_documents(documents))["verdict"] == "blocked"
+
+
+@pytest.mark.parametrize(("more", "verdict"), [(True, "unknown"), (False, "reachable")])
+def test_a_transit_route_table_with_more_routes_than_listed_is_a_gap(more: bool, verdict: str) -> None:
+    world = with_transit()
+    world.find("TransitGatewayStaticRoutes", "tgw-rtb-1")["AdditionalRoutesAvailable"] = more
+    assert world.ask("eni-w", "10.9.1.7")["verdict"] == verdict
+
+
 # Broken files
 
 
