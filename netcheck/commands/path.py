@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import TextIO
 
@@ -112,12 +113,24 @@ def _one(args: argparse.Namespace, snapshot: Snapshot) -> int:
 def _many(lines: TextIO, snapshot: Snapshot | None) -> int:
     """Answer line by line, each as soon as it is read. The worst line decides the exit code."""
     codes = {0}
+    answered = False
     snapshots: dict[str, Snapshot] = {}
     for number, text in _numbered(lines):
         made, code = _answer_line(number, text, snapshot, snapshots)
         print(json.dumps(made, ensure_ascii=False), flush=True)
         codes.add(code)
+        answered = True
+    if not answered:
+        return _complain("--flows: no questions: expected one JSON object a line")
     return next(code for code in _WORST_FIRST if code in codes)
+
+
+def _finite(text: str) -> float:
+    """Refuse NaN and infinity: they would come back in the answer, which then is no JSON (RFC 8259, 6)."""
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text} is not a number in JSON")
+    return value
 
 
 def _numbered(lines: TextIO) -> Iterator[tuple[int, str]]:
@@ -125,15 +138,16 @@ def _numbered(lines: TextIO) -> Iterator[tuple[int, str]]:
     if hasattr(lines, "reconfigure"):
         lines.reconfigure(errors="replace")
     for number, text in enumerate(lines, 1):
-        if text.strip():
-            yield number, text
+        line = text.removeprefix("\ufeff") if number == 1 else text
+        if line.strip():
+            yield number, line
 
 
 def _answer_line(
     number: int, text: str, snapshot: Snapshot | None, snapshots: dict[str, Snapshot]
 ) -> tuple[dict[str, object], int]:
     try:
-        question = json.loads(text)
+        question = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as broken:
         return {"id": None, "error": f"line {number}: not JSON ({broken})"}, 2
     if not isinstance(question, dict):
@@ -147,6 +161,11 @@ def _answer_line(
         made = answer(question, chosen)
     except (QuestionError, SnapshotError) as reason:
         made = {"id": question.get("id"), "error": str(reason)}
+    except Exception as fault:  # noqa: BLE001 - a fault of ours in one answer must not cost the others theirs
+        made = {
+            "id": question.get("id"),
+            "error": f"netcheck failed on this flow; please report it: {fault!r}",
+        }
     return made, _code(number, made, expected)
 
 

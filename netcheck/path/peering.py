@@ -30,6 +30,9 @@ def through_peering(walk: Walk, peering_id: str, vpc: str, piece: Region) -> Onw
     if peering.status != "active":
         walk.stop(piece, Code.BAD_STATE, peering_id, f"{peering_id} is {peering.status}, not active.")
         return ENDED
+    if vpc not in walk.snapshot.vpcs:
+        walk.give_up_absent(piece, "Vpcs", vpc, f"{vpc} on this side of {peering_id}", None)
+        return ENDED
     if not _addresses_belong(walk, peering_id, vpc, side, piece):
         return ENDED
     if not peering.one_region and walk.leg is Leg.FORWARD:
@@ -57,12 +60,15 @@ def _addresses_belong(walk: Walk, peering_id: str, vpc: str, side: PeeringSide, 
         )
         return False
     peer = walk.snapshot.vpcs.get(side.vpc)
-    blocks = peer.prefixes if peer is not None else side.prefixes
+    version = walk.flow.version
+    listed = peer.prefixes if peer is not None else side.prefixes
+    blocks = [block for block in listed if block.version == version]
     address = walk.stretch.far
     targets = ((address, address, 0, 0),) if walk.leg is Leg.FORWARD else piece
-    if not blocks or inside(blocks, walk.flow.version, targets):
+    unknown = peer is None and not blocks
+    if unknown or inside(tuple(blocks), version, targets):
         return True
-    ranges = ", ".join(str(block) for block in blocks)
+    ranges = ", ".join(str(block) for block in listed)
     walk.stop(
         piece,
         Code.PCX_REQUIRES_ADDRESS_IN_VPC_CIDR,

@@ -106,6 +106,28 @@ def test_a_line_may_name_its_own_snapshot_and_a_bad_line_stops_nothing(
     assert "no such folder" in answers[5]["error"] and "none of reachable" in answers[6]["error"]
 
 
+def test_odd_but_possible_lines_are_answered_in_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save(tmp_path, two_subnets())
+    flow = '"from": "eni-w", "to": "10.0.2.7:9094"}'
+    odd = ["NaN", "1e999", '"é"']
+    monkeypatch.setattr("sys.stdin", io.StringIO("\ufeff" + "\n".join(f'{{"id": {i}, {flow}' for i in odd)))
+    assert main(["path", "--snapshot", folder, "--flows", "-"]) == 2
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [a.get("verdict") for a in answers] == [None, None, "reachable"]
+    assert "line 1: not JSON (NaN" in answers[0]["error"] and answers[2]["id"] == "é"
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
+def test_flows_without_a_question_are_wrong_usage(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert main(["path", "--snapshot", save(tmp_path, two_subnets()), "--flows", "-"]) == 2
+    assert "no questions" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
