@@ -158,7 +158,7 @@ ROWS: list[tuple[str, str, str, Cause, str]] = [
         "TimeoutException: Timed out waiting for a node assignment. Call: listNodes",
         "node-assignment",
         F,
-        Cause.TIMED_OUT,
+        Cause.WORKER_LOG_ERROR,
         "security.groups@kafka",
     ),
     (
