@@ -85,7 +85,7 @@ def test_what_a_server_answers(
     dns_server: DnsServer,
     tmp_path: Path,
 ) -> None:
-    seconds = STEP if udp is Cause.DNS_TIMED_OUT else 10  # an answer that comes may come late here
+    seconds = STEP if udp is Cause.DNS_TIMED_OUT else 5  # an answer that comes may come late here
     seen = _ask(f"{name}.example.test", dns_server.address, folder=tmp_path, seconds=seconds)
     (server,) = seen.servers
     assert (server.udp.cause, server.tcp.cause, set(server.udp.addresses)) == (udp, tcp, addresses), sentence
