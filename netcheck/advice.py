@@ -65,9 +65,8 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.CONNECTION_REFUSED: Advice(
         "nothing listens on that port",
-        "The path is good both ways: a refusal came back. Use the port of a listener that is enabled "
-        "(MSK: 9092 plain, 9094 TLS, 9096 SCRAM, 9098 IAM; ClickHouse: 8443 HTTPS, 9440 native TLS), "
-        "or wait while the broker restarts.",
+        "The path is good both ways: a refusal came back. Compare the port with those that the service "
+        "listens on (for MSK: aws kafka get-bootstrap-brokers), or wait while it restarts.",
     ),
     Cause.CONNECTION_RESET: Advice(
         "the connection was reset",
@@ -83,7 +82,7 @@ ADVICE: Mapping[Cause, Advice] = {
     Cause.HOST_UNREACHABLE: Advice(
         "a router or the kernel says the host cannot be reached",
         "AWS itself never sends this: a router or firewall outside AWS, or this host's own route "
-        "table does. The evidence names who sent it.",
+        "table does. netcheck run --format json names who sent it.",
     ),
     Cause.NETWORK_UNREACHABLE: Advice(
         "this host has no route to that network",
@@ -111,7 +110,7 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.TLS_CERTIFICATE_INVALID: Advice(
         "the certificate does not verify",
-        "The evidence holds OpenSSL's reason and the chain as it was presented.",
+        "netcheck run --format json has OpenSSL's reason and the chain as it was presented.",
     ),
     Cause.TLS_HOSTNAME_MISMATCH: Advice(
         "the certificate is for another name",
@@ -144,8 +143,8 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.TLS_HANDSHAKE_FAILURE: Advice(
         "the server refuses the handshake",
-        "The alert in the evidence says why; mostly no common cipher, or a name (SNI) that the "
-        "server does not serve.",
+        "The alert says why (netcheck run --format json has it); mostly no common cipher, or a name "
+        "(SNI) that the server does not serve.",
     ),
     Cause.TLS_CLIENT_CERTIFICATE_WANTED: Advice(
         "the server wants a client certificate",
@@ -166,8 +165,8 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.TLS_SILENT_AFTER_CLIENT_HELLO: Advice(
         "the connection opens, then TLS gets no answer",
-        "The evidence says whether the ClientHello was acknowledged. If it was: a dead backend, a "
-        "plain-text listener that waits for more, or answers too large for the path (MTU). If not: a "
+        "netcheck run --format json has whether the ClientHello was acknowledged. If it was: a dead backend, "
+        "a plain-text listener that waits for more, or answers too large for the path (MTU). If not: a "
         "middlebox drops it.",
     ),
     Cause.TLS_STALLED: Advice(
@@ -183,7 +182,7 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.WRONG_PROTOCOL: Advice(
         "something else listens there",
-        "The evidence says what answered; compare host and port with the service's own page.",
+        "netcheck run --format json has what answered; compare host and port with the service's own page.",
     ),
     Cause.SPOKE_PLAINTEXT_TO_TLS: Advice(
         "plain text was spoken to a TLS port",
@@ -197,11 +196,11 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.KAFKA_MALFORMED: Advice(
         "the answer is not Kafka's",
-        "A proxy or another service answers on that port; the evidence holds its first bytes.",
+        "A proxy or another service answers on that port; netcheck run --format json has its first bytes.",
     ),
     Cause.KAFKA_ERROR: Advice(
         "the broker answers with an error",
-        "The evidence holds Kafka's error code and name.",
+        "netcheck run --format json has Kafka's error code and name.",
     ),
     Cause.KAFKA_SASL_REQUIRED: Advice(
         "the listener wants a SASL login",
@@ -215,8 +214,8 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.KAFKA_SASL_MECHANISM: Advice(
         "the listener does not offer this SASL mechanism",
-        "Use a mechanism that it offers (see the evidence), or the port that belongs to the "
-        "mechanism (MSK: 9096 SCRAM-SHA-512, 9098 AWS_MSK_IAM).",
+        "Use a mechanism that it offers (netcheck run --format json has them), or the port that belongs to "
+        "the mechanism (MSK: 9096 SCRAM-SHA-512, 9098 AWS_MSK_IAM).",
     ),
     Cause.KAFKA_AUTH: Advice(
         "Kafka refuses the login",
@@ -226,8 +225,8 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.KAFKA_ACCESS_DENIED: Advice(
         "IAM denies the connection to the cluster",
-        "Allow kafka-cluster:Connect on the cluster's ARN to the role in use; the evidence says "
-        "which identity that was.",
+        "Allow kafka-cluster:Connect on the cluster's ARN to the role in use; netcheck run "
+        "--format json has which identity that was.",
     ),
     Cause.KAFKA_TOO_MANY_CONNECTS: Advice(
         "the broker limits new IAM connections",
@@ -255,11 +254,11 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.HTTP_MALFORMED: Advice(
         "the answer is not proper HTTP",
-        "Something else listens there; the evidence holds its first bytes.",
+        "Something else listens there; netcheck run --format json has its first bytes.",
     ),
     Cause.HTTP_ERROR: Advice(
         "the HTTP answer is an error",
-        "The evidence holds status and body; look at whatever answered (Server, Via).",
+        "netcheck run --format json has status and body; look at whatever answered (Server, Via).",
     ),
     Cause.HTTP_REDIRECTED: Advice(
         "the answer is a redirect",
@@ -304,7 +303,7 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.CLICKHOUSE_EXCEPTION: Advice(
         "ClickHouse answers with an exception",
-        "The evidence holds its code and first words.",
+        "netcheck run --format json has its code and first words.",
     ),
     Cause.CLICKHOUSE_SILENT: Advice(
         "the connection opens and ClickHouse does not answer",
@@ -312,7 +311,7 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.CLICKHOUSE_MALFORMED: Advice(
         "the answer is not ClickHouse's native protocol",
-        "Something else listens there; the evidence holds its first bytes.",
+        "Something else listens there; netcheck run --format json has its first bytes.",
     ),
     Cause.CLICKHOUSE_NOT_CLICKHOUSE: Advice(
         "what answers is not ClickHouse",
@@ -532,7 +531,7 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.CHECK_BUG: Advice(
         "a bug in a check",
-        "This is ours, not the network's: report it with the line in the evidence.",
+        "This is ours, not the network's: report it with the line that netcheck run --format json has.",
     ),
     Cause.PLUGIN_BROKEN: Advice(
         "a plugin could not be loaded",

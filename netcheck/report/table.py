@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tabulate import tabulate
 
@@ -13,6 +15,10 @@ from netcheck.report.style import Style, printable
 ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN)
 CHECK_WIDTH, WHERE_WIDTH = 28, 40
 """Columns that the checklist needs for marks and checks, and at most for a target."""
+ACTIONABLE = re.compile(r"\b(?:give|set|use) (?:--|[A-Z])")
+"""A reason that tells which option or variable would have the question asked."""
+MOST_REASONS = 2
+"""Reasons that the reader cannot act on: more of them share one line."""
 
 
 def render(report: Report, style: Style, titles: Mapping[str, str]) -> str:
@@ -55,7 +61,13 @@ def _causes(report: Report, style: Style) -> Iterator[str]:
 
 def _cause_lines(number: int, cause: RootCause, by_key: Mapping[str, Result], style: Style) -> Iterator[str]:
     certainty = "" if cause.certain else "  (what is silent is certain; where it is lost is not)"
-    title = textwrap.wrap(f"{number}. {printable(cause.title)}", style.width, subsequent_indent="   ")
+    title = textwrap.wrap(
+        f"{number}. {printable(cause.title)}",
+        style.width,
+        subsequent_indent="   ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
     yield from (style.bold(line) for line in title)
     yield _field("what", f"{cause.code}{certainty}", style)
     yield _field("where", cause.component, style)
@@ -120,16 +132,40 @@ def _folded_rows(consequences: list[Result], style: Style) -> Iterator[list[str]
         yield [mark, f"{branch}{len(unasked)} not asked", _where(unasked[0]), _wrapped(checks, style)]
 
 
-def _moot_lines(results: Iterable[Result], style: Style) -> Iterator[str]:
-    """What was moot, by reason."""
-    groups: dict[str, list[str]] = {}
+def _moot_lines(results: Sequence[Result], style: Style) -> Iterator[str]:
+    """What was moot, by reason: first what the reader can change, the rest in few lines."""
+    groups: dict[str, list[Result]] = {}
     for result in results:
-        if result.status is Status.SKIP and result.caused_by is None:
-            groups.setdefault(result.finding.summary, []).append(result.check)
-    for reason, checks in groups.items():
-        text = f"skipped {len(checks)}: {printable(reason)} ({', '.join(dict.fromkeys(checks))})"
-        lines = textwrap.wrap(text, style.width - 3, break_on_hyphens=False)
+        if _is_moot(result):
+            groups.setdefault(result.finding.summary, []).append(result)
+    other = [reason for reason in groups if not ACTIONABLE.search(reason)]
+    if len(other) > MOST_REASONS:
+        folded = [result for reason in other for result in groups.pop(reason)]
+        groups["they do not apply here (netcheck run --format json has each reason)"] = folded
+    for reason, moot in groups.items():
+        text = f"skipped {len(moot)}: {printable(reason)} ({', '.join(_folded_names(moot, results))})"
+        lines = textwrap.wrap(text, style.width - 3, break_on_hyphens=False, break_long_words=False)
         yield f"{style.mark(Status.SKIP)}  " + "\n   ".join(lines)
+
+
+def _is_moot(result: Result) -> bool:
+    return result.status is Status.SKIP and result.caused_by is None
+
+
+def _folded_names(moot: Iterable[Result], results: Iterable[Result]) -> Iterable[str]:
+    """The checks, and `concern.*` where no check of a concern was asked anything, for these reasons."""
+    names = dict.fromkeys(result.check for result in moot)
+    asked = {result.check for result in results if not _is_moot(result) or result.check not in names}
+    busy = {_concern(check) for check in asked}
+    size = Counter(_concern(check) for check in names)
+    return dict.fromkeys(
+        f"{_concern(check)}.*" if size[_concern(check)] > 1 and _concern(check) not in busy else check
+        for check in names
+    )
+
+
+def _concern(check: str) -> str:
+    return check.partition(".")[0]
 
 
 def _row(result: Result, style: Style, indent: str, text: str) -> list[str]:

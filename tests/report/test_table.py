@@ -206,3 +206,60 @@ def times_aside(text: str) -> str:
 
 def test_the_hostile_text_is_hostile() -> None:
     assert "\x1b" in HOSTILE_TEXT and "\u202e" in HOSTILE_TEXT
+
+
+# --- what was moot, and what is to be copied ------------------------------------------------------------
+
+
+def moot(check: str, target: Target, why: str) -> Result:
+    return Result(f"{check}@{target}", check, target, Finding(Status.SKIP, why), 0.0)
+
+
+BROKER, OTHER = Target(Kind.KAFKA, "b-1.example", 9094), Target(Kind.KAFKA, "b-2.example", 9094)
+GIVE = "where the workers are was not said: give --source-subnet"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "results", "shown"),
+    [
+        (
+            "a concern of which nothing was asked",
+            [moot("routes.nat", BROKER, GIVE), moot("routes.alike", BROKER, GIVE)],
+            "-  skipped 2: where the workers are was not said: give --source-subnet (routes.*)",
+        ),
+        (
+            "one check of it was asked",
+            [
+                moot("routes.nat", BROKER, GIVE),
+                moot("routes.alike", BROKER, GIVE),
+                Result("r@t", "routes.reaches", BROKER, Finding(Status.PASS, "fine"), 0.0),
+            ],
+            "(routes.nat, routes.alike)",
+        ),
+        (
+            "asked of another target",
+            [
+                moot("routes.nat", BROKER, GIVE),
+                moot("routes.alike", BROKER, GIVE),
+                Result("r@t", "routes.nat", OTHER, Finding(Status.PASS, "fine"), 0.0),
+            ],
+            "(routes.nat, routes.alike)",
+        ),
+        (
+            "many reasons that nobody can act on",
+            [moot(f"a{number}.b", BROKER, f"reason {number}") for number in range(3)],
+            "skipped 3: they do not apply here (netcheck run --format json has each reason) (a0.b, a1.b, a2.b)",
+        ),
+    ],
+)
+def test_what_was_moot_takes_few_lines(sentence: str, results: list[Result], shown: str) -> None:
+    text = re.sub(r"\n   (?=\S)", " ", render(report(*results), Style(), TITLES))
+    assert shown in text, sentence
+
+
+def test_what_is_to_be_copied_is_not_torn() -> None:
+    arn = "arn:aws:kafka:eu-west-1:111122223333:cluster/orders-and-more/9c8b7a65-4321-4fed-9cba-0123456789ab"
+    failed = Finding(Status.FAIL, f"refused by {arn}", Cause.KAFKA_ACCESS_DENIED)
+    skipped = moot("iam.least", BROKER, f"give --connector {arn}")
+    made = report(Result("k@t", "kafka.login", BROKER, failed, 0.1), skipped)
+    assert render(made, Style(width=60), TITLES).count(arn) >= 2
