@@ -11,8 +11,6 @@ from netcheck.model import Cause, Finding, Kind, Layer, Target
 
 HTTP = frozenset({Kind.CLICKHOUSE_HTTPS})
 BELOW = frozenset({"tcp.connects", "tls.handshake", "tls.certificate"})
-LATER = frozenset({Cause.CLICKHOUSE_NO_DATABASE, Cause.CLICKHOUSE_NO_TABLES, Cause.CLICKHOUSE_TOO_OLD})
-"""What the look-up finds once the login was accepted."""
 
 
 class AnswersPing(Check):
@@ -67,7 +65,7 @@ class TakesLogin(Check):
         seen = ctx.get(facts.clickhouse_look_up, target)
         if seen.cause in facts.ABOUT_THE_CERTIFICATE:
             raise NotAsked("no password is sent to a server whose certificate does not verify")
-        if seen.cause is None or seen.cause in LATER:
+        if seen.version is not None or seen.cause is Cause.CLICKHOUSE_NO_DATABASE:
             login = ctx.config.clickhouse_login
             user = login.user if login else ""
             yield answer(None, f"user {user} is accepted", Layer.CLICKHOUSE, seen)
@@ -108,7 +106,8 @@ class HasTables(Check):
     """The database exists and this user sees tables in it.
 
     The sink looks for its tables at start and does not start without any, or when the look-up fails;
-    its log says only that the connection is not active.
+    its log says only that the connection is not active. It fails when there are none, and when the login
+    was accepted and the look-up is refused or breaks off.
 
     Fix: create the tables first (the sink creates none), correct `database`, or grant the user SELECT
     on them.
@@ -133,8 +132,14 @@ class HasTables(Check):
             case Cause.CLICKHOUSE_NO_TABLES:
                 text = f"user {login.user if login else ''} sees no tables in database {database}"
                 yield answer(seen.cause, text, Layer.CLICKHOUSE, seen)
-            case _:
+            case Cause.CLICKHOUSE_TOO_OLD:
                 raise NotAsked("ClickHouse did not get as far as its tables")
+            case _ if seen.version is None:
+                raise NotAsked("ClickHouse did not get as far as its tables")
+            case _:
+                user = login.user if login else ""
+                text = f"{target.endpoint} does not tell user {user} its tables: {seen.detail}"
+                yield answer(seen.cause, text, Layer.CLICKHOUSE, seen)
 
 
 class SpeaksNative(Check):

@@ -30,9 +30,9 @@ class Resolves(Check):
     after = frozenset({"resolver.zones", "resolver.firewall", "privatelink.endpoint"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
-        if _is_address(target.host):
-            raise Skip("an address was given, there is no name to resolve")
         seen = ctx.get(facts.resolution, target.host)
+        if _is_address(target.host) and seen.cause is None:
+            raise Skip("an address was given, there is no name to resolve")
         if seen.cause is not None:
             cause, detail = _known_better(seen, ctx, target)
             text = f"{target.host} does not resolve here: {_why(cause, detail)}"
@@ -74,7 +74,7 @@ class ServersAgree(Check):
             text = (
                 f"{len(bad)} of {len(seen.servers)} name servers give no answer: {'; '.join(map(_told, bad))}"
             )
-            yield warning(bad[0].cause, text, Layer.DNS, seen)
+            yield warning(_of_names(bad[0].cause), text, Layer.DNS, seen)
         else:
             told = ", ".join(one.address for one in seen.servers)
             yield answer(None, f"the name servers agree: {told}", Layer.DNS, seen)
@@ -95,9 +95,16 @@ def _known_better(seen: Resolution, ctx: Context, target: Target) -> tuple[Cause
     """getaddrinfo says EAI_AGAIN for SERVFAIL and REFUSED alike; the name servers say which."""
     if seen.cause is Cause.DNS_RESOLVER_FAILED:
         servers = ctx.get(facts.name_servers, target.host)
-        if servers.cause in _NO_ANSWER:
-            return servers.cause, f"{seen.detail} ({servers.detail})"
+        if servers.cause is not None and servers.cause in _NO_ANSWER:
+            return _of_names(servers.cause), f"{seen.detail} ({servers.detail})"
     return seen.cause, seen.detail
+
+
+def _of_names(cause: Cause) -> Cause:
+    """What a name server's failure means for a name: one that refuses the connection is not the target, and
+    the target's listeners are not to blame.
+    """
+    return Cause.DNS_RESOLVER_FAILED if cause is Cause.CONNECTION_REFUSED else cause
 
 
 def _is_address(host: str) -> bool:

@@ -13,6 +13,7 @@ from netcheck.probe.kafka import KafkaHello, KafkaMetadata, Stage
 from netcheck.targets import kafka_target
 
 BELOW = frozenset({"tcp.connects", "tls.handshake"})
+NO_BROKERS = "does not name the cluster's brokers"
 ABOUT_SASL = frozenset({Cause.KAFKA_SASL_MECHANISM, Cause.KAFKA_SASL_NOT_ENABLED})
 
 
@@ -116,8 +117,9 @@ class AdvertisesBrokers(Check):
 
     Clients use the bootstrap brokers only to learn the others, then connect to every broker by the name
     that it advertises: each such name goes through all checks as a target of its own. It fails when the
-    broker names none, closes because it wants a login, or answers with an error. No topic is named in
-    the request, so none is created.
+    broker names none, names one that no client can go to (port 0, not a host name; the others are
+    checked all the same), closes because it wants a login, or answers with an error. No topic is named
+    in the request, so none is created.
 
     Fix: if a broker advertises a name that does not resolve or cannot be reached, correct
     advertised.listeners (on MSK: use the bootstrap string of the network you are in: private, public or
@@ -136,11 +138,12 @@ class AdvertisesBrokers(Check):
             raise Skip("the brokers are only told after a login; those given are checked")
         if seen.cause is not None and _is_told_elsewhere(seen, ctx.get(facts.kafka_hello, target)):
             raise NotAsked("the broker did not get as far as its metadata")
-        if seen.cause is not None:
-            text = f"{target.endpoint} does not name the cluster's brokers: {seen.detail}"
-            yield answer(seen.cause, text, Layer.KAFKA, seen)
-            return
         brokers = tuple(kafka_target(one.host, one.port, target.security) for one in seen.brokers)
+        if seen.cause is not None:
+            what = "names brokers that no client can go to, correct their advertised.listeners"
+            text = f"{target.endpoint} {what if brokers else NO_BROKERS}: {seen.detail}"
+            yield replace(answer(seen.cause, text, Layer.KAFKA, seen), discovered=brokers)
+            return
         told = ", ".join(one.endpoint for one in brokers[:6]) + (", ..." if len(brokers) > 6 else "")
         found = answer(None, f"{len(brokers)} advertised: {told}", Layer.KAFKA, seen)
         yield replace(found, discovered=brokers)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netcheck import facts
 from netcheck.check import Check, answer, warning
-from netcheck.context import Context, NotAsked
+from netcheck.context import Context, NotAsked, Skip
 from netcheck.model import Cause, Finding, Kind, Layer, Target
 from netcheck.probe.tls import Handshake
 
@@ -90,14 +90,16 @@ class CertificateIsGood(Check):
 class StaysValid(Check):
     """Every certificate of the chain is valid for two more weeks.
 
-    It warns before the day: an intermediate that expires takes the leaf with it.
+    It warns before the day: an intermediate that expires takes the leaf with it. It fails when the server's
+    own has expired and tls.certificate tells of something else (another host's, not trusted): both have
+    to be mended. It warns of an expired one above it that tls.certificate does not mind.
 
     Fix: renew the certificate that is named, with its chain.
     """
 
     id = "tls.expiry"
     kinds = TLS_KINDS
-    after = frozenset({"tcp.connects", "tls.handshake", "tls.certificate"})
+    after = frozenset({"tcp.connects", "tls.handshake"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.handshake, target)
@@ -105,8 +107,14 @@ class StaysValid(Check):
         if not dated:
             raise NotAsked("the server showed no certificate with a date")
         days, first = min(dated, key=lambda pair: pair[0])
+        if days < 0 and seen.cause is Cause.TLS_CERTIFICATE_EXPIRED:
+            raise Skip("a certificate has expired already, as tls.certificate tells")
         if days < 0:
-            raise NotAsked("a certificate has expired already")
+            text = f"{target.host}: {first.subject} expired {_ago(seen)}, on {first.not_after}"
+            # One above the leaf may be a leftover that no client needs: what minds it did not say so.
+            tell = answer if first == seen.chain[0] else warning
+            yield tell(Cause.TLS_CERTIFICATE_EXPIRED, text, Layer.TLS, seen)
+            return
         text = f"{first.subject} is valid for {days:.0f} more days, until {first.not_after}"
         if days < SOON_DAYS:
             yield warning(Cause.TLS_CERTIFICATE_EXPIRES_SOON, f"{target.host}: {text}", Layer.TLS, seen)

@@ -46,6 +46,8 @@ def parse_host(text: str) -> str:
             f"{shown(text)}: a host name holds no scheme, write it without {text.split('://')[0]}://"
         )
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if "%" in bare:  # a zone id is this machine's name for a link, nothing that a worker could use
+        raise EndpointError(f"{shown(text)}: leave out the zone, what follows the %")
     try:
         return str(ipaddress.ip_address(bare))
     except ValueError:

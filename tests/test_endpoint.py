@@ -49,6 +49,9 @@ BAD_ENDPOINTS = [
     ("10.0.0:9094", "looks like an IPv4 address"),
     ("b-1\x1b[31m:9094", "not a host name"),
     ("b-1\n.example:9094", "not a host name"),
+    ("[fe80::1%lo]:9094", "leave out the zone"),
+    ("[::1%x]:9094", "leave out the zone"),
+    ("[::1%\x1b[31m]:9094", "leave out the zone"),
 ]
 
 

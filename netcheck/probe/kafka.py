@@ -40,6 +40,8 @@ _HOST = re.compile(
 )
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _TEXT = 200
+_MOST_FAULTS = 3
+_LONGEST_SHOWN = 60
 
 
 class _Error(IntEnum):
@@ -310,41 +312,45 @@ def _keep(answer: Any, seen: _Seen) -> None:
         raise Failed(Cause.KAFKA_NO_BROKERS, "the broker advertises no broker at all, not even itself")
     if len(answer.brokers) > MOST_BROKERS:
         raise Failed(Cause.KAFKA_MALFORMED, f"{len(answer.brokers)} brokers are advertised")
+    seen.cluster_id = _optional(answer.cluster_id, seen.scrub)
+    seen.controller = answer.controller_id
     brokers = tuple(
         Broker(broker.node_id, broker.host or "", broker.port, _optional(broker.rack, seen.scrub))
         for broker in answer.brokers
     )
-    for broker in brokers:
-        _must_be_reachable_in_form(broker, seen.scrub)
-    seen.brokers = brokers
-    seen.cluster_id = _optional(answer.cluster_id, seen.scrub)
-    seen.controller = answer.controller_id
+    faults = {broker: _fault(broker, seen.scrub) for broker in brokers}
+    # One that makes no sense must not hide the others from being checked.
+    seen.brokers = tuple(broker for broker in brokers if faults[broker] is None)
+    told = [fault for fault in faults.values() if fault is not None]
+    if told:
+        more = f"; and {len(told) - _MOST_FAULTS} more" if len(told) > _MOST_FAULTS else ""
+        raise Failed(Cause.KAFKA_MALFORMED, "; ".join(told[:_MOST_FAULTS]) + more)
 
 
-def _must_be_reachable_in_form(broker: Broker, scrub: Scrubber) -> None:
-    """Raises Failed where no client could go there, whatever the network."""
-    host = _plain(scrub(broker.host))
+def _fault(broker: Broker, scrub: Scrubber) -> str | None:
+    """Why no client could go there, whatever the network; None where one could."""
+    scrubbed = scrub(broker.host)
+    host = _plain(scrubbed)[:_LONGEST_SHOWN]
     if not (1 <= broker.port <= 65535):
-        raise Failed(
-            Cause.KAFKA_MALFORMED, f"broker {broker.node_id} is advertised at port {broker.port} of {host!r}"
-        )
+        return f"broker {broker.node_id} is advertised at port {broker.port} of {host!r}"
     if not _is_host(broker.host):
-        raise Failed(
-            Cause.KAFKA_MALFORMED, f"broker {broker.node_id} is advertised as {host!r}, which is no host name"
-        )
+        return f"broker {broker.node_id} is advertised as {host!r}, which is no host name"
     # A short password may well be part of a host name; a long one is there because somebody echoes it.
-    if host != broker.host and len(broker.host) - len(host) + 3 >= _LONG_ENOUGH_TO_BE_MEANT:
-        raise Failed(
-            Cause.KAFKA_MALFORMED, f"broker {broker.node_id} is advertised by a name that holds the password"
-        )
+    if scrubbed != broker.host and len(broker.host) - len(scrubbed) + 3 >= _LONG_ENOUGH_TO_BE_MEANT:
+        return f"broker {broker.node_id} is advertised by a name that holds the password"
+    return None
 
 
 def _is_host(text: str) -> bool:
-    if ":" in text:
+    """Whether it is a name or an address. One with a zone (`fe80::1%eth0`) is of use to one host only, and
+    what ends in a number is an IPv4 address or nothing (RFC 1123 section 2.1).
+    """
+    if ":" in text or text.removesuffix(".").rpartition(".")[2].isdigit():
         try:
-            return ipaddress.ip_address(text).version == 6
+            ipaddress.ip_address(text)
         except ValueError:
             return False
+        return "%" not in text
     return _HOST.fullmatch(text) is not None
 
 

@@ -299,6 +299,9 @@ SCRIPTED: list[tuple[str, dict[str, Any], Cause]] = [
     ("a line break in a name", {"describe": _at("b-1\nX: y")}, Cause.KAFKA_MALFORMED),
     ("a scheme in a name", {"describe": _at("SSL://b-1")}, Cause.KAFKA_MALFORMED),
     ("a name of 300 letters", {"describe": _at("b." * 150)}, Cause.KAFKA_MALFORMED),
+    ("an address with a zone", {"describe": _at("fe80::1%lo")}, Cause.KAFKA_MALFORMED),
+    ("half an IPv4 address", {"describe": _at("127.1")}, Cause.KAFKA_MALFORMED),
+    ("an IPv4 address that is none", {"describe": _at("999.1.1.1")}, Cause.KAFKA_MALFORMED),
     ("3000 brokers", {"describe": _many(3000)}, Cause.KAFKA_MALFORMED),
     ("a cut list of brokers", {"describe": scripted.ONE_BROKER[:-5]}, Cause.KAFKA_MALFORMED),
 ]
@@ -325,6 +328,22 @@ def test_addresses_and_names_of_every_sort_are_taken() -> None:
     with scripted.broker(describe=scripted.metadata(*listed)) as peer:
         seen = metadata(peer, PLAINTEXT)
     assert [broker.host for broker in seen.brokers] == hosts
+
+
+def test_a_long_name_is_not_taken_for_one_that_holds_a_password() -> None:
+    host = ".".join(["b" * 60] * 4)
+    with scripted.broker(describe=_at(host)) as peer:
+        seen = metadata(peer, PLAINTEXT)
+    assert (seen.cause, [broker.host for broker in seen.brokers]) == (None, [host])
+
+
+def test_one_odd_broker_does_not_hide_the_others() -> None:
+    listed = [(1, "b-1.x", 9094, None), (2, "b-2.x", 0, None), (3, "b-3.x", 9094, None)]
+    with scripted.broker(describe=scripted.metadata(*listed)) as peer:
+        seen = metadata(peer, PLAINTEXT)
+    assert [broker.host for broker in seen.brokers] == ["b-1.x", "b-3.x"]
+    assert (seen.cause, seen.stage) == (Cause.KAFKA_MALFORMED, Stage.METADATA)
+    assert "broker 2 is advertised at port 0 of 'b-2.x'" in seen.detail
 
 
 def test_too_many_connects_is_tried_once_more_a_second_later() -> None:
