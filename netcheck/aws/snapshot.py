@@ -144,13 +144,20 @@ class Snapshot:
                 return Gap(what, ACTIONS.get(what, ""), f"{what}.json is not in the snapshot")
         return None
 
+    def never_asked_for(self, what: str, region: str | None) -> bool:
+        """Whether neither the file is there nor a gap that says why not: the collecting tool skipped it."""
+        return not any(
+            what in files or (name, what) in self.gaps
+            for name, files in self.collected.items()
+            if region is None or name == region
+        )
+
     def predates_public_access_block(self, region: str) -> bool:
         """Whether the tool that wrote this Region knew nothing of block public access: neither of its two
         documents is there, and no gap says that one was asked for. Older tools write neither.
         """
         both = ("VpcBlockPublicAccessOptions", "VpcBlockPublicAccessExclusions")
-        files = self.collected.get(region, frozenset())
-        return not any(name in files or (region, name) in self.gaps for name in both)
+        return all(self.never_asked_for(name, region) for name in both)
 
     def region_of(self, vpc: str) -> str | None:
         found = self.vpcs.get(vpc)
@@ -205,7 +212,13 @@ class _Builder:
     def add(self, region: str, documents: Mapping[str, object], names: Mapping[str, str]) -> None:
         """Add the documents of one Region. `names` says how to call each file in an error."""
         known = {stem: value for stem, value in documents.items() if stem in ACTIONS or stem == "Gaps"}
-        self.collected[region] = self.collected.get(region, frozenset()) | frozenset(known) - {"Gaps"}
+        files = frozenset(known) - {"Gaps"}
+        before = self.collected.setdefault(region, files)
+        for stem in before ^ files:
+            self._cut_off(
+                region, stem, f"{stem}.json is there for one account of {region} and not for another"
+            )
+        self.collected[region] = before | files
         for stem, value in known.items():
             root = Node(value, None, names.get(stem, f"{stem}.json"))
             if stem == "VpcBlockPublicAccessOptions":

@@ -8,7 +8,7 @@ destinations do not leave through an internet gateway (Reachability Analyzer, ex
 from __future__ import annotations
 
 from netcheck.aws.addresses import Prefix, parse_prefix
-from netcheck.aws.entities import InternetGateway, Subnet
+from netcheck.aws.entities import BlockPublicAccess, InternetGateway, Subnet
 from netcheck.aws.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.flows import Region, subtract
@@ -140,16 +140,7 @@ def _may_use_gateway(walk: Walk, gateway_id: str, vpc: str, piece: Region) -> bo
 
 
 def _block_public_access(walk: Walk, vpc: str, subnet: Subnet | None, gateway: str, piece: Region) -> None:
-    gap = walk.missing_from("VpcBlockPublicAccessOptions", vpc)
-    region = walk.snapshot.region_of(vpc) or ""
-    access = walk.snapshot.public_access.get(region)
-    if gap is not None and walk.snapshot.predates_public_access_block(region):
-        if _TAKEN_TO_BE_OFF not in walk.assumptions:
-            walk.assumptions.append(_TAKEN_TO_BE_OFF)
-        return
-    if gap is not None:
-        walk.doubt(piece, unknown_from(Code.UNKNOWN_RESOURCE, vpc, gap))
-        return
+    access = _public_access(walk, vpc, piece)
     if access is None or access.mode == "off":
         return
     outbound_only = walk.stretch.is_nat or gateway in walk.snapshot.egress_only_gateways
@@ -171,6 +162,19 @@ def _block_public_access(walk: Walk, vpc: str, subnet: Subnet | None, gateway: s
         f"VPC block public access is {access.mode} in this Region and no exclusion covers {place} or {vpc}: "
         f"nothing passes {gateway}.",
     )
+
+
+def _public_access(walk: Walk, vpc: str, piece: Region) -> BlockPublicAccess | None:
+    """The setting of the VPC's Region; None, and a doubt or an assumption, if it is not known."""
+    gap = walk.missing_from("VpcBlockPublicAccessOptions", vpc)
+    region = walk.snapshot.region_of(vpc) or ""
+    if gap is None:
+        return walk.snapshot.public_access.get(region)
+    if not walk.snapshot.predates_public_access_block(region):
+        walk.doubt(piece, unknown_from(Code.UNKNOWN_RESOURCE, vpc, gap))
+    elif _TAKEN_TO_BE_OFF not in walk.assumptions:
+        walk.assumptions.append(_TAKEN_TO_BE_OFF)
+    return None
 
 
 def _doubt_unexcluded_sender(walk: Walk, exclusions: object, piece: Region) -> None:
@@ -280,11 +284,14 @@ def _arrive_from_internet(walk: Walk, gateway: str) -> None:
 
 def _block_public_access_inwards(walk: Walk, vpc: str, address: int, gateway: str, region: Region) -> None:
     subnet = walk.snapshot.subnet_in(vpc, walk.flow.version, address)
-    access = walk.snapshot.public_access.get(walk.snapshot.region_of(vpc) or "")
+    access = _public_access(walk, vpc, region)
     if access is None or access.mode == "off":
         return
     exclusion = access.exclusions.get(subnet.id if subnet else "") or access.exclusions.get(vpc)
-    if exclusion != "allow-bidirectional":
+    missing = walk.missing_from("VpcBlockPublicAccessExclusions", vpc)
+    if exclusion is None and missing is not None:
+        walk.doubt(region, unknown_from(Code.UNKNOWN_RESOURCE, vpc, missing))
+    elif exclusion != "allow-bidirectional":
         walk.stop(
             region,
             Code.VPC_BLOCK_PUBLIC_ACCESS_ENABLED,

@@ -344,6 +344,8 @@ def check_alive(walk: Walk, interface: NetworkInterface, piece: Region) -> None:
     if not interface.status:
         meaning = f"whether {interface.id} is attached (Status)"
         walk.doubt(piece, walk.absent("NetworkInterfaces", interface.id, meaning, interface.vpc))
+    if instance is None and interface.instance is not None:
+        _unknown_instance(walk, interface, interface.instance, piece)
     if instance is not None and not instance.state:
         meaning = f"whether {instance.id} is running (State)"
         walk.doubt(piece, walk.absent("Reservations", instance.id, meaning, interface.vpc))
@@ -353,6 +355,15 @@ def check_alive(walk: Walk, interface: NetworkInterface, piece: Region) -> None:
     elif instance is not None and instance.state not in ("running", "pending", ""):
         text = f"{instance.id}, the instance of {interface.id}, is {instance.state}."
         walk.fault(piece, Blocker(Code.BAD_STATE, walk.leg, instance.id, None, None, text))
+
+
+def _unknown_instance(walk: Walk, interface: NetworkInterface, name: str, piece: Region) -> None:
+    """Instances that nobody asked for are taken to run; one that was asked for and not told is a doubt."""
+    snapshot = walk.snapshot
+    if snapshot.never_asked_for("Reservations", snapshot.region_of(interface.vpc)):
+        walk.assumptions.append(f"Whether {name} is running was not collected; it is taken to be.")
+    else:
+        walk.doubt(piece, walk.absent("Reservations", name, f"whether {name} is running", interface.vpc))
 
 
 def _refuse_if_nat(walk: Walk, interface: NetworkInterface, piece: Region) -> None:

@@ -8,7 +8,7 @@ NAT gateways (no subnet; a route table of its own; manual mode serves only the z
 from __future__ import annotations
 
 from netcheck.aws.addresses import parse_prefix
-from netcheck.aws.entities import ICMP, TCP, UDP, NatGateway, Subnet
+from netcheck.aws.entities import ICMP, TCP, UDP, NatAddress, NatGateway, Subnet
 from netcheck.aws.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.flows import TRANSLATED, Region
@@ -42,8 +42,14 @@ def through_nat(walk: Walk, nat_id: str, vpc: str, subnet: Subnet | None, piece:
     if not nat.addresses or (nat.is_public and any(a.public is None for a in nat.addresses)):
         _no_address(walk, nat, piece)
         return ENDED
-    _translate(walk, nat, inside)
+    _translate(walk, nat, inside, _addresses_used(nat, subnet))
     return _go_on(walk, nat, inside)
+
+
+def _addresses_used(nat: NatGateway, subnet: Subnet | None) -> tuple[NatAddress, ...]:
+    """A regional NAT gateway serves each zone by that zone's own addresses, if it has any there."""
+    zone = subnet.zone if nat.regional and subnet is not None else None
+    return tuple(address for address in nat.addresses if zone and address.zone == zone) or nat.addresses
 
 
 def _refuse_reply(walk: Walk, nat_id: str, piece: Region) -> None:
@@ -141,11 +147,11 @@ def _no_address(walk: Walk, nat: NatGateway, piece: Region) -> None:
     )
 
 
-def _translate(walk: Walk, nat: NatGateway, inside: Subnet | None) -> None:
+def _translate(walk: Walk, nat: NatGateway, inside: Subnet | None, addresses: tuple[NatAddress, ...]) -> None:
     low, high = TRANSLATED if walk.flow.has_ports else (0, 65535)
     pairs = [
         (a.private if a.private is not None else a.public, a.public)
-        for a in nat.addresses
+        for a in addresses
         if a.private is not None or a.public is not None
     ]
     own = sorted({private for private, _ in pairs if private is not None})
@@ -176,6 +182,10 @@ def _go_on(walk: Walk, nat: NatGateway, inside: Subnet | None) -> Onward:
     table = walk.snapshot.route_tables.get(nat.route_table) if nat.route_table else None
     if table is not None:
         return ((region, ByTable(table)),)
+    if nat.route_table is not None:
+        meaning = f"{nat.route_table}, the route table of {nat.id},"
+        walk.give_up_absent(region, "RouteTables", nat.id, meaning, nat.vpc)
+        return ENDED
     gateway = gateway_of(walk, nat.vpc)
     if gateway is None:
         walk.give_up_absent(region, "RouteTables", nat.id, f"the route table of {nat.id}", nat.vpc)

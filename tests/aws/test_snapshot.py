@@ -95,6 +95,16 @@ def test_a_document_that_is_one_page_of_several_is_a_gap() -> None:
     assert answer(QUESTION | {"to": "10.0.2.99"}, from_documents(documents))["verdict"] == "blocked"
 
 
+def test_a_file_that_one_of_two_accounts_in_a_region_lacks_is_a_gap(tmp_path: Path) -> None:
+    ours = write(tmp_path / "aws_configs/accounts/111111111111/eu-west-1", two_subnets())
+    write(tmp_path / "aws_configs/accounts/222222222222/eu-west-1", World())
+    assert load(tmp_path).missing("NetworkInterfaces") is None
+    (ours / "NetworkInterfaces.json").unlink()
+    gap = load(tmp_path).missing("NetworkInterfaces", "eu-west-1")
+    assert gap is not None and "one account of eu-west-1" in gap.reason
+    assert answer(QUESTION | {"from": "subnet-w"}, load(tmp_path))["verdict"] == "unknown"
+
+
 @pytest.mark.parametrize(("more", "verdict"), [(True, "unknown"), (False, "reachable")])
 def test_a_transit_route_table_with_more_routes_than_listed_is_a_gap(more: bool, verdict: str) -> None:
     world = with_transit()
