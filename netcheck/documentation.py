@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 from netcheck.check import Check
 
@@ -69,3 +70,13 @@ def plain(entry: Page) -> str:
     parts = [f"{entry.id}: {entry.title}", entry.body, f"Fix: {entry.fix}" if entry.fix else ""]
     parts.append(f"Asked of: {', '.join(entry.kinds)}." + _after(entry))
     return "\n\n".join(part for part in parts if part)
+
+
+def listed(entries: Iterable[Page]) -> str:
+    """Ids and claims by id, with an empty line between concerns."""
+    pages = sorted(entries, key=lambda entry: entry.id)
+    width = max((len(entry.id) for entry in pages), default=0)
+    concerns = groupby(pages, key=lambda entry: entry.id.partition(".")[0])
+    return "\n\n".join(
+        "\n".join(f"{entry.id:<{width}}  {entry.title}" for entry in group) for _, group in concerns
+    )

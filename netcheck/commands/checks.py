@@ -7,7 +7,7 @@ import sys
 
 from netcheck import plugins
 from netcheck.config import UsageError
-from netcheck.documentation import markdown, page
+from netcheck.documentation import listed, markdown, page
 
 EPILOG = """examples:
   netcheck checks
@@ -38,8 +38,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Print the list. Returns 3 when a plugin could not be loaded."""
-    from tabulate import tabulate
-
     try:
         found = plugins.find(args.plugins)
     except UsageError as error:
@@ -48,8 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if args.markdown:
         print(markdown(found.checks), end="")
     else:
-        pages = sorted((page(check) for check in found.checks), key=lambda entry: entry.id)
-        print(tabulate([(entry.id, entry.title) for entry in pages], tablefmt="plain"))
+        print(listed(page(check) for check in found.checks))
     for broken in found.broken:
         print(f"netcheck: {broken.source} gives no checks: {broken.reason}", file=sys.stderr)
     return 3 if found.broken else 0

@@ -1,21 +1,32 @@
-"""`netcheck explain ID`: one check's documentation."""
+"""`netcheck explain ID`: what a check, a concern or a code of a report means."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
 import sys
+from collections.abc import Mapping
 
 from netcheck import plugins
+from netcheck.advice import ADVICE
 from netcheck.config import UsageError
-from netcheck.documentation import page, plain
+from netcheck.documentation import Page, listed, page, plain
+from netcheck.model import Cause
+from netcheck.path.codes import Code
+
+OF_THE_ANALYZER = """what stops a flow, as the AWS VPC Reachability Analyzer names it
+
+The finding says which resource it is and what to change there. AWS's list of these codes:
+https://docs.aws.amazon.com/vpc/latest/reachability/explanation-codes.html"""
 
 EPILOG = """examples:
   netcheck explain tls.handshake
+  netcheck explain tls
+  netcheck explain TLS_CERTIFICATE_EXPIRED
 
 exit codes:
   0  printed
-  2  there is no such check
+  2  there is no such check, concern or code
 """
 
 
@@ -24,26 +35,43 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "explain",
         help="print one check's documentation",
-        description="Prints what a check claims, when it fails, and what to do then.",
+        description="Prints what a check claims, when it fails, and what to do then; the checks of a "
+        "concern; or what a code of a report means.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("id", metavar="ID", help="a check's id, such as tls.handshake")
+    parser.add_argument(
+        "id", metavar="ID", help="a check (tls.handshake), a concern (tls) or a code of a report"
+    )
     parser.add_argument("--plugins", metavar="DIR", help="also look in the .py files of this folder")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the page. Returns 2 for an unknown id."""
+    """Print what is known of the id. Returns 2 for an unknown one."""
     try:
         pages = {check.id: page(check) for check in plugins.find(args.plugins).checks}
     except UsageError as error:
         print(f"netcheck: {error}", file=sys.stderr)
         return 2
-    if args.id not in pages:
+    text = _explained(args.id, pages)
+    if text is None:
         near = difflib.get_close_matches(args.id, pages, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "netcheck checks lists them"
         print(f"netcheck: there is no check {args.id!r}: {hint}", file=sys.stderr)
         return 2
-    print(plain(pages[args.id]))
+    print(text)
     return 0
+
+
+def _explained(asked: str, pages: Mapping[str, Page]) -> str | None:
+    if asked in pages:
+        return plain(pages[asked])
+    if concern := [entry for id, entry in pages.items() if id.startswith(f"{asked.removesuffix('.*')}.")]:
+        return listed(concern)
+    if asked.lower() in set(Cause):
+        advice = ADVICE[Cause(asked.lower())]
+        return f"{asked.upper()}: {advice.title}\n\nFix: {advice.mend}"
+    if asked.upper() in set(Code):
+        return f"{asked.upper()}: {OF_THE_ANALYZER}"
+    return None

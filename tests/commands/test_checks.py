@@ -23,7 +23,9 @@ class Loose(Check):
 def test_every_check_is_listed_with_its_claim_in_order() -> None:
     done = netcheck("checks")
     assert (done.code, done.err) == (0, "")
-    lines = done.out.splitlines()
+    concerns = [block.splitlines() for block in done.out.strip().split("\n\n")]
+    assert all(len({line.partition(".")[0] for line in block}) == 1 for block in concerns)
+    lines = [line for block in concerns for line in block]
     assert [line.split()[0] for line in lines] == sorted(check.id for check in plugins.find().checks)
     for check in plugins.find().checks:
         assert any(line.startswith(check.id) and line.endswith(page(check).title) for line in lines)

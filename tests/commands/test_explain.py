@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from netcheck import plugins
+from netcheck.advice import ADVICE
 from netcheck.documentation import page, plain
+from netcheck.model import Cause
+from netcheck.path.codes import Code
 from tests.commandline import netcheck
 
 CHECKS = plugins.find().checks
@@ -41,3 +44,26 @@ def test_no_id() -> None:
     done = netcheck("explain")
     assert (done.code, done.out) == (2, "")
     assert "required: ID" in done.err and "netcheck explain --help" in done.err
+
+
+@pytest.mark.parametrize("asked", ["tls", "tls.*"])
+def test_a_concern_lists_its_checks(asked: str) -> None:
+    done = netcheck("explain", asked)
+    assert (done.code, done.err) == (0, "")
+    ids = [line.split()[0] for line in done.out.splitlines()]
+    assert ids == sorted(check.id for check in CHECKS if check.id.startswith("tls."))
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_a_cause_prints_its_advice(cause: Cause) -> None:
+    done = netcheck("explain", cause.upper())
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"{cause.upper()}: {ADVICE[cause].title}\n\nFix: {ADVICE[cause].mend}\n"
+    assert netcheck("explain", cause.lower()) == done
+
+
+@pytest.mark.parametrize("code", Code)
+def test_a_code_of_the_path_engine_leads_to_its_list(code: Code) -> None:
+    done = netcheck("explain", code)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{code}: ") and "explanation-codes.html" in done.out

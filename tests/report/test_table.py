@@ -248,7 +248,7 @@ GIVE = "where the workers are was not said: give --source-subnet"
         (
             "many reasons that nobody can act on",
             [moot(f"a{number}.b", BROKER, f"reason {number}") for number in range(3)],
-            "skipped 3: they do not apply here (netcheck run --format json has each reason) (a0.b, a1.b, a2.b)",
+            "skipped 3: they do not apply here (netcheck run --format json has each reason) (a0.b, a1.b,",
         ),
     ],
 )
