@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
 .PHONY: help demo test lint types docs recordings bench lab check clean
@@ -9,16 +10,23 @@ READY := $(VENV)/.ready
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-$(READY): pyproject.toml
+# pip, quiet: a build backend's own warnings are nothing that a user can mend.
+PIP := PYTHONWARNINGS=ignore $(BIN)/pip --disable-pip-version-check
+
+$(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'netcheck needs Python 3.11 or later; name one: make PYTHON=python3.12 ...'; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo 'on Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
-	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(PIP) install --quiet --upgrade pip
+	$(PIP) install --quiet --editable .
 	@touch $@
 
-demo: $(READY)  ## replay the recorded runs
+$(READY): $(INSTALLED)
+	$(PIP) install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)  ## replay the recorded runs
 	@$(BIN)/netcheck demo
 
 test: $(READY)  ## run every test, against real servers (fetched once)
