@@ -42,13 +42,17 @@ class Vpc:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """`free` is how many IPv4 addresses are left, None where that was not told."""
+    """`free` is how many IPv4 addresses are left, None where that was not told.
+
+    A shared subnet may be there twice, as two accounts print it: each has its own name for the zone, and
+    time passes between the two. That makes no other subnet of it.
+    """
 
     id: str
     vpc: str
-    zone: str
+    zone: str = field(compare=False)
     prefixes: tuple[Prefix, ...]
-    free: int | None = None
+    free: int | None = field(default=None, compare=False)
 
 
 # Rules are the bulk of a large account (100,000 and more): a NamedTuple is built several times faster
@@ -268,6 +272,8 @@ class TransitAttachment:
     references_groups: bool | None
     carries_ipv6: bool
     appliance_mode: bool
+    of_other_account: bool
+    """Whether the gateway belongs to another account than what is attached."""
 
 
 @dataclass(frozen=True, slots=True)

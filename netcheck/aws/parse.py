@@ -106,6 +106,8 @@ def subnet(node: Node) -> Subnet:
 def _rule_range(node: Node, protocol: int) -> tuple[int, int]:
     if protocol in (TCP, UDP):
         return _port_range(node, node.number("FromPort"), node.number("ToPort"), "FromPort")
+    if protocol == ICMPV6 and not node.has("FromPort") and not node.has("ToPort"):
+        return WHOLE_RANGE  # all types and codes (IpPermission, FromPort)
     if protocol in (ICMP, ICMPV6):
         return _icmp_range(node, node.number("FromPort"), node.number("ToPort"), "FromPort")
     return WHOLE_RANGE
@@ -297,11 +299,18 @@ def network_interface(node: Node) -> NetworkInterface:
 
 def instance(node: Node) -> Instance:
     state = node.maybe_child("State")
+    interfaces = sorted(node.items("NetworkInterfaces"), key=_device)
     return Instance(
         node.text("InstanceId"),
         state.text("Name") if state is not None else "",
-        tuple(item.text("NetworkInterfaceId") for item in node.items("NetworkInterfaces")),
+        tuple(item.text("NetworkInterfaceId") for item in interfaces),
     )
+
+
+def _device(interface: Node) -> int:
+    """0 for the primary interface of an instance: AWS lists the interfaces in no order."""
+    attachment = interface.maybe_child("Attachment")
+    return attachment.number_or("DeviceIndex", 0) if attachment is not None else 0
 
 
 def _nat_address(node: Node) -> NatAddress:

@@ -304,7 +304,10 @@ class _Builder:
             case "TransitGateways":
                 self._put("transit_gateways", node, "TransitGatewayId", parse.transit_gateway(node))
             case "TransitGatewayAttachments":
-                self.attachments[node.text("TransitGatewayAttachmentId")] = node
+                name = node.text("TransitGatewayAttachmentId")
+                # Of two accounts that list one attachment, only the gateway's owner sees its association.
+                if name not in self.attachments or node.has("Association"):
+                    self.attachments[name] = node
             case "TransitGatewayVpcAttachments":
                 self.vpc_attachments[node.text("TransitGatewayAttachmentId")] = node
             case "TransitGatewayRouteTableAssociations":
@@ -358,6 +361,7 @@ def _attachment(name: str, general: Node | None, of_vpc: Node | None) -> Transit
     options = of_vpc.maybe_child("Options") if of_vpc else None
     referencing = options.maybe_text("SecurityGroupReferencingSupport") if options else None
     kind = general.text("ResourceType") if general else "vpc"
+    owner = node.maybe_text("TransitGatewayOwnerId")
     resource = of_vpc.text("VpcId") if of_vpc else node.text_or("ResourceId", "")
     return TransitAttachment(
         name,
@@ -369,6 +373,7 @@ def _attachment(name: str, general: Node | None, of_vpc: Node | None) -> Transit
         None if referencing is None else referencing == "enable",
         options is not None and options.text_or("Ipv6Support", "disable") == "enable",
         options is not None and options.text_or("ApplianceModeSupport", "disable") == "enable",
+        owner is not None and owner != node.text_or("ResourceOwnerId", owner),
     )
 
 

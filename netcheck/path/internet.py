@@ -13,7 +13,7 @@ from netcheck.aws.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.flows import Region, subtract
 from netcheck.path.steps import ENDED, Deliver, Onward
-from netcheck.path.verdict import Explanation, Leg
+from netcheck.path.verdict import Blocker, Explanation, Leg
 from netcheck.path.walk import End, Lost, Stretch, Walk, region_text, unknown_from
 
 _SHARED = parse_prefix("100.64.0.0/10")
@@ -229,10 +229,21 @@ def _enter_by_ipv6(walk: Walk, vpc: str) -> Onward:
     region = walk.stretch.region
     if gateway is None:
         return _no_way_in(walk, vpc, region)
-    walk.hop(gateway)
     _arrive_from_internet(walk, gateway)
     _block_public_access_inwards(walk, vpc, walk.stretch.far, gateway, region)
-    return ((region, Deliver(vpc, None)),)
+    _refuse_if_denied(walk, vpc, gateway, region)
+    return enter_from_internet(walk, vpc, gateway, region)
+
+
+def _refuse_if_denied(walk: Walk, vpc: str, gateway: str, region: Region) -> None:
+    interface = walk.snapshot.host(vpc, 6, walk.stretch.far)
+    if interface is not None and interface.denies_internet_gateway:
+        text = (
+            f"{interface.id} is set to deny all internet gateway traffic (DenyAllIgwTraffic): "
+            f"nothing reaches it by {gateway}."
+        )
+        code = Code.NO_POSSIBLE_DESTINATION
+        walk.fault(region, Blocker(code, walk.leg, interface.id, None, None, text))
 
 
 def _enter_again(walk: Walk, interface_id: str, leaving: str) -> Onward:
@@ -255,10 +266,9 @@ def _enter_again(walk: Walk, interface_id: str, leaving: str) -> Onward:
     gateway = gateway_of(walk, interface.vpc)
     if gateway is None:
         return _no_way_in(walk, interface.vpc, region)
-    walk.hop(gateway)
     _arrive_from_internet(walk, gateway)
     _block_public_access_inwards(walk, interface.vpc, private, gateway, region)
-    return ((region, Deliver(interface.vpc, None)),)
+    return enter_from_internet(walk, interface.vpc, gateway, region)
 
 
 def _no_way_in(walk: Walk, vpc: str, region: Region) -> Onward:
@@ -307,6 +317,10 @@ def _reply_through(walk: Walk, gateway_id: str, vpc: str, subnet: Subnet | None,
         return ENDED
     if walk.flow.version == 6:
         if walk.crossed_internet:
+            back_by = gateway_of(walk, stretch.vpc)
+            left_by_it = back_by is not None and any(hop.component == back_by for hop in walk.forward)
+            if back_by is not None and left_by_it and _redirected(walk, back_by, piece):
+                return ENDED
             return ((piece, Deliver(stretch.vpc, None)),)
         reason = f"the reply leaves by {gateway_id} though the question did not come in by it."
         walk.give_up(piece, Code.UNKNOWN_DESTINATION, gateway_id, Gap("InternetGateways", "", reason))
@@ -327,25 +341,29 @@ def _reply_through(walk: Walk, gateway_id: str, vpc: str, subnet: Subnet | None,
 
 
 def enter_from_internet(walk: Walk, vpc: str, gateway_id: str, piece: Region) -> Onward:
-    """A reply comes back by the gateway, whose own route table may redirect it; else it is delivered."""
-    table = walk.snapshot.table_of_gateway.get(gateway_id)
-    if table is not None:
-        for route in table.routes:
-            covers = isinstance(route.destination, Prefix) and any(
-                route.destination.first <= r[1] and r[0] <= route.destination.last for r in piece
-            )
-            if route.target != "local" and covers:
-                walk.give_up(
-                    piece,
-                    Code.INGRESS_RTB_TRAFFIC_REDIRECTION,
-                    table.id,
-                    Gap(
-                        "RouteTables",
-                        "",
-                        f"{table.id} of {gateway_id} redirects what comes in to {route.target}; "
-                        "what that does with it is not modelled.",
-                    ),
-                )
-                return ENDED
+    """Packets come in by the gateway, whose own route table may redirect them; else they are delivered."""
+    if _redirected(walk, gateway_id, piece):
+        return ENDED
     walk.hop(gateway_id)
     return ((piece, Deliver(vpc, None)),)
+
+
+def _redirected(walk: Walk, gateway_id: str, piece: Region) -> bool:
+    table = walk.snapshot.table_of_gateway.get(gateway_id)
+    far, version = walk.stretch.far, walk.flow.version
+    targets = ((far, far, 0, 0),) if walk.leg is Leg.FORWARD else piece
+    for route in table.routes if table is not None else ():
+        block = route.destination
+        covers = isinstance(block, Prefix) and any(
+            block.version == version and block.first <= last and first <= block.last
+            for first, last, _, _ in targets
+        )
+        if table is not None and route.target != "local" and covers:
+            reason = (
+                f"{table.id} of {gateway_id} redirects what comes in to {route.target}; "
+                "what that does with it is not modelled."
+            )
+            gap = Gap("RouteTables", "", reason)
+            walk.give_up(piece, Code.INGRESS_RTB_TRAFFIC_REDIRECTION, table.id, gap)
+            return True
+    return False

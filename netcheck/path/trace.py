@@ -90,6 +90,9 @@ def from_instance(snapshot: Snapshot, name: str) -> Source:
                 f"{name} has no network interface in this snapshot", Code.UNASSOCIATED_COMPONENT
             )
         raise _not_there(snapshot, name, "Reservations")
+    if instance is None and len(names) > 1:
+        listed = ", ".join(sorted(names))
+        raise QuestionError(f"{name} has several interfaces ({listed}): name the one you mean")
     return from_interface(snapshot, names[0])
 
 

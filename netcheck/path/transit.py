@@ -26,7 +26,7 @@ from netcheck.path.routing import (
 )
 from netcheck.path.steps import ENDED, Leave, Onward, Step
 from netcheck.path.verdict import Blocker, Explanation, Leg
-from netcheck.path.walk import Lost, Walk, unknown_from
+from netcheck.path.walk import Lost, Walk
 
 
 def through_transit_gateway(
@@ -132,6 +132,12 @@ def _associated_table(walk: Walk, entry: TransitAttachment, piece: Region) -> st
         if missing is not None and walk.snapshot.missing("TransitGatewayRouteTableAssociations") is not None:
             walk.give_up(piece, Code.UNKNOWN_RESOURCE, entry.id, missing)
             return None
+        if entry.of_other_account:
+            reason = f"{entry.gateway} belongs to another account, which alone sees its route tables"
+            action = "ec2:DescribeTransitGatewayAttachments"
+            gap = Gap("TransitGatewayAttachments", action, reason)
+            walk.give_up(piece, Code.TGW_RTB_ROUTES_ARE_UNKNOWN, entry.id, gap)
+            return None
     state = f" (the last one is {association[1]})" if association else ""
     walk.stop(
         piece,
@@ -183,6 +189,12 @@ def _compiled(walk: Walk, table: str, piece: Region) -> CompiledTable[TransitRou
         )
     if gap is None and not propagated:
         gap = snapshot.missing("TransitGatewayPropagations")
+    if gap is None and not propagated and table not in snapshot.transit_propagations:
+        gap = Gap(
+            "TransitGatewayPropagations",
+            "ec2:GetTransitGatewayRouteTablePropagations",
+            f"TransitGatewayPropagations.json does not list {table}",
+        )
     if gap is not None:
         walk.give_up(piece, Code.TGW_RTB_ROUTES_ARE_UNKNOWN, table, gap)
         return None
@@ -372,23 +384,29 @@ def _arrival(walk: Walk, leaving: TransitAttachment, subnet: Subnet | None, piec
     same_zone = [s for s in subnets if subnet is not None and s.zone == subnet.zone]
     choices = same_zone if same_zone and not leaving.appliance_mode else subnets
     first = choices[0]
-    snapshot = walk.snapshot
     for other in choices[1:]:
-        table, other_table = snapshot.table_of_subnet.get(first.id), snapshot.table_of_subnet.get(other.id)
-        acl, other_acl = snapshot.acl_of_subnet.get(first.id), snapshot.acl_of_subnet.get(other.id)
-        if table is not other_table or acl is not other_acl:
-            walk.doubt(
+        if _differ(walk, first, other, piece):
+            walk.give_up(
                 piece,
-                unknown_from(
-                    Code.TGW_ATTACH_VPC_AZ_RESTRICTION,
-                    leaving.id,
-                    Gap(
-                        "TransitGatewayVpcAttachments",
-                        "",
-                        f"through which zone of {leaving.id} the traffic comes out is not known, and "
-                        f"{first.id} and {other.id} differ in route table or network ACL.",
-                    ),
+                Code.TGW_ATTACH_VPC_AZ_RESTRICTION,
+                leaving.id,
+                Gap(
+                    "TransitGatewayVpcAttachments",
+                    "",
+                    f"through which zone of {leaving.id} the traffic comes out is not known, and "
+                    f"{first.id} and {other.id} differ in route table or network ACL.",
                 ),
             )
-            break
+            return None
     return Leave(first)
+
+
+def _differ(walk: Walk, one: Subnet, other: Subnet, piece: Region) -> bool:
+    """Whether it matters which of two subnets of an attachment the traffic comes out in."""
+    snapshot, version = walk.snapshot, walk.flow.version
+    tables, acls = snapshot.table_of_subnet, snapshot.acl_of_subnet
+    if tables.get(one.id) is not tables.get(other.id) or acls.get(one.id) is not acls.get(other.id):
+        return True
+    # Inside its own subnet no ACL applies, from the other subnet both do.
+    target = walk.target(piece)
+    return any(block.holds(version, target) for subnet in (one, other) for block in subnet.prefixes)

@@ -104,7 +104,7 @@ def _rectangles(version: int, region: Region, has_ports: bool) -> Iterator[str]:
 
 
 def _with_action(text: str, action: str) -> str:
-    return f"{text} Needs {action}." if action else text
+    return f"{text.rstrip('.')}. Needs {action}." if action else text
 
 
 def _section(title: str, texts: Iterable[str], style: Style) -> Iterator[str]:

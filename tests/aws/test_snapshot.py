@@ -164,7 +164,8 @@ def twice(stem: str, **changes: Any) -> Callable[[World], None]:
     ("change", "reason"),
     [
         (twice("Vpcs"), None),
-        (twice("Subnets", AvailabilityZone="eu-west-1c"), "subnet-w is there twice"),
+        (twice("Subnets", VpcId="vpc-b"), "subnet-w is there twice"),
+        (twice("Subnets", AvailabilityZone="eu-west-1c", AvailableIpAddressCount=5), None),
         (twice("RouteTables", RouteTableId="rtb-2"), "vpc-a has as main route tables both"),
         (twice("NetworkAcls", NetworkAclId="acl-2"), "subnet-w is associated with network ACLs both"),
         (twice("NetworkInterfaces", NetworkInterfaceId="eni-2"), "both have 10.0.1.10"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from netcheck.aws.snapshot import Gap, from_documents, from_regions
 from netcheck.path.query import answer
-from tests.path.test_trace import public_broker
-from tests.path.world import LISTS, World, route, two_subnets, with_peer
+from tests.path.test_trace import acl, ipv6, public_broker
+from tests.path.world import LISTS, World, acl_line, permission, route, two_subnets, with_peer, with_transit
 
 BROKER = "198.51.100.77"
 WORKERS = {"security_groups": ["sg-w"]}
@@ -119,3 +121,131 @@ def test_a_regional_nat_gateways_route_table_that_was_not_collected_is_unknown()
     found = world.ask("subnet-w", BROKER, 9194, **WORKERS)
     assert found["verdict"] == "unknown"
     assert gaps(found) == [("UNKNOWN_RESOURCE", "RouteTables")]
+
+
+def test_a_transit_route_table_whose_propagations_are_not_listed_is_unknown() -> None:
+    world = with_transit()
+    world.documents["TransitGatewayPropagations"]["TransitGatewayPropagations"] = []
+    found = world.ask("eni-w", "10.9.1.7")
+    assert gaps(found) == [("TGW_RTB_ROUTES_ARE_UNKNOWN", "TransitGatewayPropagations")]
+
+
+def of_other_account() -> World:
+    world = with_transit()
+    for attachment in world.documents["TransitGatewayAttachments"]["TransitGatewayAttachments"]:
+        attachment |= {"TransitGatewayOwnerId": "999999999999", "ResourceOwnerId": "111111111111"}
+    return world
+
+
+def test_another_accounts_transit_gateway_without_visible_association_is_unknown() -> None:
+    world = of_other_account()
+    del world.find("TransitGatewayAttachments", "tgw-attach-a")["Association"]
+    found = world.ask("eni-w", "10.9.1.7")
+    assert gaps(found) == [("TGW_RTB_ROUTES_ARE_UNKNOWN", "TransitGatewayAttachments")]
+
+
+def test_of_two_accounts_records_of_one_attachment_the_owners_has_the_association() -> None:
+    world = of_other_account()
+    seen = [dict(item) for item in world.documents["TransitGatewayAttachments"]["TransitGatewayAttachments"]]
+    for item in seen:
+        del item["Association"]
+    world.documents["TransitGatewayAttachments"]["TransitGatewayAttachments"] += seen
+    assert world.ask("eni-w", "10.9.1.7")["verdict"] == "reachable"
+
+
+def two_zones_on_the_far_side() -> World:
+    """The worker's zone is not among those of the far attachment, which has two."""
+    world = with_transit()
+    world.find("Subnets", "subnet-tc")["AvailabilityZone"] = "eu-west-1b"
+    world.subnet("subnet-td", "vpc-c", "10.9.8.16/28", zone="eu-west-1c")
+    world.find("TransitGatewayVpcAttachments", "tgw-attach-c")["SubnetIds"].append("subnet-td")
+    world.find("Subnets", "subnet-c")["AvailabilityZone"] = "eu-west-1b"
+    return world
+
+
+@pytest.mark.parametrize("denying", ["acl-tc", "acl-td"])
+def test_what_lies_behind_a_guessed_zone_blames_nobody(denying: str) -> None:
+    world = two_zones_on_the_far_side()
+    world.acl("acl-td", "vpc-c", "subnet-td")
+    acl(world, denying, True, acl_line(50, "deny", "0.0.0.0/0"))
+    found = world.ask("eni-w", "10.9.1.7")
+    assert found["verdict"] == "unknown" and not found["blocked_by"]
+    assert gaps(found) == [("TGW_ATTACH_VPC_AZ_RESTRICTION", "TransitGatewayVpcAttachments")]
+
+
+def test_a_receiver_in_one_of_several_attachment_subnets_may_or_may_not_meet_their_acl() -> None:
+    world = two_zones_on_the_far_side()
+    shared = world.find("NetworkAcls", "acl-tc")
+    shared["Associations"].append({"SubnetId": "subnet-td", "NetworkAclId": "acl-tc"})
+    assert world.ask("eni-w", "10.9.1.7")["verdict"] == "reachable"
+    world.eni("eni-tc", "subnet-tc", "10.9.8.7", groups=("sg-c",))
+    acl(world, "acl-tc", True, acl_line(50, "deny", "0.0.0.0/0"))
+    assert world.ask("eni-w", "10.9.8.7")["verdict"] == "unknown"
+
+
+def redirected(gateway: str, vpc: str, block: str) -> World:
+    world = ipv6_to_internet_broker() if ":" in block else public_broker()
+    world.table("rtb-edge", vpc, [route(block, "eni-app")])
+    world.find("RouteTables", "rtb-edge")["Associations"] = [{"GatewayId": gateway, "Main": False}]
+    return world
+
+
+def ipv6_to_internet_broker() -> World:
+    """Worker and broker in two VPCs, both with IPv6 and an internet gateway."""
+    world = World()
+    for letter, number in (("a", "1"), ("c", "9")):
+        vpc, subnet = f"vpc-{letter}", f"subnet-{letter}"
+        world.vpc(vpc, f"10.{number}.0.0/16", f"2001:db8:{letter}::/56")
+        world.subnet(subnet, vpc, f"10.{number}.1.0/24", f"2001:db8:{letter}:1::/64")
+        world.acl(f"acl-{letter}", vpc, subnet)
+        world.group(f"sg-{letter}", vpc)
+        world.igw(f"igw-{letter}", vpc)
+        routes = [route(f"2001:db8:{letter}::/56", "local"), route("::/0", f"igw-{letter}")]
+        world.table(f"rtb-{letter}", vpc, routes, main=True)
+        addresses = (f"10.{number}.1.7", f"2001:db8:{letter}:1::7")
+        world.eni(f"eni-{letter}", subnet, *addresses, groups=(f"sg-{letter}",))
+    return world
+
+
+@pytest.mark.parametrize(
+    ("gateway", "vpc", "block", "source", "to"),
+    [
+        ("igw-c", "vpc-c", "10.9.1.0/24", "subnet-w", BROKER),
+        ("igw-c", "vpc-c", "2001:db8:c:1::/64", "eni-a", "2001:db8:c:1::7"),
+        ("igw-a", "vpc-a", "2001:db8:a:1::/64", "eni-a", "2001:db8:c:1::7"),
+    ],
+)
+def test_a_gateway_that_redirects_what_comes_in_makes_it_unknown_on_either_leg(
+    gateway: str, vpc: str, block: str, source: str, to: str
+) -> None:
+    groups = WORKERS if source == "subnet-w" else {}
+    world = redirected(gateway, vpc, block)
+    assert gaps(world.ask(source, to, 9194, **groups)) == [("INGRESS_RTB_TRAFFIC_REDIRECTION", "RouteTables")]
+    world.find("RouteTables", "rtb-edge")["Associations"][0]["GatewayId"] = "igw-none"
+    assert world.ask(source, to, 9194, **groups)["verdict"] == "reachable"
+
+
+def test_an_interface_that_denies_gateway_traffic_is_not_reached_either() -> None:
+    world = ipv6_to_internet_broker()
+    world.find("NetworkInterfaces", "eni-c")["DenyAllIgwTraffic"] = True
+    found = world.ask("eni-a", "2001:db8:c:1::7")
+    assert codes(found) == [("NO_POSSIBLE_DESTINATION", "eni-c")]
+
+
+def test_an_instance_sends_from_its_primary_interface_whatever_the_order() -> None:
+    world = two_subnets()
+    world.eni("eni-w2", "subnet-b", "10.0.2.50", groups=("sg-b",))
+    world.instance("i-w", "eni-w2", "eni-w")
+    for index, item in ((1, "eni-w2"), (0, "eni-w")):
+        world.find("NetworkInterfaces", item)["Attachment"]["DeviceIndex"] = index
+    listed = world.documents["Reservations"]["Reservations"][0]["Instances"][0]["NetworkInterfaces"]
+    for index, item in zip((1, 0), listed, strict=True):
+        item["Attachment"] = {"DeviceIndex": index}
+    assert world.ask("i-w", "10.0.2.7")["hops"]["forward"][0] == "eni-w"
+    assert "several interfaces" in world.without("Reservations").ask("i-w", "10.0.2.7")["error"]
+
+
+def test_an_icmpv6_permission_without_ports_covers_all_types() -> None:
+    world = ipv6()
+    world.find("SecurityGroups", "sg-b")["IpPermissions"] = [permission("::/0", None, "icmpv6")]
+    assert world.ask("eni-w", "2001:db8:a:2::7", None, protocol="icmpv6")["verdict"] == "reachable"
