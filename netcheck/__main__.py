@@ -2,7 +2,11 @@
 
 import sys
 
-from netcheck.cli import main
+try:
+    from netcheck.cli import main
+except KeyboardInterrupt:  # Ctrl-C may come as soon as Python runs
+    print("netcheck: interrupted", file=sys.stderr)
+    sys.exit(3)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,6 +6,7 @@ Only the module of the command that was asked for is imported, so that `netcheck
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import io
 import os
@@ -30,6 +31,8 @@ EXIT_CODES = """exit codes:
   2  wrong usage or configuration
   3  nothing failed, but something could not be determined
 """
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""How the system says that standard output takes no more."""
 EXAMPLES = """examples:
   netcheck demo
   netcheck run --bootstrap b-1.example:9094,b-2.example:9094 --clickhouse https://ch.example:8443
@@ -47,23 +50,43 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None:
+        print("netcheck: standard output is closed, there is nowhere to write to", file=sys.stderr)
+        return 2
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot write a sign gets a question mark
             stream.reconfigure(errors="replace")
-    parser = _parser(arguments)
     try:
-        parsed, unknown = parser.parse_known_args(arguments)
-        if unknown:
-            parser.error(_unknown(unknown))
-        code: int = parsed.run(parsed)
-        sys.stdout.flush()
-        return code
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_output()
         return 1
     except KeyboardInterrupt:
         print("netcheck: interrupted", file=sys.stderr)
         return 3
+    except OSError as error:
+        if error.errno not in NOT_WRITTEN or error.filename is not None:
+            raise
+        _let_go_of_output()
+        print(f"netcheck: standard output: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parser = _parser(arguments)
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parser.error(_unknown(unknown))
+    code: int = parsed.run(parsed)
+    return code
+
+
+def _let_go_of_output() -> None:
+    """What is still to be written goes nowhere: Python would fail on it again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _unknown(arguments: Sequence[str]) -> str:

@@ -44,6 +44,7 @@ def read_logins(config: Config, environment: Mapping[str, str]) -> Config:
     given = {key: environment[name] for key, name in VARIABLES.items() if environment.get(name) is not None}
     if config.credentials:
         given |= _read_file(config.credentials)
+    _must_be_text(given)
     mechanism = config.sasl_mechanism or given.get("kafka_mechanism")
     if mechanism is not None:
         try:
@@ -67,6 +68,15 @@ def _read_file(path: str) -> dict[str, str]:
         if not isinstance(entry.value, str):  # YAML reads 0123 as 83 and 1_0 as 10: not the password
             raise UsageError(f"{path}:{entry.line}: {key}: a text is wanted, put it in quotes")
     return {key: str(entry.value) for key, entry in entries.items()}
+
+
+def _must_be_text(given: Mapping[str, str]) -> None:
+    """Every protocol sends a login as UTF-8; the environment may hold other bytes."""
+    for key, value in given.items():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{key}, or {VARIABLES[key]}: not UTF-8 text") from None
 
 
 def _mechanism_by_port(config: Config) -> str | None:
@@ -94,6 +104,8 @@ def _clickhouse_login(config: Config, given: Mapping[str, str]) -> ClickHouseLog
         return None
     url = config.clickhouse
     user = (url and url.user) or given.get("clickhouse_user") or "default"
+    if ":" in user:  # HTTP's Basic login ends the name at the first (RFC 7617 section 2)
+        raise UsageError("the ClickHouse user has a colon in its name, which HTTP cannot send")
     return ClickHouseLogin(user, password, (url and url.database) or "default")
 
 

@@ -79,11 +79,11 @@ class Scrubber:
 
 
 def _forms(secret: str) -> set[str]:
-    raw = secret.encode()
+    raw = secret.encode(errors="surrogateescape")  # the environment may hold bytes that are no text
     spelled = {
         secret,
-        quote(secret, safe=""),
-        quote_plus(secret),
+        quote(secret, safe="", errors="surrogateescape"),
+        quote_plus(secret, errors="surrogateescape"),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         repr(secret)[1:-1],
