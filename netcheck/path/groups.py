@@ -48,7 +48,9 @@ def check_outbound(walk: Walk, groups: tuple[str, ...] | None, piece: Region) ->
         )
         return []
     if not groups:
-        return _no_groups(walk, component, piece)
+        sender = walk.snapshot.interfaces.get(component)
+        bare = sender is not None and sender.kind in _WITHOUT_GROUPS
+        return [] if bare else _no_groups(walk, component, piece)
     far = walk.stretch.far
     compiled = compiled_groups(walk.snapshot, groups, True, walk.flow.version, walk.flow.protocol)
     receiver = walk.end.interface if walk.end is not None else None

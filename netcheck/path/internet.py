@@ -127,6 +127,10 @@ def _may_use_gateway(walk: Walk, gateway_id: str, vpc: str, piece: Region) -> bo
         text = f"{gateway_id} serves addresses of {vpc} only, not what comes from {walk.stretch.vpc}."
         walk.stop(piece, Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS, gateway_id, text)
         return False
+    if walk.stretch.far >> 121 == 0xFC >> 1:
+        text = f"{walk.far_text} is a unique local address (RFC 4193), which the internet does not carry."
+        walk.stop(piece, Code.NO_POSSIBLE_DESTINATION, gateway_id, text)
+        return False
     interface = walk.snapshot.interfaces.get(walk.stretch.component)
     if interface is None or not interface.denies_internet_gateway:
         return True
@@ -208,11 +212,25 @@ def _into_the_internet(walk: Walk, gateway_id: str, vpc: str) -> Onward:
     owner = _owner_of_ipv6(walk, far) if flow.version == 6 else None
     if owner is not None:
         return _enter_by_ipv6(walk, owner)
+    _say_if_it_may_be_ours(walk, gateway_id)
     walk.assumptions.append(
         f"Beyond {gateway_id} the internet is assumed to carry traffic to {walk.far_text} and back."
     )
     walk.end = End("internet", vpc, gateway=gateway_id)
     return ENDED
+
+
+def _say_if_it_may_be_ours(walk: Walk, gateway_id: str) -> None:
+    """A public address may be that of an interface which was not collected, with filters of its own."""
+    gap = walk.snapshot.missing("NetworkInterfaces")
+    if gap is None or walk.flow.version != 4:
+        return
+    if any(what == "NetworkInterfaces" for _, what in walk.snapshot.gaps):
+        walk.doubt(walk.stretch.region, unknown_from(Code.UNKNOWN_DESTINATION, gateway_id, gap))
+    else:
+        walk.assumptions.append(
+            f"Network interfaces were not collected; {walk.far_text} is taken to belong to none of them."
+        )
 
 
 def _owner_of_ipv6(walk: Walk, far: int) -> str | None:

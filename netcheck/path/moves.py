@@ -418,7 +418,23 @@ def _deliver_reply(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -
         return
     if near.subnet is not None and (subnet is None or subnet.id != near.subnet.id):
         walk.check_acl(near.subnet, False, piece)
+    if walk.current == 0 and _goes_to_another(walk, vpc, piece):
+        return
     walk.reply_arrived = walk.reply_arrived or walk.current == 0
+
+
+def _goes_to_another(walk: Walk, vpc: str, piece: Region) -> bool:
+    """A reply to an address that the sender only borrowed goes to the interface that has it."""
+    version, address = walk.flow.version, piece[0][0]
+    sender = walk.snapshot.interfaces.get(walk.stretch.component)
+    if sender is None or sender.has(version, address):
+        return False
+    holder = walk.snapshot.host(vpc, version, address)
+    if holder is None:
+        return False
+    text = f"The reply to {walk.target_text(piece)} goes to {holder.id}, which has that address."
+    walk.stop(piece, Code.NO_POSSIBLE_DESTINATION, holder.id, text)
+    return True
 
 
 def reply(walk: Walk) -> None:

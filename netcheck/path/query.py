@@ -27,6 +27,7 @@ from netcheck.path.trace import (
 from netcheck.path.verdict import Blocker, Path, Unknown, Verdict
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "icmpv6": ICMPV6}
+_NOT_A_NAME = "; give an address, not a name"
 _ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}
 
 
@@ -44,13 +45,19 @@ def ask(query: Mapping[str, object], snapshot: Snapshot) -> Path:
     protocol = _protocol(query.get("protocol"))
     source = _source(query, snapshot)
     name, port = _target(query)
-    destination = _destination(snapshot, name)
+    destination = _destination(snapshot, name, source)
+    if protocol == (ICMPV6 if destination.version == 4 else ICMP):
+        right = "icmp" if destination.version == 4 else "icmpv6"
+        shown = format_address(destination.version, destination.address)
+        raise QuestionError(
+            f"'protocol': {shown} is an IPv{destination.version} address, which takes {right}"
+        )
     return trace(
         snapshot,
         source,
         destination,
         protocol,
-        _port(protocol, port),
+        _port(protocol, port, name),
         _source_ports(query.get("source_port")),
     )
 
@@ -104,7 +111,8 @@ def _source(query: Mapping[str, object], snapshot: Snapshot) -> Source:
         source = from_address(snapshot, name, groups)
     except ValueError:
         raise QuestionError(
-            f"'from': {name!r} is neither an address nor the id of a network interface, instance or subnet",
+            f"'from': {name!r} is neither an address nor the id of a network interface, instance or subnet"
+            + _NOT_A_NAME * ("." in name),
             Code.NO_SOURCE_OR_DESTINATION,
         ) from None
     if groups and source.interface is not None:
@@ -141,13 +149,14 @@ def _number(text: str, where: str) -> int:
     raise QuestionError(f"{where!r}: {text!r} is not a port")
 
 
-def _destination(snapshot: Snapshot, name: str) -> Destination:
+def _destination(snapshot: Snapshot, name: str, sender: Source) -> Destination:
     interface = snapshot.interfaces.get(name)
     if interface is None and name.startswith("i-"):
         source = from_instance(snapshot, name)
         interface = source.interface
     if interface is not None:
-        for version in (4, 6):
+        spoken = {version for version, _ in sender.addresses}
+        for version in sorted((4, 6), key=lambda version: version not in spoken):
             if interface.addresses.get(version):
                 return Destination(version, interface.addresses[version][0], interface)
         raise QuestionError(f"{name} has no address", Code.UNASSOCIATED_COMPONENT)
@@ -157,7 +166,8 @@ def _destination(snapshot: Snapshot, name: str) -> Destination:
         version, number = parse_address(name)
     except ValueError:
         raise QuestionError(
-            f"'to': {name!r} is neither an address nor the id of a network interface or instance",
+            f"'to': {name!r} is neither an address nor the id of a network interface or instance"
+            + _NOT_A_NAME * ("." in name),
             Code.NO_SOURCE_OR_DESTINATION,
         ) from None
     if not is_link_local_resolver(version, number):
@@ -170,13 +180,16 @@ def _require_unicast(name: str, version: int, number: int) -> None:
         unusable = number >> 24 in (0, 127) or number >> 28 >= 14 or number >> 16 == 169 << 8 | 254
     else:
         unusable = number <= 1 or number >> 120 == 0xFF or number >> 118 == 0xFE80 >> 6
+        unusable = unusable or number >> 32 == 0xFFFF  # an IPv4 address written as IPv6 (RFC 4291, 2.5.5.2)
     if unusable:
         raise QuestionError(f"'to': {name} is not an address that VPC routing carries")
 
 
-def _port(protocol: int, port: int | None) -> int:
+def _port(protocol: int, port: int | None, to: str) -> int:
     if protocol in (TCP, UDP):
-        if port is None or not 0 <= port <= 65535:
+        if port is None:
+            raise QuestionError(f"'to' needs a port ('port'): {f'[{to}]' if ':' in to else to}:9094")
+        if not 0 <= port <= 65535:
             raise QuestionError(f"'port': expected a number from 0 to 65535, found {port!r}")
         return port
     if protocol in (ICMP, ICMPV6):

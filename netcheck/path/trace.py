@@ -189,8 +189,7 @@ def trace(
     if interface is not None and interface.id != source.name:
         start = start._replace(component=interface.id)
     walk = Walk(snapshot, flow, [start], start)
-    walk.source_groups = frozenset(source.groups or ())
-    walk.source_groups_unknown = source.groups is None
+    _note_source_groups(walk, source)
     if not region:
         return _without_address(walk, source, destination)
     if is_resolver(walk):
@@ -198,6 +197,19 @@ def trace(
     else:
         _walk_both_legs(walk, source, destination)
     return _conclude(walk, source, destination)
+
+
+def _note_source_groups(walk: Walk, source: Source) -> None:
+    """The groups that references match: those of the interface that has the source address."""
+    groups, interface, region = source.groups, source.interface, walk.stretch.region
+    if source.claimed and interface is not None and region:
+        version, address = walk.flow.version, region[0][0]
+        if not interface.has(version, address):
+            holder = walk.snapshot.host(interface.vpc, version, address)
+            known = holder is not None or walk.missing_from("NetworkInterfaces", interface.vpc) is None
+            groups = holder.groups if holder is not None else () if known else None
+    walk.source_groups = frozenset(groups or ())
+    walk.source_groups_unknown = groups is None
 
 
 def _without_address(walk: Walk, source: Source, destination: Destination) -> Path:

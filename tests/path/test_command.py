@@ -151,6 +151,15 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     assert complaint.err.startswith("netcheck: ") and complaint.err.count("\n") == 1
 
 
+def test_what_is_not_known_ends_its_sentence_before_it_says_what_would_help(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(save(tmp_path, two_subnets()))
+    (folder / "NetworkInterfaces.json").unlink()
+    assert main(["path", "--snapshot", str(folder), "--from", "10.0.1.10", "--to", "10.0.2.7:1"]) == 3
+    assert "not in the snapshot. Needs ec2:DescribeNetworkInterfaces." in capsys.readouterr().out
+
+
 def test_colour_and_unicode_only_if_told_so() -> None:
     world = closed()
     entries = world.find("NetworkAcls", "acl-w")["Entries"]

@@ -249,3 +249,61 @@ def test_an_icmpv6_permission_without_ports_covers_all_types() -> None:
     world = ipv6()
     world.find("SecurityGroups", "sg-b")["IpPermissions"] = [permission("::/0", None, "icmpv6")]
     assert world.ask("eni-w", "2001:db8:a:2::7", None, protocol="icmpv6")["verdict"] == "reachable"
+
+
+def test_a_borrowed_address_is_matched_by_no_reference_and_gets_no_reply_if_another_has_it() -> None:
+    world = two_subnets()
+    world.find("NetworkInterfaces", "eni-w")["SourceDestCheck"] = False
+    world.find("SecurityGroups", "sg-b")["IpPermissions"] = [permission("sg-w", (9094, 9094))]
+    assert world.ask("eni-w", "10.0.2.7")["verdict"] == "reachable"
+    found = world.ask("eni-w", "10.0.2.7", source_address="10.0.1.99")
+    assert codes(found) == [("ENI_SG_RULES_MISMATCH", "sg-b")]
+    world.eni("eni-o", "subnet-w", "10.0.1.99", groups=("sg-w",))
+    found = world.ask("eni-w", "10.0.2.7", source_address="10.0.1.99")
+    assert codes(found) == [("NO_POSSIBLE_DESTINATION", "eni-o")]
+
+
+def test_a_public_destination_may_be_an_interface_that_was_not_collected() -> None:
+    world = public_broker().without("NetworkInterfaces")
+    question = {"from": "subnet-w", "to": "203.0.113.9", "port": 443, **WORKERS}
+    found = answer(question, from_documents(world.documents))
+    assert found["verdict"] == "reachable"
+    assert "Network interfaces were not collected" in str(found["assumptions"])
+    denied = Gap("NetworkInterfaces", "ec2:DescribeNetworkInterfaces", "AccessDenied")
+    assert answer(question, from_documents(world.documents, [denied]))["verdict"] == "unknown"
+
+
+def test_an_interface_that_holds_no_groups_by_its_kind_sends_past_none() -> None:
+    world = two_subnets()
+    world.eni("eni-lb", "subnet-b", "10.0.2.90", kind="network_load_balancer")
+    assert world.ask("eni-lb", "10.0.2.7")["verdict"] == "reachable"
+
+
+def test_a_sender_with_ipv6_only_reaches_an_interface_by_its_ipv6_address() -> None:
+    world = ipv6()
+    sender = world.find("NetworkInterfaces", "eni-w")
+    sender["PrivateIpAddresses"] = []
+    del sender["PrivateIpAddress"]
+    found = world.ask("eni-w", "eni-b")
+    assert (found["verdict"], found["destination"]) == ("reachable", "2001:db8:a:2::7")
+
+
+def test_a_unique_local_address_is_not_on_the_internet() -> None:
+    found = ipv6_to_internet_broker().ask("eni-a", "fd12::1", 443)
+    assert codes(found) == [("NO_POSSIBLE_DESTINATION", "igw-a")]
+
+
+@pytest.mark.parametrize(
+    ("to", "more", "reason"),
+    [
+        ("10.0.2.7", {"protocol": "icmpv6"}, "10.0.2.7 is an IPv4 address, which takes icmp"),
+        ("2001:db8:a:2::7", {"protocol": "icmp"}, "is an IPv6 address, which takes icmpv6"),
+        ("10.0.2.23", {}, "'to' needs a port ('port'): 10.0.2.23:9094"),
+        ("broker.example:9094", {}, "give an address, not a name"),
+        ("[::ffff:10.0.2.7]:1", {}, "not an address that VPC routing carries"),
+    ],
+)
+def test_a_question_that_mixes_things_up_is_told_how_to_put_it(
+    to: str, more: dict[str, Any], reason: str
+) -> None:
+    assert reason in ipv6().ask("eni-w", to, None, **more)["error"]
