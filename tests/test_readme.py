@@ -40,6 +40,35 @@ def test_the_policy_shown_is_what_netcheck_policy_prints() -> None:
     assert json.loads(blocks("json")[0]) == policy()
 
 
+def test_every_statement_of_the_policy_has_its_use_told() -> None:
+    told = re.findall(r"^\| `(\w+)` \|", README, flags=re.MULTILINE)
+    assert told == [statement["Sid"] for statement in json.loads(blocks("json")[0])["Statement"]]
+
+
+def test_every_check_that_the_coverage_of_the_guide_names_exists() -> None:
+    text = (ROOT / "docs" / "guide-coverage.md").read_text(encoding="utf-8")
+    ids = {check.id for check in plugins.find().checks}
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    named = {name for row in rows for name in re.findall(r"`([a-z]+\.[a-z_-]+)`", row)}
+    settings = {"security.protocol", "topics.regex", "value.converter"}
+    assert named - ids - settings == set()
+    assert len(named & ids) > 30
+
+
+def test_every_key_of_the_json_report_is_told() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "netcheck", "demo", "expired-certificate", "--format", "json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    report = json.loads(done.stdout)
+    told = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+    for keys in (report, report["root_causes"][0], report["results"][0]):
+        assert [key for key in keys if f"`{key}`" not in told] == []
+
+
 def test_the_check_shown_loads_and_is_short(tmp_path: Path) -> None:
     code = blocks("python")[0]
     (tmp_path / "fast.py").write_text(code, encoding="utf-8")

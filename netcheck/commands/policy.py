@@ -9,10 +9,10 @@ EPILOG = """Everything only reads, and no secret's value is ever asked for. What
 makes the answers that depend on it unknown, with the action named; the rest goes on.
 
 statements, and what needs them:
-  Network            netcheck snapshot, --connector, --cluster, --source-subnet
+  Network            netcheck snapshot, --connector, --source-subnet
   Pipeline           --connector, --cluster
   ExecutionRole      --connector
-  Names              --connector, --cluster, --source-subnet
+  Names              --connector, --source-subnet
   WorkerLogs         --connector, where the worker logs go to CloudWatch Logs
   WhereNetcheckRuns  only where netcheck itself runs as a Lambda function
 
