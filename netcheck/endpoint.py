@@ -97,7 +97,7 @@ def parse_url(text: str) -> Url:
     database = unquote(parts.path.strip("/")) or None
     if "@" in parts.path:  # what stands before it was meant for a login, its / not written as %2F
         raise EndpointError(f"{shown(text)}: write / and @ in a user's name as %2F and %40")
-    if "/" in (database or "") or parts.query or parts.fragment:
+    if set(database or "") & set("/;=") or parts.query or parts.fragment:
         raise EndpointError(f"{shown(text)}: after the port there may be one /database, and nothing else")
     user = unquote(parts.username) if parts.username else None
     return Url(tls, parse_host(parts.hostname or ""), port, user, database)
@@ -106,7 +106,9 @@ def parse_url(text: str) -> Url:
 def shown(text: str) -> str:
     """The text as an error message may show it: quoted, short, and without what may be a password.
 
-    Everything before the last @ is left out: a password may hold any sign, / and @ among them.
+    Everything before the last @ is left out: a password may hold any sign, / and @ among them. So is what
+    comes after ? ; # (JDBC's parameters among it) and after `password=`.
     """
     text = re.sub(r"^([a-z]+://)?.*@", r"\1***@", text, flags=re.IGNORECASE | re.DOTALL)
+    text = re.sub(r"([?;#]|pass\w*=).+", r"\1***", text, flags=re.IGNORECASE | re.DOTALL)
     return repr(text if len(text) <= 80 else text[:77] + "...")

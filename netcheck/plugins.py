@@ -135,7 +135,7 @@ def _problem(check: Check) -> str | None:
         return f"{check.id}: kinds is not a frozenset of target kinds"
     if unknown := sorted(str(kind) for kind in check.kinds - set(Kind)):
         return f"{check.id}: there is no kind of target {', '.join(unknown)}; there is {', '.join(Kind)}"
-    if not isinstance(check.after, frozenset):
+    if not isinstance(check.after, frozenset) or not all(isinstance(name, str) for name in check.after):
         return f"{check.id}: after is not a frozenset of check ids"
     if not (type(check).__doc__ or "").strip():
         return f"{check.id}: has no docstring, and the docstring is its documentation"

@@ -7,6 +7,7 @@ ends, and one hung probe would hold the process.
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 import time
@@ -18,7 +19,7 @@ from pathlib import Path
 from netcheck.check import Check
 from netcheck.codec import encode
 from netcheck.context import Context, DeadlineExceeded, FactUnavailable, NotAsked, NotRecorded, Skip
-from netcheck.model import PIPELINE, Cause, Finding, Layer, Result, Status, Target
+from netcheck.model import PIPELINE, Cause, Finding, Kind, Layer, Result, Security, Status, Target
 from netcheck.plugins import Broken
 from netcheck.secret import Scrubber
 
@@ -250,11 +251,23 @@ def _problem(finding: object) -> str | None:
         "cause": finding.cause is None or isinstance(finding.cause, Cause),
         "layer": finding.layer is None or isinstance(finding.layer, Layer),
         "evidence": isinstance(finding.evidence, Mapping),
-        "discovered": isinstance(finding.discovered, tuple)
-        and all(isinstance(target, Target) for target in finding.discovered),
+        "discovered": isinstance(finding.discovered, tuple) and all(map(_is_target, finding.discovered)),
+        "code": finding.code is None or isinstance(finding.code, str),
+        "component": finding.component is None or isinstance(finding.component, str),
     }
     wrong = next((name for name, fits in fields.items() if not fits), None)
     return wrong and f"a Finding whose {wrong} is {type(getattr(finding, wrong)).__name__}"
+
+
+def _is_target(found: object) -> bool:
+    """Whether it is a target that can be named, sorted and connected to."""
+    return (
+        isinstance(found, Target)
+        and isinstance(found.kind, Kind)
+        and isinstance(found.host, str)
+        and type(found.port) is int
+        and isinstance(found.security, Security)
+    )
 
 
 def _bug(text: str) -> Finding:
@@ -275,7 +288,9 @@ def _bug_text(job: Job, error: BaseException) -> str:
 def _scrubbed(finding: Finding, scrub: Scrubber) -> Finding:
     evidence = encode(finding.evidence, scrub)
     assert isinstance(evidence, dict)
-    return replace(finding, summary=scrub(finding.summary), evidence=evidence)
+    json.dumps(evidence)  # raises for a number too large to be written, while it is still one check's bug
+    code, component = (text and scrub(text) for text in (finding.code, finding.component))
+    return replace(finding, summary=scrub(finding.summary), evidence=evidence, code=code, component=component)
 
 
 def _stamp(found: list[Found], scrub: Scrubber) -> list[Result]:

@@ -137,6 +137,15 @@ def test_a_password_in_an_url_is_refused_and_not_shown(template: str, password: 
         assert CANARY not in repr(caught.value)
 
 
+@pytest.mark.parametrize("sign", ["?", ";", "#", "/db?x=1&", "/db;", "/", "/db/"])
+@pytest.mark.parametrize("name", ["password", "passwd", "pass", "Password"])
+def test_a_password_among_the_parameters_is_refused_and_not_shown(sign: str, name: str) -> None:
+    for parse in (parse_url, parse_endpoint, parse_host):
+        with pytest.raises(EndpointError) as caught:
+            parse(f"https://ch.example:8443{sign}{name}={CANARY}")
+        assert CANARY not in str(caught.value)
+
+
 NEARLY = st.text(alphabet="ab1.-_:/[]@%#?é\x00\n ", max_size=40)
 
 

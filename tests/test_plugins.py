@@ -91,6 +91,7 @@ BROKEN: list[tuple[str, str, str]] = [
     ("an empty set of kinds", GOOD.replace('frozenset({"kafka"})', "frozenset()"), "zz.good: kinds is not a frozenset"),
     ("an unknown kind", GOOD.replace('{"kafka"}', '{"kafak"}'), "zz.good: there is no kind of target kafak; there is kafka,"),
     ("after is a text", GOOD.replace("def run", 'after = "tcp.connects"\n    def run'), "zz.good: after is not a frozenset"),
+    ("after holds numbers", GOOD.replace("def run", "after = frozenset({1})\n    def run"), "zz.good: after is not a frozenset"),
     ("no docstring", GOOD.replace('"""It is good."""', "pass"), "zz.good: has no docstring"),
     ("an id of ours", GOOD.replace("zz.good", "tcp.connects"), "the id tcp.connects is taken by checks.tcp"),
     ("it wants to be made with an argument", GOOD.replace("def run", "def __init__(self, x): pass\n    def run"), "TypeError"),

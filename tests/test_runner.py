@@ -638,3 +638,29 @@ def test_ctrl_c_prints_what_is_known(tmp_path: Path, status: str, cause: str, co
     assert (returned, err) == (code, "")
     assert "interrupted after" in out and "zz.stuck" in out
     assert "said at once" in out or "zz.quick" in out
+
+
+ODD_FINDINGS: list[tuple[str, dict[str, object]]] = [
+    ("a target without a host", {"discovered": (Target(Kind.KAFKA, None, 9094),)}),  # type: ignore[arg-type]
+    ("a target with a port in words", {"discovered": (Target(Kind.KAFKA, "b", "9094"),)}),  # type: ignore[arg-type]
+    ("a number that no reader takes", {"evidence": {"n": 10**5000}}),
+    ("a code that is a number", {"code": 7}),
+    ("a component that is a list", {"component": ["sg-1"]}),
+]
+
+
+@pytest.mark.parametrize("odd", [row[1] for row in ODD_FINDINGS], ids=[row[0] for row in ODD_FINDINGS])
+def test_a_finding_with_an_odd_part_is_a_bug_of_its_check(odd: dict[str, object]) -> None:
+    def body(target: Target, ctx: Context) -> Iterator[Finding]:
+        yield Finding(Status.PASS, "fine", **odd)  # type: ignore[arg-type]
+
+    [result] = run(check("odd.finding", body)).results
+    assert (result.status, result.finding.cause) == (Status.UNKNOWN, Cause.CHECK_BUG)
+
+
+def test_a_secret_in_a_code_or_a_component_is_not_told() -> None:
+    def body(target: Target, ctx: Context) -> Iterator[Finding]:
+        yield Finding(Status.FAIL, "no", Cause.TIMED_OUT, code="my-secret", component="sg-my-secret")
+
+    [result] = run(check("odd.secret", body), secrets=("my-secret",)).results
+    assert (result.finding.code, result.finding.component) == ("***", "sg-***")
