@@ -24,7 +24,9 @@ def started(command: list[str], environment: dict[bytes, bytes] | None = None) -
     return ran.returncode, ran.stderr.decode()
 
 
-@pytest.mark.parametrize("command", ["explain tls.handshake", "checks", "demo", "run --bootstrap 127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "command", ["explain tls.handshake", "checks", "demo", "run --bootstrap 127.0.0.1:1"]
+)
 @pytest.mark.parametrize(("where", "words"), [(">&-", "is closed"), (">/dev/full", "No space left")])
 def test_an_output_that_takes_nothing(command: str, where: str, words: str) -> None:
     code, said = started(["sh", "-c", f"{' '.join(PROGRAM)} {command} {where}"])
