@@ -21,6 +21,8 @@ from netcheck.runner import Event, Run
 
 ABOUT_THE_RUN = ("only", "skip", "deadline", "strict", "plugins", "format", "output")
 """What may be said again for a replay; everything else is what was recorded."""
+SELECTION = ("only", "skip")
+"""Of these, what was recorded holds unless it is said again: other checks have asked nothing then."""
 NOT_RECORDED = ("plugins", "format", "output", "record", "replay", "credentials", "profile")
 
 
@@ -121,7 +123,11 @@ def _recorded_config(replayed: Recording, given: Config) -> Config:
         recorded: Config = decode(Config, replayed.config, "config")
     except CodecError as error:
         raise UsageError(f"--replay {given.replay}: {error}; it is not of this version of netcheck") from None
-    return replace(recorded, replay=given.replay, **{name: getattr(given, name) for name in ABOUT_THE_RUN})
+    narrowed = [name for name in SELECTION if getattr(given, name)]
+    again = [name for name in ABOUT_THE_RUN if name not in SELECTION]
+    return replace(
+        recorded, replay=given.replay, **{name: getattr(given, name) for name in (*again, *narrowed)}
+    )
 
 
 def _vantage(context: Context) -> dict[str, Json]:

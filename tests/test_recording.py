@@ -329,3 +329,24 @@ def test_whatever_was_done_to_a_recording(
             assert done.code in (0, 1, 3) and done.err == "", where
             assert json.loads(done.out)["schema"] == "netcheck.report/1"
     assert {1, 2} <= codes
+
+
+def test_a_run_of_some_checks_replays_as_a_run_of_the_same(tmp_path: Path) -> None:
+    kept = str(tmp_path / "kept.json")
+    with peers.refused() as closed:
+        run = ("run", "--bootstrap", f"127.0.0.1:{closed.port}", "--only", "tcp.*", "--format", "json")
+        live = netcheck(*run, "--record", kept)
+    again = without_network("run", "--replay", kept, "--format", "json")
+    assert live.code == again.code == 1
+
+    def checks(done: Done) -> list[str]:
+        return [one["check"] for one in json.loads(done.out)["results"]]
+
+    assert checks(live) == checks(again) == ["tcp.connects"]
+
+
+def test_report_and_recording_are_two_files(tmp_path: Path) -> None:
+    same = str(tmp_path / "one.json")
+    done = netcheck("run", "--bootstrap", "127.0.0.1:9094", "--output", same, "--record", same)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "--record" in done.err

@@ -146,6 +146,10 @@ def _config(args: argparse.Namespace, environment: Mapping[str, str]) -> Config:
 
 def _check_writable(config: Config) -> None:
     """Before anything runs: a report that cannot be written would be lost at the end."""
+    if config.output and config.record and Path(config.output).resolve() == Path(config.record).resolve():
+        raise UsageError(
+            f"--output and --record {config.record}: one would overwrite the other; name two files"
+        )
     for flag, name in (("--output", config.output), ("--record", config.record)):
         if name is None:
             continue
