@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netcheck import facts
 from netcheck.check import Check, answer, warning
-from netcheck.context import Context, NotAsked
+from netcheck.context import Context, NotAsked, Skip
 from netcheck.model import Cause, Finding, Kind, Layer, Target
 
 HTTP = frozenset({Kind.CLICKHOUSE_HTTPS})
@@ -93,6 +93,8 @@ class IsNewEnough(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.clickhouse_look_up, target)
+        if seen.cause is Cause.CLICKHOUSE_NO_DATABASE:
+            raise Skip("ClickHouse tells no version in a database that it does not have")
         if seen.version is None:
             raise NotAsked("the version is only told after a login")
         if seen.cause is Cause.CLICKHOUSE_TOO_OLD:

@@ -89,7 +89,7 @@ VIEWS = [
     ("one knows the name", "inside-only.example.test", ("INSIDE", "OUTSIDE"), "warn", "dns_views_differ"),
     ("the second is silent", "a.example.test", ("ORDINARY", "SILENT"), "warn", "dns_timed_out"),
     ("the second fails", "a.example.test", ("ORDINARY", "FAILING"), "warn", "dns_servfail"),
-    ("the second is not there", "a.example.test", ("ORDINARY", "CLOSED"), "warn", "connection_refused"),
+    ("the second is not there", "a.example.test", ("ORDINARY", "CLOSED"), "warn", "dns_resolver_failed"),
     ("the first fails", "a.example.test", ("FAILING", "ORDINARY"), "warn", "dns_servfail"),
 ]
 

@@ -73,7 +73,9 @@ ROWS = [
         "OAUTH",
         None,
         SASL,
-        login("", unsecured_token("connect").split(b"Bearer ")[1].rstrip(b"\x01").decode(), "OAUTHBEARER"),
+        login(
+            "", unsecured_token("connect", 7200).split(b"Bearer ")[1].rstrip(b"\x01").decode(), "OAUTHBEARER"
+        ),
     ),
     Row(
         "a wrong password is refused",
