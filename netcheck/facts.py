@@ -281,7 +281,8 @@ def aws_answer(ctx: Context, target: Target) -> AwsAnswer:
 def plain_after_all(ctx: Context, target: Target) -> str | None:
     """Where the peer hung up on TLS or was silent: how it answered its protocol in plain text, if it did."""
     if ctx.get(handshake, target).cause is Cause.TLS_SILENT_AFTER_CLIENT_HELLO:
-        if target.kind is not Kind.CLICKHOUSE_HTTPS or not ctx.get(plain_ping, target).status:
+        clickhouse = target.kind in (Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE)
+        if not clickhouse or not ctx.get(plain_ping, target).status:
             return None
         return f"plain HTTP answers there with status {ctx.get(plain_ping, target).status}"
     match target.kind:
