@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from netcheck import facts
 from netcheck.check import Check, answer, warning
 from netcheck.context import Context, Skip
-from netcheck.model import Cause, Finding, Kind, Layer, Target
+from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.probe.dns import NameServer, Resolution, compare
-
-NAMED = frozenset({Kind.KAFKA, Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE, Kind.AWS_SERVICE})
 
 
 class Resolves(Check):
@@ -26,7 +24,7 @@ class Resolves(Check):
     """
 
     id = "dns.resolves"
-    kinds = NAMED
+    kinds = WITH_PORT
     after = frozenset({"resolver.zones", "resolver.firewall", "privatelink.endpoint"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
@@ -57,7 +55,7 @@ class ServersAgree(Check):
     """
 
     id = "dns.servers"
-    kinds = NAMED
+    kinds = WITH_PORT
     after = frozenset({"dns.resolves"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:

@@ -11,14 +11,13 @@ from netcheck.aws.entities import UDP
 from netcheck.aws.names import FirewallRule, Listed
 from netcheck.check import Check
 from netcheck.context import Context, FactUnavailable, Skip
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.model import WITH_PORT, Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.naming import By, Naming
 from netcheck.path.resolver import DNS_PORT
 from netcheck.path.survey import ACL_CODES, GROUP_CODES, Traced
 from netcheck.path.trace import Destination, QuestionError, from_subnet, trace
 from netcheck.path.verdict import Blocker
 
-NAMED = frozenset({Kind.KAFKA, Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE, Kind.AWS_SERVICE})
 SERVERLESS = ".kafka-serverless."
 """In the names of MSK Serverless (Amazon MSK developer guide, Port information)."""
 
@@ -62,7 +61,7 @@ class NothingHides(Check):
     """
 
     id = "resolver.zones"
-    kinds = NAMED
+    kinds = WITH_PORT
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         _is_a_name(target)
@@ -97,7 +96,7 @@ class FirewallAllows(Check):
     """
 
     id = "resolver.firewall"
-    kinds = NAMED
+    kinds = WITH_PORT
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         _is_a_name(target)

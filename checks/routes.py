@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from netcheck import configured, facts
 from netcheck.check import Check
-from netcheck.configured import ROUTED
 from netcheck.context import Context, NotAsked, Skip
-from netcheck.model import Cause, Finding, Layer, Target
+from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.path.survey import ACL_CODES, GROUP_CODES, INTERNET_CODES
 from netcheck.path.verdict import Blocker, Verdict
 
@@ -27,7 +26,7 @@ class LeadsThere(Check):
     """
 
     id = "routes.reaches"
-    kinds = ROUTED
+    kinds = WITH_PORT
     after = frozenset({"dns.resolves"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
@@ -54,7 +53,7 @@ class LeavesByNat(Check):
     """
 
     id = "routes.nat"
-    kinds = ROUTED
+    kinds = WITH_PORT
     after = frozenset({"dns.resolves", "routes.reaches"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
@@ -83,7 +82,7 @@ class SameEverywhere(Check):
     """
 
     id = "routes.alike"
-    kinds = ROUTED
+    kinds = WITH_PORT
     after = frozenset({"dns.resolves", "routes.reaches", "routes.nat", "security.groups", "security.acls"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:

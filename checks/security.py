@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 
 from netcheck import configured, facts
 from netcheck.check import Check
-from netcheck.configured import ROUTED
 from netcheck.context import Context, NotAsked
-from netcheck.model import Cause, Finding, Layer, Target
+from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.path.survey import ACL_CODES, GROUP_CODES, Traced
 from netcheck.path.verdict import Blocker
 
@@ -26,7 +25,7 @@ class GroupsAllow(Check):
     """
 
     id = "security.groups"
-    kinds = ROUTED
+    kinds = WITH_PORT
     after = frozenset({"dns.resolves", "routes.reaches", "routes.nat"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
@@ -46,7 +45,7 @@ class AclsAllow(Check):
     """
 
     id = "security.acls"
-    kinds = ROUTED
+    kinds = WITH_PORT
     after = frozenset({"dns.resolves", "routes.reaches", "routes.nat"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from netcheck import facts
 from netcheck.check import Check, answer, warning
 from netcheck.context import Context
-from netcheck.model import Cause, Finding, Kind, Layer, Target
+from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.probe.tcp import Connection
-
-EVERY_PORT = frozenset({Kind.KAFKA, Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE, Kind.AWS_SERVICE})
 
 
 class Connects(Check):
@@ -26,7 +24,7 @@ class Connects(Check):
     """
 
     id = "tcp.connects"
-    kinds = EVERY_PORT
+    kinds = WITH_PORT
     after = frozenset({"dns.resolves"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:

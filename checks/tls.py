@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from netcheck import facts
 from netcheck.check import Check, answer, warning
 from netcheck.context import Context, NotAsked, Skip
-from netcheck.model import Cause, Finding, Kind, Layer, Target
+from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.probe.tls import Handshake
 
-TLS_KINDS = frozenset({Kind.KAFKA, Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE, Kind.AWS_SERVICE})
 SOON_DAYS = 14.0
 
 HUNG_UP = frozenset(
@@ -36,7 +35,7 @@ class HandshakeCompletes(Check):
     """
 
     id = "tls.handshake"
-    kinds = TLS_KINDS
+    kinds = WITH_PORT
     after = frozenset({"tcp.connects"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
@@ -67,7 +66,7 @@ class CertificateIsGood(Check):
     """
 
     id = "tls.certificate"
-    kinds = TLS_KINDS
+    kinds = WITH_PORT
     after = frozenset({"tcp.connects", "tls.handshake"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
@@ -98,7 +97,7 @@ class StaysValid(Check):
     """
 
     id = "tls.expiry"
-    kinds = TLS_KINDS
+    kinds = WITH_PORT
     after = frozenset({"tcp.connects", "tls.handshake"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:

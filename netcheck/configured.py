@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from netcheck.aws.addresses import format_address
 from netcheck.aws.snapshot import Snapshot
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.model import Cause, Finding, Json, Layer, Status, Target
 from netcheck.path.query import as_json
 from netcheck.path.survey import Stop, Traced, stops, unknowns
 from netcheck.path.verdict import Blocker, Unknown, Verdict
 
-ROUTED = frozenset({Kind.KAFKA, Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE, Kind.AWS_SERVICE})
 MOST_SHOWN = 4
 
 Wanted = Callable[[Blocker], bool]

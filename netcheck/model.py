@@ -48,6 +48,10 @@ class Kind(StrEnum):
     PIPELINE = "pipeline"
 
 
+WITH_PORT = frozenset(Kind) - {Kind.PIPELINE}
+"""The kinds that one can connect to."""
+
+
 class Security(StrEnum):
     """How a listener is spoken to, in the names of Kafka's `security.protocol`."""
 
