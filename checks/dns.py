@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 
 from netcheck import facts
 from netcheck.check import Check, answer, warning
 from netcheck.context import Context, Skip
+from netcheck.endpoint import is_address
 from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.probe.dns import NameServer, Resolution, compare
 
@@ -29,7 +29,7 @@ class Resolves(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.resolution, target.host)
-        if _is_address(target.host) and seen.cause is None:
+        if is_address(target.host) and seen.cause is None:
             raise Skip("an address was given, there is no name to resolve")
         if seen.cause is not None:
             cause, detail = _known_better(seen, ctx, target)
@@ -59,7 +59,7 @@ class ServersAgree(Check):
     after = frozenset({"dns.resolves"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
-        if _is_address(target.host):
+        if is_address(target.host):
             raise Skip("an address was given, there is no name to ask for")
         resolution, seen = ctx.get(facts.resolution, target.host), ctx.get(facts.name_servers, target.host)
         comparison = compare(resolution, seen)
@@ -103,14 +103,6 @@ def _of_names(cause: Cause) -> Cause:
     the target's listeners are not to blame.
     """
     return Cause.DNS_RESOLVER_FAILED if cause is Cause.CONNECTION_REFUSED else cause
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _told(server: NameServer) -> str:

@@ -62,6 +62,15 @@ def parse_host(text: str) -> str:
     return bare.lower()
 
 
+def is_address(text: str) -> bool:
+    """Whether this is a bare IPv4 or IPv6 address rather than a name."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def parse_port(text: str, whole: str) -> int:
     """A TCP port, 1 to 65535. Raises EndpointError."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65535):

@@ -6,7 +6,6 @@ specific, the rule (Route 53 developer guide, Private hosted zones and Resolver 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +15,7 @@ from netcheck.aws.addresses import format_address
 from netcheck.aws.endpoints import Access, Endpoint, VpcDns, answers_privately
 from netcheck.aws.names import Lookups, Records, Rule, Zone
 from netcheck.aws.snapshot import Snapshot
+from netcheck.endpoint import is_address
 from netcheck.pipeline import Missing
 
 T = TypeVar("T")
@@ -118,16 +118,8 @@ def _held(snapshot: Snapshot, access: Access, zone: Zone, records: Records, text
         if names & set(endpoint.own_names):
             found = addresses_of(snapshot, endpoint)
             return Naming(By.ZONE, zone.id, f"{text}: {endpoint.id}", endpoint.id, found)
-    plain = tuple(value for value in records.values if _is_address(value))
+    plain = tuple(value for value in records.values if is_address(value))
     return Naming(By.ZONE, zone.id, text, "", plain)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _longest(items: Iterable[T], domains: Iterable[str], host: str) -> T | None:

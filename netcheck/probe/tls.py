@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from dataclasses import dataclass, replace
 
 from netcheck.context import Deadline
 from netcheck.credentials import Trust
+from netcheck.endpoint import is_address
 from netcheck.model import Cause
 from netcheck.probe.certificate import Certificate, anchor, matches, out_of_date, sent_chain
 from netcheck.probe.failure import Failed
@@ -214,7 +214,7 @@ def _observation(
         address=address,
         port=port,
         server_name=server_name,
-        sni=None if _is_address(server_name) else server_name.rstrip("."),
+        sni=None if is_address(server_name) else server_name.rstrip("."),
         roots=roots,
         version=last.version or first.version,
         cipher=last.cipher or first.cipher,
@@ -283,11 +283,3 @@ def _compared_with_public(
 
 def _is_publicly_certified(server_name: str) -> bool:
     return server_name.rstrip(".").lower().endswith(PUBLICLY_CERTIFIED)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
