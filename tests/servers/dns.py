@@ -156,10 +156,14 @@ class DnsServer:
         while not self._stopped.is_set():
             with contextlib.suppress(TimeoutError):
                 connection, _ = self._tcp.accept()
-                connection.settimeout(1)
-                # One client at a time is enough, and a rude one must not end the server.
-                with connection, contextlib.suppress(OSError):
-                    self._answer_over(connection)
+                # Side by side: one client that waits for nothing must not use up another's patience.
+                threading.Thread(target=self._serve_client, args=(connection,), daemon=True).start()
+
+    def _serve_client(self, connection: socket.socket) -> None:
+        connection.settimeout(1)
+        # A rude client must not end the server.
+        with connection, contextlib.suppress(OSError):
+            self._answer_over(connection)
 
     def _answer_over(self, connection: socket.socket) -> None:
         with connection.makefile("rb") as stream:
