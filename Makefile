@@ -42,8 +42,8 @@ types: $(READY)  ## mypy --strict
 
 check: lint types test  ## what CI runs
 
-docs: $(READY)  ## write docs/checks.md from the docstrings
-	$(BIN)/netcheck checks --markdown > docs/checks.md
+docs: $(READY)  ## write the pages of docs/ that are made from the code
+	$(BIN)/python tools/write_docs.py
 
 recordings: $(READY)  ## record the demo's runs again, against real servers
 	$(BIN)/python tools/fetch_servers.py --require

@@ -1,4 +1,6 @@
-"""A check's docstring as documentation: for `netcheck explain`, `netcheck checks` and docs/checks.md."""
+"""Documentation from the code: a check's docstring for `netcheck explain`, `netcheck checks`, docs/checks.md;
+and every cause for docs/causes.md.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
+from netcheck.advice import ADVICE
 from netcheck.check import Check
+from netcheck.model import ABOUT_US, Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,28 @@ def markdown(checks: Iterable[Check]) -> str:
         lines += [entry.body, ""] if entry.body else []
         lines += [f"**Fix:** {entry.fix}", ""] if entry.fix else []
         lines += [f"Asked of: {', '.join(entry.kinds)}." + _after(entry), ""]
+    return "\n".join(lines)
+
+
+def causes() -> str:
+    """docs/causes.md: every cause, what it means and what to do, under the code that a report shows."""
+    lines = [
+        "# Causes",
+        "",
+        "Every reason that a result or a root cause can have, as the code of a report. Made from "
+        "`netcheck/advice.py` by `make docs`; a test keeps it true. What stops packets in AWS's configuration "
+        "carries the code of the AWS VPC Reachability Analyzer instead ([the path engine](path-engine.md)).",
+        "",
+    ]
+    for heading, chosen in (
+        ("Of the network and its peers", [one for one in Cause if one not in ABOUT_US]),
+        ("Of netcheck itself", [one for one in Cause if one in ABOUT_US]),
+    ):
+        lines += [f"## {heading}", ""]
+        for cause in chosen:
+            advice = ADVICE[cause]
+            lines += [f'<a id="{cause}"></a>', "", f"### {cause.upper()}", ""]
+            lines += [f"**{advice.title[0].upper()}{advice.title[1:]}.** {advice.mend}", ""]
     return "\n".join(lines)
 
 

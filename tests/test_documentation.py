@@ -11,7 +11,7 @@ import pytest
 from netcheck import plugins
 from netcheck.advice import ADVICE
 from netcheck.check import Check
-from netcheck.documentation import anchor, markdown, page, plain
+from netcheck.documentation import anchor, causes, markdown, page, plain
 from netcheck.model import ABOUT_US, Cause, Kind
 from tests.commandline import netcheck
 
@@ -25,6 +25,20 @@ def test_the_list_of_checks_is_the_generated_one() -> None:
     done = netcheck("checks", "--markdown")
     assert (done.code, done.err) == (0, "")
     assert done.out == kept, "make docs writes it again"
+
+
+def test_the_list_of_causes_is_the_generated_one() -> None:
+    kept = (ROOT / "docs" / "causes.md").read_text(encoding="utf-8")
+    assert kept == causes(), "make docs writes it again"
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "docs").glob("*.md")), ids=lambda file: file.name)
+def test_a_page_names_checks_that_exist(file: Path) -> None:
+    concerns = {id.partition(".")[0] for id in IDS}
+    named = re.findall(r"`([a-z]+\.[a-z_-]+)`", file.read_text(encoding="utf-8"))
+    ours = {name for name in named if name.partition(".")[0] in concerns}
+    settings = {"security.protocol", "connector.class"}
+    assert ours - settings <= {*IDS} | {name for name in ours if name.endswith((".py", ".md"))}
 
 
 def test_every_check_has_its_place_in_the_list() -> None:
