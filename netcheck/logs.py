@@ -237,7 +237,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"\[[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\]: Access denied",
         "IAM denies the workers' role the connection to the cluster",
         Cause.KAFKA_ACCESS_DENIED,
-        _at(KAFKA, "kafka.login") + _at(PIPELINE, "iam.cluster", "iam.kafka"),
+        _at(KAFKA, "kafka.login") + _at(PIPELINE, "iam.allows"),
         term="Access denied",
     ),
     _known(
@@ -261,7 +261,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"invalid credentials with SASL mechanism (\S+)",
         "the brokers refuse user or password",
         Cause.KAFKA_AUTH,
-        _at(KAFKA, "kafka.login"),
+        _at(KAFKA, "kafka.login") + _at(PIPELINE, "iam.scram"),
         term="invalid credentials",
     ),
     _known(
@@ -283,7 +283,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"((?:Topic|Group|Cluster|TransactionalId)AuthorizationException)",
         "the workers' role may not use a topic or group",
         Cause.KAFKA_ACCESS_DENIED,
-        _at(PIPELINE, "iam.cluster", "iam.kafka", "iam.topics"),
+        _at(PIPELINE, "iam.allows"),
         tail=True,
         term="AuthorizationException",
     ),

@@ -31,8 +31,14 @@ LITERAL = re.compile(
 """A secret inside a value: `?ssl=true&password=...` (jdbcConnectionProperties), `password="..."`, JSON."""
 USER_INFO = re.compile(r"(://)([^/\s]*)@")
 PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*", re.DOTALL)
+PLAIN_HOST = r"(?:[A-Za-z0-9-]+\.)+[A-Za-z][A-Za-z0-9-]+:[0-9]{1,5}"
+IN_URL = re.compile(rf"(?<=://){PLAIN_HOST}(?=[/?#,;\s\"'\])}}]|$)")
+HOSTS = re.compile(rf"\s*{PLAIN_HOST}(?:\s*,\s*{PLAIN_HOST})*\s*")
+"""`secretsmanager.eu-west-1.amazonaws.com:443` is a host and its port, not a secret and its value: where it
+is all that a setting holds, or the authority of a URL."""
 HELD = re.compile("\ufdd0(\\d+)\ufdd1")
-"""What stands for a reference while the text around it is searched: code points that are never text."""
+"""What stands for such a host, and for a reference, while the text around it is searched: code points that
+are never text."""
 
 
 def public(settings: Mapping[str, str]) -> dict[str, str]:
@@ -70,10 +76,15 @@ def _public(key: str, value: str) -> str:
 
 
 def _held(value: str) -> tuple[str, list[str]]:
-    """The value with something else in the place of each reference, and the references."""
-    kept = REFERENCE.findall(value)
-    numbers = iter(range(len(kept)))
-    return REFERENCE.sub(lambda _: f"\ufdd0{next(numbers)}\ufdd1", value), kept
+    """The value with something else in the place of each reference and each plain host, and these."""
+    kept: list[str] = []
+
+    def hold(found: re.Match[str]) -> str:
+        kept.append(found[0])
+        return f"\ufdd0{len(kept) - 1}\ufdd1"
+
+    text = REFERENCE.sub(hold, value.replace("\ufdd0", ""))
+    return HOSTS.sub(hold, text) if HOSTS.fullmatch(text) else IN_URL.sub(hold, text), kept
 
 
 def _is_secret(key: str) -> bool:
@@ -84,14 +95,22 @@ def _secrets(settings: Iterable[Mapping[str, str]]) -> Iterator[str]:
     for each in settings:
         for key, value in each.items():
             if not is_reference(value):
-                yield from (HELD.sub("", secret) for secret in _hidden(key, _held(value)[0]))
+                yield from _hidden(key, value)
 
 
 def _hidden(key: str, text: str) -> Iterator[str]:
-    """What of a value is secret, whole and in the parts that somebody may quote."""
+    """What of a value is secret, whole and in the parts that somebody may quote; references left out."""
     if _is_secret(key):
-        yield text
-        yield from text.split(":")
+        plain = REFERENCE.sub("", text)
+        yield plain
+        yield from plain.split(":")
+    held, kept = _held(text)
+    for secret in _within(held):
+        yield HELD.sub(lambda found: REFERENCE.sub("", kept[int(found[1])]), secret)
+
+
+def _within(text: str) -> Iterator[str]:
+    """The secrets inside a value that is none as a whole."""
     for found in PRIVATE_KEY.findall(text):
         yield from (line for line in found.splitlines() if not line.startswith("-----"))
     for found in USER_INFO.finditer(text):

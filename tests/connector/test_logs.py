@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netcheck import logs
+from netcheck import logs, plugins
 from netcheck.aws.logs import ACTION, from_file, recent
 from netcheck.config import Config
 from netcheck.context import Deadline
@@ -173,7 +173,7 @@ ROWS: list[tuple[str, str, str, Cause, str]] = [
         "unauthorized",
         F,
         Cause.KAFKA_ACCESS_DENIED,
-        "iam.topics@pipeline",
+        "iam.allows@pipeline",
     ),
     (
         "java.lang.OutOfMemoryError: Java heap space",
@@ -282,6 +282,14 @@ def test_a_line_is_known(
 def test_every_signature_is_shown_by_a_line() -> None:
     quiet = {"started", "ping-ok", "stale-connection"}
     assert {one.name for one in logs.SIGNATURES} - quiet == {row[1] for row in ROWS}
+
+
+def test_every_check_that_a_line_confirms_exists_and_is_of_such_targets() -> None:
+    """As plugin discovery finds them: a check that is renamed is renamed here too."""
+    there = {f"{check.id}@{kind}" for check in plugins.find().checks for kind in check.kinds}
+    named = {each for one in logs.SIGNATURES for each in one.confirms}
+    named |= {each for _, _, confirms in logs.CODES.values() for each in confirms}
+    assert named - there == set()
 
 
 def test_every_signature_asks_for_its_own_lines() -> None:

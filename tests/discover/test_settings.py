@@ -31,6 +31,8 @@ HIDING = {
     "a URL": ("value.converter.schema.registry.url", f"https://user:{CANARY}@registry.example"),
     "JSON": ("extra", f'{{"user": "a", "password": "{CANARY}"}}'),
     "a header": ("http.headers", f"Authorization: Bearer {CANARY}"),
+    "a name like a host's, and no port": ("extra", f"db.password.value:{CANARY}"),
+    "after a host": ("extra", f"secrets.example.com:8443,db.password:{CANARY}"),
     "half a reference": ("password", f"${{secretsManager:a:b}}{CANARY}"),
     "behind a reference": ("jdbcConnectionProperties", f"?user=${{sm:a:b}}&password={CANARY}"),
     "a reference and more": ("jdbcConnectionProperties", f"?password=${{sm:a:b}}{CANARY}"),
@@ -63,6 +65,10 @@ KEPT = [
     ("hostname", "https://demo.eu-west-1.aws.clickhouse.cloud"),
     ("value.converter.schema.registry.url", "https://registry.example:8081"),
     ("connector.class", "com.clickhouse.kafka.connect.ClickHouseSinkConnector "),
+    ("proxyHost", "secretsmanager.eu-west-1.amazonaws.com:443"),
+    ("hostname", "secret-store.example.com:8443"),
+    ("registry.urls", "https://secrets-1.example.com:8081,https://secrets-2.example.com:8082/api"),
+    ("bootstrap", "token-1.example.com:9098, token-2.example.com:9098"),
     ("ssl", "true"),
     ("password", ""),
 ]
@@ -84,6 +90,21 @@ def test_a_message_that_quotes_the_secret_has_stars(case: str) -> None:
     message = blotter({key: value})
     assert CANARY not in message(f"Invalid value {value} for configuration {key}")
     assert CANARY not in message(f"it was {CANARY}")
+
+
+def test_a_users_name_and_number_are_no_host() -> None:
+    given = {"registry.url": "https://me.secret.example:4433@host.example:8443/a"}
+    assert public(given) == {"registry.url": "https://***@host.example:8443/a"}
+
+
+def test_a_password_may_look_like_a_url() -> None:
+    given = {"jdbcConnectionProperties": "?password=http://tweety.example:443&ssl=true"}
+    assert public(given) == {"jdbcConnectionProperties": "?password=***&ssl=true"}
+    assert "tweety" not in blotter(given)("Invalid value http://tweety.example:443")
+
+
+def test_what_stands_for_something_else_cannot_be_forged() -> None:
+    assert public({"a": "\ufdd07\ufdd1"}) == {"a": "7\ufdd1"}
 
 
 def test_references() -> None:
