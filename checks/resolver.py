@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from dataclasses import replace
 
 from netcheck import configured, facts
 from netcheck.aws.endpoints import VpcDns
-from netcheck.aws.entities import UDP
+from netcheck.aws.entities import TCP, UDP
 from netcheck.aws.names import FirewallRule, Listed
 from netcheck.check import Check
 from netcheck.context import Context, FactUnavailable, Skip
@@ -28,8 +29,10 @@ class ServersAnswer(Check):
     The DHCP options of each worker VPC: MSK Connect uses the name servers they name, and a connector is not
     even created while those do not answer. It fails when the VPC's own DNS is off (enableDnsSupport) though
     the options count on it, and when a route, security group or network ACL keeps workers from a name server
-    of one's own. It warns when AWS's resolver and others stand side by side: each lookup may go to any.
-    Whether servers of one's own forward AWS's names is not in AWS's configuration: dns.servers asks them.
+    of one's own. It warns when they are kept from it over TCP alone, by which answers that do not fit into a
+    datagram are asked for again (RFC 7766), and when AWS's resolver and others stand side by side: each
+    lookup may go to any. Whether servers of one's own forward AWS's names is not in AWS's configuration:
+    dns.servers asks them.
 
     Fix: AmazonProvidedDNS alone, with Resolver rules for domains of one's own; or open UDP and TCP port 53
     to the servers, and have them forward to the VPC's resolver. MSK Connect reads changed options anew within
@@ -162,13 +165,29 @@ def _servers(dns: VpcDns, ctx: Context) -> Iterator[Finding]:
 
 
 def _reached(server: str, ctx: Context, vpc: str) -> Iterator[Finding]:
-    """What keeps the workers of this VPC from a name server over UDP."""
-    known, groups = ctx.get(facts.snapshot), ctx.config.source_security_group or None
+    """What keeps the workers of this VPC from a name server: over UDP everything, over TCP long answers."""
     asked = Target(Kind.PIPELINE, server, DNS_PORT)
+    by_udp, by_tcp = _ways(server, ctx, vpc, UDP), _ways(server, ctx, vpc, TCP)
+    kept = list(_stopped(by_udp, asked))
+    yield from kept
+    undecided = list(configured.undecided(by_udp, asked))
+    yield from undecided
+    told = {(one.code, one.component) for one in kept}
+    for one in _stopped(by_tcp, asked):
+        if (one.code, one.component) not in told:
+            text = f"over TCP, by which answers too long for UDP are asked for again: {one.summary}"
+            yield replace(one, status=Status.WARN, summary=text)
+    if not undecided:
+        yield from configured.undecided(by_tcp, asked)
+
+
+def _ways(server: str, ctx: Context, vpc: str, protocol: int) -> list[Traced]:
+    """From every worker subnet of this VPC to a name server."""
+    known, groups = ctx.get(facts.snapshot), ctx.config.source_security_group or None
     try:
         to = Destination.parse(server)
-        traced = [
-            Traced(name, server, trace(known, from_subnet(known, name, groups), to, UDP, DNS_PORT))
+        return [
+            Traced(name, server, trace(known, from_subnet(known, name, groups), to, protocol, DNS_PORT))
             for name in ctx.config.source_subnet
             if name in known.subnets and known.subnets[name].vpc == vpc
         ]
@@ -176,10 +195,12 @@ def _reached(server: str, ctx: Context, vpc: str) -> Iterator[Finding]:
         raise FactUnavailable(
             f"whether workers reach the name server {server} is not known: {error}"
         ) from None
+
+
+def _stopped(traced: list[Traced], asked: Target) -> Iterator[Finding]:
     yield from configured.stopped(traced, asked, _is_group, Cause.PATH_SECURITY_GROUP, Layer.FILTER)
     yield from configured.stopped(traced, asked, _is_acl, Cause.PATH_NETWORK_ACL, Layer.FILTER)
     yield from configured.stopped(traced, asked, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE)
-    yield from configured.undecided(traced, asked)
 
 
 def _is_group(blocker: Blocker) -> bool:
