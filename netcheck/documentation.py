@@ -71,8 +71,9 @@ def causes() -> str:
         "# Causes",
         "",
         "Every reason that a result or a root cause can have, as the code of a report. Made from "
-        "`netcheck/advice.py` by `make docs`; a test keeps it true. What stops packets in AWS's configuration "
-        "carries the code of the AWS VPC Reachability Analyzer instead ([the path engine](path-engine.md)).",
+        "`netcheck/advice.py` by `make docs`; a test keeps it true. What stops packets in AWS's "
+        "configuration carries the code of the AWS VPC Reachability Analyzer instead "
+        "([the path engine](path-engine.md)).",
         "",
     ]
     for heading, chosen in (
