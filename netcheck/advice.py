@@ -418,6 +418,19 @@ ADVICE: Mapping[Cause, Advice] = {
         "Run it in one of the workers' subnets with the workers' security groups (the container or the "
         "Lambda function in deploy/).",
     ),
+    Cause.SILENT_PAST_AWS: Advice(
+        "AWS's configuration delivers it, and nothing answers",
+        "Look past what AWS filters and routes: a host firewall on the target (iptables, firewalld, Windows "
+        "Firewall), a target group without healthy targets, a firewall appliance on the way, an allow list of "
+        "the other party, or a host that is gone or restarting. A VPC flow log of the target's network "
+        "interface tells whether the packets arrive there.",
+    ),
+    Cause.SIDES_CONTRADICT: Advice(
+        "what is observed and what AWS's configuration says do not fit",
+        "One of both is wrong: the configuration has changed since it was collected, something in between "
+        "answers in the target's place (a proxy, a service mesh), or netcheck takes this host for one of the "
+        "workers' and it is not. Run again; if it stays, netcheck path shows the way that it computed.",
+    ),
     Cause.AWS_UNEXPECTED_ANSWER: Advice(
         "what answers is not AWS",
         "A proxy or captive portal answers in place of the AWS endpoint: bypass it, or use a VPC endpoint.",

@@ -169,6 +169,9 @@ class Cause(StrEnum):
     CLICKHOUSE_IDLE = "clickhouse_idle"
     # where we look from
     VANTAGE_DIFFERS = "vantage_differs"
+    # what is observed, held against what AWS's configuration says
+    SILENT_PAST_AWS = "silent_past_aws"
+    SIDES_CONTRADICT = "sides_contradict"
     # AWS
     AWS_UNEXPECTED_ANSWER = "aws_unexpected_answer"
     CLOCK_SKEW = "clock_skew"
@@ -210,6 +213,7 @@ ABOUT_US = frozenset(
         Cause.NOT_ASKED,
         Cause.PATH_UNKNOWN,
         Cause.IAM_UNKNOWN,
+        Cause.SIDES_CONTRADICT,
         Cause.DEADLINE,
         Cause.NOT_RECORDED,
         Cause.INTERRUPTED,
@@ -296,7 +300,11 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class RootCause:
-    """What is left when consequences are folded under causes; `results` are the keys that show it."""
+    """What is left when consequences are folded under causes; `results` are the keys that show it.
+
+    `evidence` is one sentence from each side that has something to say: what was observed, what AWS's
+    configuration says. `doubt` says why it is not certain, and what would make it so; "" where it is.
+    """
 
     code: str
     component: str
@@ -306,6 +314,8 @@ class RootCause:
     explains: tuple[str, ...] = ()
     fix: tuple[Fix, ...] = ()
     fix_proved: bool = False
+    evidence: tuple[str, ...] = ()
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
