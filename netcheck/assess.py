@@ -19,11 +19,13 @@ from netcheck.recording import Live, Player, Recorder, Recording, RecordingError
 from netcheck.report.pipeline import described
 from netcheck.runner import Event, Run
 
-ABOUT_THE_RUN = ("only", "skip", "deadline", "strict", "plugins", "format", "output")
+PRESENTED = ("format", "output", "baseline", "history", "quiet", "verbose", "no_color")
+"""What becomes of the report."""
+ABOUT_THE_RUN = ("only", "skip", "deadline", "strict", "plugins", *PRESENTED)
 """What may be said again for a replay; everything else is what was recorded."""
 SELECTION = ("only", "skip")
 """Of these, what was recorded holds unless it is said again: other checks have asked nothing then."""
-NOT_RECORDED = ("plugins", "format", "output", "record", "replay", "credentials", "profile")
+NOT_RECORDED = ("plugins", "record", "replay", "watch", "credentials", "profile", "history_login", *PRESENTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,14 @@ class Assessment:
     interrupted: bool
 
 
-def assess(config: Config, watch: Callable[[Event], None]) -> Assessment:
-    """Run everything that `config` asks for. Raises UsageError for what cannot be done as asked."""
+def assess(config: Config, watch: Callable[[Event], None], recorded: Recording | None = None) -> Assessment:
+    """Run everything that `config` asks for; judge `recorded` again where it is given, else what
+    `config.replay` names. Raises UsageError for what cannot be done as asked.
+    """
     clock, deadline, started = time.monotonic(), Deadline(config.deadline), _now()
     scrub = config.scrubber()
     observer: Live | Recorder | Player = Recorder(scrub) if config.record else Live()
-    replayed = _read_recording(config.replay) if config.replay else None
+    replayed = recorded or (_read_recording(config.replay) if config.replay else None)
     if replayed:
         observer = Player(replayed)
         config = _recorded_config(replayed, config)
@@ -50,7 +54,7 @@ def assess(config: Config, watch: Callable[[Event], None]) -> Assessment:
     found = plugins.find(config.plugins)
     checks = select(found.checks, config.only, config.skip)
     context = Context(config, deadline, observer)
-    discovered = discover.discover(context)
+    discovered = _discovered(context)
     targets, pipeline = discovered.targets, discovered.pipeline
     checks = asked(checks, discovered)
     if not found.broken and not any(target.kind in check.kinds for target in targets for check in checks):
@@ -98,6 +102,13 @@ def asked(checks: Sequence[Check], discovered: discover.Discovered) -> tuple[Che
     if known.connector or known.cluster or known.missing or config.source_subnet:
         return tuple(checks)
     return tuple(check for check in checks if check.kinds != {Kind.PIPELINE} or not plugins.is_own(check))
+
+
+def _discovered(context: Context) -> discover.Discovered:
+    try:
+        return discover.discover(context)
+    except NotRecorded as error:
+        raise UsageError(f"--replay: {error}: record it again with --record") from None
 
 
 def _check_trust(config: Config) -> None:

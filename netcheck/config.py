@@ -14,6 +14,7 @@ from pathlib import Path
 from netcheck.arn import parse_arn
 from netcheck.credentials import ClickHouseLogin, CloudKey, KafkaLogin, Trust
 from netcheck.endpoint import EndpointError, Url, parse_endpoint, parse_url, shown
+from netcheck.history.place import Place, parse_place
 from netcheck.model import Security
 from netcheck.secret import Scrubber
 
@@ -22,6 +23,8 @@ TIMEOUT_SECONDS = 5.0
 CLOUD_API = "https://api.clickhouse.cloud"
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "AWS_MSK_IAM", "OAUTHBEARER")
 FORMATS = ("table", "json")
+WATCHED = ("table", "json")
+"""Formats that changes are printed in."""
 
 
 class UsageError(Exception):
@@ -59,18 +62,26 @@ class Config:
     output: str | None = None
     record: str | None = None
     replay: str | None = None
+    watch: float | None = None
+    baseline: str | None = None
+    history: Place | None = None
+    quiet: bool = False
+    verbose: bool = False
+    no_color: bool = False
     trust: Trust = field(default_factory=Trust)
     kafka_login: KafkaLogin | None = None
     clickhouse_login: ClickHouseLogin | None = None
     cloud_key: CloudKey | None = None
     cloud_api: str = CLOUD_API
+    history_login: ClickHouseLogin | None = None
 
     def scrubber(self) -> Scrubber:
         """Blots out every secret this configuration knows of."""
         logins = (self.kafka_login and self.kafka_login.password, self.trust.password)
         clickhouse = self.clickhouse_login and self.clickhouse_login.password
         cloud = self.cloud_key and self.cloud_key.secret
-        ours = [secret.reveal() for secret in (*logins, clickhouse, cloud) if secret]
+        history = self.history_login and self.history_login.password
+        ours = [secret.reveal() for secret in (*logins, clickhouse, cloud, history) if secret]
         aws = [os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
         return Scrubber([*ours, *aws])
 
@@ -85,6 +96,7 @@ class Option:
     read: Callable[[object], object]
     group: str
     many: bool = False
+    choices: tuple[str, ...] = ()
 
     @property
     def flag(self) -> str:
@@ -110,6 +122,17 @@ def seconds(given: object) -> float:
         value = -1.0
     if not 0 < value <= 3600:
         raise ValueError("give seconds, more than 0 and at most 3600")
+    return value
+
+
+def interval(given: object) -> float:
+    """Seconds between the starts of two runs."""
+    try:
+        value = float(given) if isinstance(given, (str, int, float)) and not isinstance(given, bool) else -1.0
+    except (ValueError, OverflowError):
+        value = -1.0
+    if not 1 <= value <= 86400:
+        raise ValueError("give seconds from one start to the next, from 1 to 86400")
     return value
 
 
@@ -272,6 +295,30 @@ OPTIONS: tuple[Option, ...] = (
         "output",
     ),
     Option("replay", "FILE", "judge a recorded run again, with no network", text, "output"),
+    Option(
+        "watch",
+        "SECONDS",
+        "run again and again, from start to start, and print what changes",
+        interval,
+        "run",
+    ),
+    Option(
+        "baseline",
+        "FILE",
+        "also tell what changed since this report (--format json) or recording (--record)",
+        text,
+        "output",
+    ),
+    Option(
+        "history",
+        "URL|FILE",
+        "append the results to a file of JSON lines, or to clickhouse://[user@]host[:port]/database",
+        lambda g: parse_place(text(g)),
+        "output",
+    ),
+    Option("quiet", "", "of the table, print root causes and nothing else", switch, "output"),
+    Option("verbose", "", "after the table, print every result with its evidence", switch, "output"),
+    Option("no_color", "", "no colours, also on a terminal (NO_COLOR does the same)", switch, "output"),
 )
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
@@ -295,15 +342,28 @@ def build(found: Mapping[str, object], environment: Mapping[str, str]) -> Config
     config = Config(**{"region": region, **found})  # type: ignore[arg-type]  # every reader returns its field's type
     if config.replay and config.record:
         raise UsageError("--replay and --record: a replayed run observes nothing new; leave one out")
+    _check_output(config)
     if config.source_security_group and not (
         config.source_subnet or config.connector or config.connector_config
     ):
         raise UsageError("--source-security-group: give the workers' subnets as well, --source-subnet")
-    for name in ("ca", "credentials", "plugins", "snapshot", "connector_config", "worker_log"):
+    for name in ("ca", "credentials", "plugins", "snapshot", "connector_config", "worker_log", "baseline"):
         path = getattr(config, name)
         if path and not config.replay and not _exists(path):
             raise UsageError(f"{BY_NAME[name].flag} {path}: no such file")
     return config
+
+
+def _check_output(config: Config) -> None:
+    """Ways of reporting that contradict each other."""
+    if config.watch:
+        for name in ("replay", "record", "output"):
+            if getattr(config, name):
+                raise UsageError(f"--watch and --{name}: many runs, one file; leave one out")
+        if config.format not in WATCHED:
+            raise UsageError(f"--watch prints changes as {' or '.join(WATCHED)}, not as {config.format}")
+    if config.quiet and config.verbose:
+        raise UsageError("--quiet and --verbose: leave one out")
 
 
 def _exists(path: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from netcheck.config import CLOUD_API, MECHANISMS, Config, UsageError, one_of
 from netcheck.credentials import ClickHouseLogin, CloudKey, KafkaLogin, Trust
+from netcheck.history.place import TablePlace
 from netcheck.secret import Secret
 from netcheck.yamlfile import read_mapping
 
@@ -26,6 +27,8 @@ VARIABLES = {
     "ca_password": "NETCHECK_CA_PASSWORD",
     "clickhouse_cloud_key_id": "NETCHECK_CLICKHOUSE_CLOUD_KEY_ID",
     "clickhouse_cloud_key_secret": "NETCHECK_CLICKHOUSE_CLOUD_KEY_SECRET",
+    "history_user": "NETCHECK_HISTORY_USER",
+    "history_password": "NETCHECK_HISTORY_PASSWORD",
 }
 """What a credentials file may hold, and the environment variables that stand for it."""
 CLOUD_API_VARIABLE = "NETCHECK_CLICKHOUSE_CLOUD_API"
@@ -33,18 +36,22 @@ CLOUD_API_VARIABLE = "NETCHECK_CLICKHOUSE_CLOUD_API"
 
 
 def read_logins(config: Config, environment: Mapping[str, str]) -> Config:
-    """The configuration with its logins filled in; a replayed run has those that were recorded.
+    """The configuration with its logins filled in; a replayed run has those that were recorded, but for the
+    history's: it is written to now.
 
     A credentials file wins over the environment.
 
     Raises UsageError, in words that never hold a secret.
     """
+    given = {key: environment[name] for key, name in VARIABLES.items() if environment.get(name) is not None}
+    if config.credentials and not config.replay:
+        given |= _read_file(config.credentials)
+    if config.replay:
+        given = {key: value for key, value in given.items() if key.startswith("history_")}
+    _must_be_text(given)
+    config = replace(config, history_login=_history_login(config, given))
     if config.replay:
         return config
-    given = {key: environment[name] for key, name in VARIABLES.items() if environment.get(name) is not None}
-    if config.credentials:
-        given |= _read_file(config.credentials)
-    _must_be_text(given)
     mechanism = config.sasl_mechanism or given.get("kafka_mechanism")
     if mechanism is not None:
         try:
@@ -107,6 +114,16 @@ def _clickhouse_login(config: Config, given: Mapping[str, str]) -> ClickHouseLog
     if ":" in user:  # HTTP's Basic login ends the name at the first (RFC 7617 section 2)
         raise UsageError("the ClickHouse user has a colon in its name, which HTTP cannot send")
     return ClickHouseLogin(user, password, (url and url.database) or "default")
+
+
+def _history_login(config: Config, given: Mapping[str, str]) -> ClickHouseLogin | None:
+    place = config.history
+    if not isinstance(place, TablePlace):
+        return None
+    user = place.user or given.get("history_user") or "default"
+    if ":" in user:  # HTTP's Basic login ends the name at the first (RFC 7617 section 2)
+        raise UsageError("the history's ClickHouse user has a colon in its name, which HTTP cannot send")
+    return ClickHouseLogin(user, _secret(given, "history_password") or Secret(""), place.database)
 
 
 def _cloud_key(given: Mapping[str, str]) -> CloudKey | None:
