@@ -558,8 +558,18 @@ def read_folder(folder: Path) -> dict[str, dict[str, Any]]:
 
 def from_regions(regions: Mapping[str, Mapping[str, object]]) -> Snapshot:
     """Build a snapshot from what `read_folder` gave. Raises SnapshotError."""
+    return from_parts(tuple(regions.items()))
+
+
+def read_parts(folder: Path) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """The documents as they are, one part for each account and Region. Raises SnapshotError."""
+    return tuple((region, {path.stem: _read(path) for path in files}) for region, files in _found(folder))
+
+
+def from_parts(parts: Iterable[tuple[str, Mapping[str, object]]]) -> Snapshot:
+    """Build a snapshot from (Region, documents), of one account or several. Raises SnapshotError."""
     builder = _Builder()
-    for region, documents in regions.items():
+    for region, documents in parts:
         builder.add(region, documents, {})
     return _build(builder)
 

@@ -177,6 +177,18 @@ def trace(
 
     `port` is the destination port of TCP and UDP, type * 256 + code of ICMP, and 0 for any other protocol.
     """
+    return walked(snapshot, source, destination, protocol, port, source_ports)[0]
+
+
+def walked(
+    snapshot: Snapshot,
+    source: Source,
+    destination: Destination,
+    protocol: int,
+    port: int,
+    source_ports: Iterable[Range] = (EPHEMERAL,),
+) -> tuple[Path, Walk]:
+    """As `trace`, with the walk it was concluded from: what it takes to mend what it met."""
     version = destination.version
     has_ports = protocol in (TCP, UDP)
     ports = join_ranges(source_ports) if has_ports else [(0, 65535)]
@@ -191,12 +203,12 @@ def trace(
     walk = Walk(snapshot, flow, [start], start)
     _note_source_groups(walk, source)
     if not region:
-        return _without_address(walk, source, destination)
+        return _without_address(walk, source, destination), walk
     if is_resolver(walk):
         ask_resolver(walk, source.name)
     else:
         _walk_both_legs(walk, source, destination)
-    return _conclude(walk, source, destination)
+    return _conclude(walk, source, destination), walk
 
 
 def _note_source_groups(walk: Walk, source: Source) -> None:

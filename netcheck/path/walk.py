@@ -91,6 +91,17 @@ class End(NamedTuple):
     """The gateway or endpoint it was left by."""
 
 
+class Fault(NamedTuple):
+    """What a component stopped, as it was met: the packets as they looked there, and the route table consulted
+    last.
+    """
+
+    blocker: Blocker
+    piece: Region
+    stretch: Stretch
+    table: RouteTable | None
+
+
 @dataclass(frozen=True, slots=True)
 class Lost:
     """Where the path drops the security groups of the sender."""
@@ -128,6 +139,8 @@ class Walk:
     """The hops of the forward leg, once it is over."""
     faults: list[tuple[int, Region, Blocker]] = field(default_factory=list)
     doubts: list[tuple[int, Region, Unknown]] = field(default_factory=list)
+    met: list[Fault] = field(default_factory=list)
+    """The faults again, with what it takes to mend them."""
     assumptions: list[str] = field(default_factory=list)
     last_table: RouteTable | None = None
     last_hit: Hit[Route] | None = None
@@ -167,6 +180,7 @@ class Walk:
 
     def fault(self, piece: Region, blocker: Blocker) -> None:
         """Record that `piece` of the present stretch does not pass."""
+        self.met.append(Fault(blocker, piece, self.stretch, self.last_table))
         index, piece = self._unmapped(piece)
         self.faults.append((index, piece, blocker))
 
