@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from netcheck.aws.addresses import format_address
 from netcheck.aws.snapshot import Snapshot
 from netcheck.model import Cause, Finding, Json, Layer, Status, Target
-from netcheck.path.query import as_json
+from netcheck.path.query import as_json, steps
 from netcheck.path.survey import Stop, Traced, stops, unknowns
 from netcheck.path.verdict import Blocker, Unknown, Verdict
 
@@ -130,8 +130,14 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _evidence(traced: Iterable[Traced]) -> dict[str, Json]:
-    paths: list[Json] = [{"source": one.source, **_plain(as_json(one.path))} for one in traced]
+    paths: list[Json] = [{"source": one.source, **_plain(_answer(one))} for one in traced]
     return {"paths": paths}
+
+
+def _answer(one: Traced) -> dict[str, object]:
+    """The path, and where it is stopped each hop's rule too: a report draws it."""
+    drawn = {"steps": steps(one.path)} if one.path.blockers else {}
+    return as_json(one.path) | drawn
 
 
 def _plain(answer: dict[str, object]) -> dict[str, Json]:

@@ -235,6 +235,14 @@ def as_json(path: Path) -> dict[str, object]:
     return made
 
 
+def steps(path: Path) -> dict[str, list[dict[str, str | None]]]:
+    """Both legs' hops with the rule or route that applied at each: what a picture of the path needs."""
+    return {
+        leg: [{"component": hop.component, "direction": hop.direction, "text": hop.detail} for hop in hops]
+        for leg, hops in (("forward", path.forward), ("return", path.returning))
+    }
+
+
 def _blocker(blocker: Blocker) -> dict[str, object]:
     made: dict[str, object] = {
         "code": blocker.code.value,

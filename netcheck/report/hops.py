@@ -8,7 +8,10 @@ from netcheck.aws.addresses import format_address, range_as_prefixes
 from netcheck.aws.entities import ICMP, ICMPV6, TCP, UDP, protocol_text
 from netcheck.model import Status
 from netcheck.path.flows import Region, by_ports
-from netcheck.path.verdict import Blocker, Hop, Leg, Path, Verdict
+from netcheck.path.query import as_json, steps
+from netcheck.path.verdict import Blocker, Leg, Path, Verdict
+from netcheck.report.drawing import draw
+from netcheck.report.picture import of_answer
 from netcheck.report.style import Style
 
 _STATUS = {
@@ -17,7 +20,6 @@ _STATUS = {
     Verdict.BLOCKED: Status.FAIL,
     Verdict.UNKNOWN: Status.UNKNOWN,
 }
-_RED = "31;1"
 
 
 def render(path: Path, style: Style) -> str:
@@ -27,8 +29,7 @@ def render(path: Path, style: Style) -> str:
     destination = format_address(path.version, path.destination)
     what = f"{path.source} {arrow} {destination}, {_protocol(path)}"
     lines = [f"{style.mark(status)} {style.bold(path.verdict.value)}  {what}", ""]
-    lines += _leg("there", path.forward, _on_leg(path, Leg.FORWARD), style)
-    lines += _leg("back", path.returning, _on_leg(path, Leg.RETURN), style)
+    lines += _way(path, style)
     lines += _blockers(path.blockers, style)
     if path.verdict is Verdict.PARTIAL:
         lines += _section("passes only", _passing(path), style)
@@ -44,37 +45,13 @@ def _protocol(path: Path) -> str:
     return protocol_text(path.protocol) if path.protocol in (ICMP, ICMPV6) else f"protocol {path.protocol}"
 
 
-def _on_leg(path: Path, leg: Leg) -> list[Blocker]:
-    return [blocker for blocker in path.blockers if blocker.leg is leg]
-
-
-def _leg(title: str, hops: Sequence[Hop], blockers: list[Blocker], style: Style) -> Iterator[str]:
-    if not hops:
-        return
-    width = max(len(hop.component) for hop in hops)
-    yield f"  {style.bold(title)}"
-    for hop in hops:
-        stopped = any(_is_at(blocker, hop) for blocker in blockers)
-        mark = style.mark(Status.FAIL) if stopped else " "
-        name = hop.component.ljust(width)
-        shown = style.paint(name, _RED) if stopped else name
-        yield (
-            f"  {mark} {shown}  {style.dim(_detail(hop))}".rstrip()
-            if _detail(hop)
-            else f"  {mark} {shown}".rstrip()
-        )
+def _way(path: Path, style: Style) -> Iterator[str]:
+    """Both ways, drawn as in a report."""
+    answer = as_json(path) | {"steps": steps(path)}
+    components = [blocker.component for blocker in path.blockers]
+    for line in draw(of_answer(answer, components), style, style.width - 2, fold=False):
+        yield f"  {line}"
     yield ""
-
-
-def _detail(hop: Hop) -> str:
-    way = {"egress": "out  ", "ingress": "in   ", None: ""}[hop.direction]
-    return f"{way}{hop.detail}" if hop.detail else way.rstrip()
-
-
-def _is_at(blocker: Blocker, hop: Hop) -> bool:
-    """A packet may meet the same ACL twice, outbound and inbound."""
-    same_way = hop.direction is None or blocker.direction is None or hop.direction == blocker.direction
-    return blocker.component == hop.component and same_way
 
 
 def _blockers(blockers: Sequence[Blocker], style: Style) -> Iterator[str]:

@@ -10,7 +10,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from tabulate import tabulate
 
 from netcheck.model import Layer, Report, Result, RootCause, Status
+from netcheck.report.drawing import draw
+from netcheck.report.picture import Picture, of_cause
 from netcheck.report.style import Style, printable
+from netcheck.report.words import (
+    PROVED,
+    UNCERTAIN,
+    by_key,
+    counted,
+    counts,
+    headline,
+    place,
+    remedies,
+    where,
+)
 
 ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN)
 CHECK_WIDTH, WHERE_WIDTH = 28, 40
@@ -33,34 +46,23 @@ def render(report: Report, style: Style, titles: Mapping[str, str]) -> str:
 
 
 def _verdict(report: Report, style: Style) -> str:
-    causes, unknown, warned = len(report.root_causes), report.count(Status.UNKNOWN), report.count(Status.WARN)
-    folded = sum(len(cause.explains) for cause in report.root_causes)
-    if causes:
-        follow = (
-            f", {_count(folded, 'more result')} {'follows' if folded == 1 else 'follow'} from it"
-            if folded
-            else ""
-        )
-        follow = follow.replace(" from it", " from them") if causes > 1 else follow
-        return f"{style.mark(Status.FAIL)} {style.bold(_count(causes, 'root cause'))}{follow}"
-    if unknown:
-        told = f"Nothing failed, but {_count(unknown, 'question')} could not be answered"
-        return f"{style.mark(Status.UNKNOWN)} {style.bold(told)}"
-    if warned:
-        return f"{style.mark(Status.WARN)} {style.bold('Nothing failed')}, {_count(warned, 'warning')}"
-    if not report.count(Status.PASS):
-        return f"{style.mark(Status.UNKNOWN)} {style.bold('Nothing was checked')}"
-    return f"{style.mark(Status.PASS)} {style.bold('Everything asked works from here')}"
+    line = headline(report)
+    return f"{style.mark(line.status)} {style.bold(line.told)}{line.more}"
 
 
 def _causes(report: Report, style: Style) -> Iterator[str]:
-    by_key = {result.key: result for result in report.results}
+    results = by_key(report)
     for number, cause in enumerate(report.root_causes, 1):
-        yield "\n".join(_cause_lines(number, cause, by_key, style))
+        lines = [
+            *_told(number, cause, results, style),
+            *_drawn(of_cause(report, cause), style),
+            *_mended(cause, style),
+            _field("more", f"netcheck explain {results[cause.results[0]].check}", style),
+        ]
+        yield "\n".join(lines)
 
 
-def _cause_lines(number: int, cause: RootCause, by_key: Mapping[str, Result], style: Style) -> Iterator[str]:
-    certainty = "" if cause.certain else "  (what is silent is certain; where it is lost is not)"
+def _told(number: int, cause: RootCause, results: Mapping[str, Result], style: Style) -> Iterator[str]:
     title = textwrap.wrap(
         f"{number}. {printable(cause.title)}",
         style.width,
@@ -69,19 +71,40 @@ def _cause_lines(number: int, cause: RootCause, by_key: Mapping[str, Result], st
         break_on_hyphens=False,
     )
     yield from (style.bold(line) for line in title)
-    yield _field("what", f"{cause.code}{certainty}", style)
+    yield _field("what", cause.code + ("" if cause.certain else f"  ({UNCERTAIN})"), style)
     yield _field("where", cause.component, style)
     if len(cause.results) > 1:
         for key in cause.results[:6]:
-            yield _field("seen", by_key[key].finding.summary, style)
+            yield _field("seen", results[key].finding.summary, style)
         if len(cause.results) > 6:
             yield _field("seen", f"... and {len(cause.results) - 6} more", style)
     if cause.explains:
-        checks = dict.fromkeys(by_key[key].check for key in cause.explains)
-        yield _field("explains", f"{_count(len(cause.explains), 'result')}: {', '.join(checks)}", style)
-    for fix in cause.fix:
-        yield _field("fix", fix.text, style)
-    yield _field("more", f"netcheck explain {by_key[cause.results[0]].check}", style)
+        checks = dict.fromkeys(results[key].check for key in cause.explains)
+        yield _field("explains", f"{counted(len(cause.explains), 'result')}: {', '.join(checks)}", style)
+
+
+def _drawn(picture: Picture | None, style: Style) -> Iterator[str]:
+    """The path with the break, where the cause lies on one."""
+    if picture is None:
+        return
+    arrow = "→" if style.unicode else "->"
+    yield _field("path", f"{picture.source} {arrow} {picture.destination}", style)
+    lines = list(draw(picture, style, style.width - 3, fold=True))
+    yield from (f"   {line if style.unicode else line.replace('→', '->')}" for line in lines)
+
+
+def _mended(cause: RootCause, style: Style) -> Iterator[str]:
+    """What to do: words are wrapped, what is to be copied stays as it is, below the name of its tool."""
+    if cause.fix and cause.fix_proved:
+        yield _field("fix", PROVED, style)
+    for number, remedy in enumerate(remedies(cause)):
+        label = "" if number or cause.fix_proved else "fix"
+        if not remedy.code:
+            yield _field(label, remedy.text, style)
+            continue
+        yield _field(label, f"{remedy.title}:", style)
+        for line in remedy.text.splitlines():
+            yield f"{' ' * 13}  {printable(line)}".rstrip()
 
 
 def _field(name: str, text: str, style: Style) -> str:
@@ -185,11 +208,7 @@ def _wrapped(text: str, style: Style) -> str:
 
 def _where(result: Result) -> str:
     """The target, broken at its dots where it is long: MSK's names are."""
-    words = (
-        printable(result.target.endpoint if result.target.host else "pipeline")
-        .replace(".", ".\0")
-        .split("\0")
-    )
+    words = printable(where(result)).replace(".", ".\0").split("\0")
     lines = [""]
     for word in words:
         if len(lines[-1]) + len(word) > WHERE_WIDTH:
@@ -215,22 +234,6 @@ def _height(result: Result) -> int:
 
 
 def _closing(report: Report, style: Style) -> str:
-    counts = ", ".join(
-        f"{report.count(s)} {_WORDS[s]}" for s in Status if report.count(s) or s is Status.PASS
-    )
-    where = report.vantage.get("summary")
-    line = f"{counts}; {report.seconds:.1f} s" + (f", from {printable(str(where))}" if where else "")
+    where = printable(place(report))
+    line = f"{counts(report)}; {report.seconds:.1f} s" + (f", from {where}" if where else "")
     return style.dim(line)
-
-
-_WORDS = {
-    Status.PASS: "passed",
-    Status.WARN: "warned",
-    Status.FAIL: "failed",
-    Status.UNKNOWN: "unknown",
-    Status.SKIP: "skipped",
-}
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,128 @@
+"""What every format says in the same words: the verdict, the counts, how sure a cause is, what a fix is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from netcheck.model import Fix, Report, Result, RootCause, Status
+
+DONE = {
+    Status.PASS: "passed",
+    Status.WARN: "warned",
+    Status.FAIL: "failed",
+    Status.UNKNOWN: "unknown",
+    Status.SKIP: "skipped",
+}
+"""What a check has done, by status."""
+WORST_FIRST = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.PASS, Status.SKIP)
+UNCERTAIN = "what is silent is certain; where it is lost is not"
+PROVED = "proved on a copy of the configuration: with this change the path works"
+_KINDS = {
+    "text": "What to do",
+    "awscli": "AWS CLI",
+    "terraform": "Terraform",
+    "properties": "Connector or worker properties",
+    "iam": "IAM policy statement",
+    "iam-trust": "IAM trust policy",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """A report in one line. `more` goes on where `told` ends, comma included."""
+
+    status: Status
+    told: str
+    more: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """The fixes of one kind, one after the other. `code`: to be copied as it is, not to be read as prose."""
+
+    kind: str
+    title: str
+    text: str
+    code: bool
+
+
+def headline(report: Report) -> Headline:
+    """What there is to say first."""
+    causes, unknown, warned = len(report.root_causes), report.count(Status.UNKNOWN), report.count(Status.WARN)
+    if causes:
+        return Headline(Status.FAIL, counted(causes, "root cause"), _following(report))
+    if failed := report.count(Status.FAIL):
+        return Headline(Status.FAIL, f"{counted(failed, 'check')} failed")
+    if unknown:
+        told = f"Nothing failed, but {counted(unknown, 'question')} could not be answered"
+        return Headline(Status.UNKNOWN, told)
+    if warned:
+        return Headline(Status.WARN, "Nothing failed", f", {counted(warned, 'warning')}")
+    if not report.count(Status.PASS):
+        return Headline(Status.UNKNOWN, "Nothing was checked")
+    return Headline(Status.PASS, "Everything asked works from here")
+
+
+def _following(report: Report) -> str:
+    folded = sum(len(cause.explains) for cause in report.root_causes)
+    if not folded:
+        return ""
+    what = "it" if len(report.root_causes) == 1 else "them"
+    verb = "follows" if folded == 1 else "follow"
+    return f", {counted(folded, 'more result')} {verb} from {what}"
+
+
+def counts(report: Report) -> str:
+    """`6 passed, 2 failed`: what there is none of is left out, but for what passed."""
+    kinds = (status for status in Status if report.count(status) or status is Status.PASS)
+    return ", ".join(f"{report.count(status)} {DONE[status]}" for status in kinds)
+
+
+def place(report: Report) -> str:
+    """Where the run looked from, or nothing."""
+    return str(report.vantage.get("summary") or "")
+
+
+def remedies(cause: RootCause) -> tuple[Remedy, ...]:
+    """What mends it, fixes of the same kind together, in the order in which the kinds came."""
+    kinds: dict[str, list[Fix]] = {}
+    for fix in cause.fix:
+        kinds.setdefault(fix.kind, []).append(fix)
+    return tuple(
+        Remedy(
+            kind,
+            _KINDS.get(kind, kind),
+            "\n".join(dict.fromkeys(fix.text.strip("\n") for fix in fixes)),
+            kind != "text",
+        )
+        for kind, fixes in kinds.items()
+    )
+
+
+def by_key(report: Report) -> dict[str, Result]:
+    return {result.key: result for result in report.results}
+
+
+def numbers(report: Report) -> dict[str, int]:
+    """For each result that shows or follows from a root cause, that cause's number."""
+    return {
+        key: number
+        for number, cause in enumerate(report.root_causes, 1)
+        for key in (*cause.explains, *cause.results)
+    }
+
+
+def where(result: Result) -> str:
+    """The target of a result as one types it."""
+    return result.target.endpoint if result.target.host else "pipeline"
+
+
+def worst(results: Sequence[Result]) -> Status:
+    """The worst of these, `skip` where there are none."""
+    found = {result.status for result in results}
+    return next((status for status in WORST_FIRST if status in found), Status.SKIP)
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
