@@ -22,9 +22,10 @@ from netcheck.path.trace import (
     from_instance,
     from_interface,
     from_subnet,
-    trace,
+    walked,
 )
 from netcheck.path.verdict import Blocker, Path, Unknown, Verdict
+from netcheck.path.walk import Walk
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "icmpv6": ICMPV6}
 _NOT_A_NAME = "; give an address, not a name"
@@ -42,6 +43,11 @@ def answer(query: Mapping[str, object], snapshot: Snapshot) -> dict[str, object]
 
 def ask(query: Mapping[str, object], snapshot: Snapshot) -> Path:
     """Answer one question with the typed path. Raises QuestionError."""
+    return ask_closely(query, snapshot)[0]
+
+
+def ask_closely(query: Mapping[str, object], snapshot: Snapshot) -> tuple[Path, Walk]:
+    """As `ask`, with the walk that the path was concluded from. Raises QuestionError."""
     protocol = _protocol(query.get("protocol"))
     source = _source(query, snapshot)
     name, port = _target(query)
@@ -52,7 +58,7 @@ def ask(query: Mapping[str, object], snapshot: Snapshot) -> Path:
         raise QuestionError(
             f"'protocol': {shown} is an IPv{destination.version} address, which takes {right}"
         )
-    return trace(
+    return walked(
         snapshot,
         source,
         destination,
