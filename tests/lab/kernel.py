@@ -10,7 +10,8 @@ import ctypes
 import os
 import resource
 import subprocess
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -81,16 +82,18 @@ class World:
             os.close(namespace)
         os.close(self._outside)
 
-    def build(self, plan: Plan, *, v6: bool) -> None:
+    def build(self, plan: Plan, *, v6: bool, beside: Mapping[str, int] | None = None) -> None:
+        """Build a plan; its links may lead to namespaces that are there already, held open by `beside`."""
+        self.namespaces |= {name: os.dup(one) for name, one in (beside or {}).items()}
         for name, namespace in plan.namespaces.items():
             self.namespaces[name] = _new_namespace()
             _set_sysctls(namespace, v6=v6)
         enter(self._outside)
         self._run_all("ip -batch -", {OUTSIDE: self._links(plan)})
-        up = _bring_up(plan)
-        self._run_all(
-            "ip -batch -", {name: _lines(up[name] + one.commands) for name, one in plan.namespaces.items()}
-        )
+        commands = _bring_up(plan)
+        for name, namespace in plan.namespaces.items():
+            commands[name] += namespace.commands
+        self._run_all("ip -batch -", {name: _lines(lines) for name, lines in commands.items()})
         if v6:
             self._run_all(
                 "ip -6 -batch -", {name: _lines(one.commands6) for name, one in plan.namespaces.items()}
@@ -141,7 +144,8 @@ class World:
 
 
 def _bring_up(plan: Plan) -> dict[str, list[str]]:
-    up: dict[str, list[str]] = {name: ["link set lo up"] for name in plan.namespaces}
+    up: dict[str, list[str]] = defaultdict(list)
+    up |= {name: ["link set lo up"] for name in plan.namespaces}
     for name, namespace in plan.namespaces.items():
         for own, other, far in namespace.links:
             up[name].append(f"link set {own} up arp off")

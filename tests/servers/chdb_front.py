@@ -6,8 +6,9 @@
         server.users                                # name -> password
         server.certificates.authority.certificate   # what a client has to trust
 
-In a test, take the session fixture `chdb_server`. `waking_s` makes it an idle service: the first request (and
-those that come meanwhile) is held that long, later ones are answered at once.
+In a test, take the session fixture `chdb_server`. `statements` make other tables than those below. `waking_s`
+makes it an idle service: the first request (and those that come meanwhile) is held that long, later ones are
+answered at once.
 
 Users: default (no password), admin, sink; all may do everything. Databases: `orders` with the tables
 `events` and `lines`, and `empty`. Wrong login: 403 and code 516; unknown database: 404 and 81; unknown
@@ -21,6 +22,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -50,6 +52,7 @@ class ChdbFront:
         tls: bool = True,
         host: str = "127.0.0.1",
         port: int = 0,
+        statements: Sequence[str] = STATEMENTS,
     ) -> None:
         self.host = host
         self.port = port
@@ -57,6 +60,7 @@ class ChdbFront:
         self.start_seconds = 0.0
         self._scheme = "https" if tls else "http"
         self._waking_s = waking_s
+        self._statements = list(statements)
         self._cleanup = contextlib.ExitStack()
         self._folder = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="chdb-")))
         self.certificates = certificates or Certificates(self._folder)
@@ -93,7 +97,7 @@ class ChdbFront:
         settings.write_text(
             json.dumps(
                 {
-                    "statements": STATEMENTS,
+                    "statements": self._statements,
                     "users": self.users,
                     "waking_s": self._waking_s,
                     "certificate": self._leaf and str(self._leaf.certificate),

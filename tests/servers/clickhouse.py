@@ -53,15 +53,21 @@ def program() -> str | None:
 class ClickHouse:
     """Starts on entering the block, and takes `start_seconds`. See the module's docstring."""
 
-    def __init__(self, certificates: Certificates | None = None, *, leaf: Leaf | None = None) -> None:
-        self.host = "127.0.0.1"
+    def __init__(
+        self,
+        certificates: Certificates | None = None,
+        *,
+        leaf: Leaf | None = None,
+        host: str = "127.0.0.1",
+    ) -> None:
+        self.host = host
         self.users = dict(USERS)
         self.start_seconds = 0.0
         self._cleanup = contextlib.ExitStack()
         self._folder = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="clickhouse-")))
         self.certificates = certificates or Certificates(self._folder)
         self._leaf = leaf or self.certificates.good
-        reserved = self._cleanup.enter_context(ReservedPorts(5))
+        reserved = self._cleanup.enter_context(ReservedPorts(5, host))
         self.https, self.http, self.native_tls, self.native, self._replicas = reserved.numbers
         self._process: Process | None = None
 

@@ -26,6 +26,7 @@ STRAY_NAME          SSL; broker 3 advertises a name that does not resolve
 
 `seats` gives a broker a name, an address and ports of its own, and a certificate:
     KafkaCluster(seats={2: Seat("b-2.kafka.example", "10.0.2.12", {"SSL": 9094}, certificates.expired)})
+and `listeners` other listeners than those, by name and security protocol (PLAINTEXT has to be among them).
 
 auto.create.topics.enable is on. Access control is on and allows everything nobody made a rule for, so a
 test may deny something with a rule. The brokers need Java 17 and the jars that tools/fetch_servers.py
@@ -127,13 +128,15 @@ class Seat:
     """Where a broker sits: the name it advertises, the address it listens on, the ports of some listeners.
 
     Listeners without a port there stay on a free port of 127.0.0.1. `certificate` is what it shows, but for
-    the listeners whose point is a certificate of their own.
+    the listeners whose point is a certificate of their own. `advertised` are ports that a listener tells
+    instead of its own, where something that passes connections on stands at the broker's name.
     """
 
     name: str
     address: str
     ports: Mapping[str, int] = field(default_factory=dict)
     certificate: Leaf | None = None
+    advertised: Mapping[str, int] = field(default_factory=dict)
 
 
 class KafkaCluster:
@@ -146,9 +149,11 @@ class KafkaCluster:
         advertised: str = "localhost",
         brokers: int = 3,
         seats: Mapping[int, Seat] | None = None,
+        listeners: Mapping[str, str] = LISTENERS,
         jvm: Sequence[str] = (),
     ) -> None:
         self.advertised = advertised
+        self._listeners = dict(listeners)
         self._seats = dict(seats or {})
         self._jvm = jvm
         self.users = dict(USERS)
@@ -220,11 +225,12 @@ class KafkaCluster:
 
     def _start(self) -> None:
         # Held to the end, so that a stopped broker finds its ports free again.
-        reserved = self._cleanup.enter_context(ReservedPorts(len(self.ids) * len(LISTENERS) + 1))
+        reserved = self._cleanup.enter_context(ReservedPorts(len(self.ids) * len(self._listeners) + 1))
         numbers = iter(reserved.numbers)
         self._controller_port = next(numbers)
         self._ports = {
-            broker: {name: next(numbers) for name in LISTENERS} | self._seated(broker) for broker in self.ids
+            broker: {name: next(numbers) for name in self._listeners} | self._seated(broker)
+            for broker in self.ids
         }
         self._find_strays()
         # The controller's storage takes a second to format: meanwhile the others start and look for it.
@@ -310,7 +316,8 @@ class KafkaCluster:
             "listeners": ",".join([*listening, f"CONTROLLER://{quorum}"] if controls else listening),
             "advertised.listeners": ",".join(self._advertised_listeners(broker)),
             "listener.security.protocol.map": ",".join(
-                f"{name}:{protocol}" for name, protocol in {**LISTENERS, "CONTROLLER": "PLAINTEXT"}.items()
+                f"{name}:{protocol}"
+                for name, protocol in {**self._listeners, "CONTROLLER": "PLAINTEXT"}.items()
             ),
             "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": self._folder / f"broker-{broker}" / "data",
@@ -334,9 +341,10 @@ class KafkaCluster:
         }
 
     def _advertised_listeners(self, broker: int) -> list[str]:
-        ours = {name: (self._name(broker, name), port) for name, port in self._ports[broker].items()}
+        ports = self._ports[broker] | dict(self._seats[broker].advertised if broker in self._seats else {})
+        ours = {name: (self._name(broker, name), port) for name, port in ports.items()}
         if broker == self.ids[-1]:
-            ours |= self.stray
+            ours |= {name: where for name, where in self.stray.items() if name in ours}
         return [f"{name}://{host}:{port}" for name, (host, port) in ours.items()]
 
     def _tls_properties(self, broker: int) -> dict[str, object]:

@@ -234,14 +234,14 @@ def resets_at_once(host: str = "127.0.0.1") -> Peer:
     return Peer(Conversation.reset, host=host)
 
 
-def closes_after_first_bytes(tls: ssl.SSLContext | None = None) -> Peer:
+def closes_after_first_bytes(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Peer:
     """Reads the first bytes (a ClientHello, a request), then closes without a word (FIN)."""
-    return Peer(_then(_leave), tls=tls)
+    return Peer(_then(_leave), tls=tls, host=host)
 
 
-def resets_after_first_bytes(tls: ssl.SSLContext | None = None) -> Peer:
+def resets_after_first_bytes(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Peer:
     """Reads the first bytes (a ClientHello, a request), then resets (RST)."""
-    return Peer(_then(Conversation.reset), tls=tls)
+    return Peer(_then(Conversation.reset), tls=tls, host=host)
 
 
 def closes_after_handshake(tls: ssl.SSLContext) -> Peer:
@@ -290,17 +290,19 @@ def drips_tls_record(interval_s: float = 1.0) -> Peer:
     return Peer(_then(serve))
 
 
-def speaks_first(data: bytes, tls: ssl.SSLContext | None = None) -> Peer:
+def speaks_first(data: bytes, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Peer:
     """Sends `data` as soon as somebody connects, then listens for ever."""
 
     def serve(conversation: Conversation) -> None:
         conversation.send(data)
         conversation.hold()
 
-    return Peer(serve, tls=tls)
+    return Peer(serve, tls=tls, host=host)
 
 
-def answers(data: bytes, tls: ssl.SSLContext | None = None, delay_s: float = 0.0) -> Peer:
+def answers(
+    data: bytes, tls: ssl.SSLContext | None = None, delay_s: float = 0.0, host: str = "127.0.0.1"
+) -> Peer:
     """Sends `data` after the client's first bytes (and `delay_s`), then closes properly."""
 
     def serve(conversation: Conversation) -> None:
@@ -308,7 +310,7 @@ def answers(data: bytes, tls: ssl.SSLContext | None = None, delay_s: float = 0.0
             conversation.send(data)
             conversation.linger()
 
-    return Peer(_then(serve), tls=tls)
+    return Peer(_then(serve), tls=tls, host=host)
 
 
 def http(
@@ -317,32 +319,34 @@ def http(
     headers: dict[str, str] | None = None,
     tls: ssl.SSLContext | None = None,
     delay_s: float = 0.0,
+    host: str = "127.0.0.1",
 ) -> Peer:
     """An HTTP server with one answer to everything: another service behind the right port."""
     fields = {"Content-Type": "text/html", "Content-Length": str(len(body)), "Connection": "close"}
     lines = [f"{name}: {value}" for name, value in (fields | (headers or {})).items()]
     head = "\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""])
-    return answers(head.encode() + body, tls, delay_s)
+    return answers(head.encode() + body, tls, delay_s, host)
 
 
-def load_balancer_503(tls: ssl.SSLContext | None = None) -> Peer:
+def load_balancer_503(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Peer:
     """What Envoy in front of ClickHouse Cloud says when the service behind it has gone away."""
-    return http("503 Service Unavailable", ENVOY_503, {"Content-Type": "text/plain", "server": "envoy"}, tls)
+    headers = {"Content-Type": "text/plain", "server": "envoy"}
+    return http("503 Service Unavailable", ENVOY_503, headers, tls, host=host)
 
 
-def http_redirect(location: str, tls: ssl.SSLContext | None = None) -> Peer:
+def http_redirect(location: str, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Peer:
     """302 to `location`."""
-    return http("302 Found", b"<html>Moved</html>", {"Location": location}, tls)
+    return http("302 Found", b"<html>Moved</html>", {"Location": location}, tls, host=host)
 
 
-def captive_portal(tls: ssl.SSLContext | None = None) -> Peer:
+def captive_portal(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Peer:
     """302 to a log-in page that is not ours."""
-    return http_redirect("http://portal.example.test/login?to=whatever", tls)
+    return http_redirect("http://portal.example.test/login?to=whatever", tls, host)
 
 
-def ssh_banner() -> Peer:
+def ssh_banner(host: str = "127.0.0.1") -> Peer:
     """An SSH server: it speaks first."""
-    return speaks_first(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")
+    return speaks_first(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n", host=host)
 
 
 def smtp_banner() -> Peer:
@@ -376,12 +380,12 @@ def http_huge_body(tls: ssl.SSLContext | None = None, size: int = 256 << 20) -> 
     return Peer(_then(_flood(head, size)), tls=tls)
 
 
-def tls_alert(description: str) -> Peer:
+def tls_alert(description: str, host: str = "127.0.0.1") -> Peer:
     """Answers the ClientHello with one fatal alert, by its RFC 8446 name: see ALERTS."""
-    return answers(b"\x15\x03\x03\x00\x02\x02" + bytes([ALERTS[description]]))
+    return answers(b"\x15\x03\x03\x00\x02\x02" + bytes([ALERTS[description]]), host=host)
 
 
-def old_tls_only(leaf: Leaf) -> Peer:
+def old_tls_only(leaf: Leaf, host: str = "127.0.0.1") -> Peer:
     """A server that speaks TLS 1.0 and 1.1 and nothing newer."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("ALL:@SECLEVEL=0")
@@ -390,7 +394,7 @@ def old_tls_only(leaf: Leaf) -> Peer:
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     context.load_cert_chain(leaf.certificate, leaf.key)
-    return silent(context)
+    return silent(context, host)
 
 
 def wants_client_certificate(
@@ -398,6 +402,7 @@ def wants_client_certificate(
     trusted: os.PathLike[str],
     version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
     answer: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nOk\n",
+    host: str = "127.0.0.1",
 ) -> Peer:
     """Mutual TLS: only client certificates of the authority in the PEM file `trusted` get the `answer`.
 
@@ -408,23 +413,24 @@ def wants_client_certificate(
     context.minimum_version = context.maximum_version = version
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(trusted)
-    return answers(answer, context)
+    return answers(answer, context, host=host)
 
 
-def proxy(target: tuple[str, int], tls: ssl.SSLContext | None = None) -> Peer:
+def proxy(target: tuple[str, int], tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Peer:
     """Passes bytes to and from `target`; with `tls`, a TLS-terminating proxy in front of a plaintext port."""
 
     def serve(conversation: Conversation) -> None:
         with socket.create_connection(target, 10) as upstream:
-            back = threading.Thread(target=_pump, args=(upstream, conversation.socket), daemon=True)
+            back = threading.Thread(target=pump, args=(upstream, conversation.socket), daemon=True)
             back.start()
-            _pump(conversation.socket, upstream)
+            pump(conversation.socket, upstream)
             back.join(5)
 
-    return Peer(serve, tls=tls)
+    return Peer(serve, tls=tls, host=host)
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    """Pass on what comes in at one end, to its end; then nothing goes either way any more."""
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)

@@ -24,8 +24,10 @@ import datetime
 import hashlib
 import hmac
 import json
+import socket
 import ssl
 import struct
+import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +35,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from tests.servers import kafka_wire
 from tests.servers.kafka_wire import Reader, blob, string
-from tests.servers.peers import Conversation, Peer
+from tests.servers.peers import Conversation, Peer, pump
 
 TOO_MANY_CONNECTS = "Too many connects"
 ACTION = "kafka-cluster:Connect"
@@ -67,13 +69,16 @@ class SaslPeer(Peer):
         mechanisms: Sequence[str],
         refusal: str | None,
         tls: ssl.SSLContext | None,
+        host: str = "127.0.0.1",
+        upstream: tuple[str, int] | None = None,
     ) -> None:
         self.keys = keys
         self.region = region
         self.mechanisms = tuple(mechanisms)
         self.refusal = refusal
+        self.upstream = upstream
         self.verdicts: list[str] = []
-        super().__init__(lambda conversation: _Session(self, conversation).serve(), tls=tls)
+        super().__init__(lambda conversation: _Session(self, conversation).serve(), tls=tls, host=host)
 
 
 def sasl_peer(
@@ -83,9 +88,21 @@ def sasl_peer(
     mechanisms: Sequence[str] = ("AWS_MSK_IAM", "OAUTHBEARER"),
     refusal: str | None = None,
     tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
+    upstream: tuple[str, int] | None = None,
 ) -> SaslPeer:
-    """Such a listener. `refusal` is what every login is answered with, however good it is."""
-    return SaslPeer(keys, region=region, mechanisms=mechanisms, refusal=refusal, tls=tls)
+    """Such a listener. `refusal` is what every login is answered with, however good it is; `upstream` a
+    broker's plain listener that goes on with a connection once it has logged in.
+    """
+    return SaslPeer(
+        keys,
+        region=region,
+        mechanisms=mechanisms,
+        refusal=refusal,
+        tls=tls,
+        host=host,
+        upstream=upstream,
+    )
 
 
 class _Session:
@@ -108,6 +125,16 @@ class _Session:
                 self._connection.sendall(blob(struct.pack(">i", correlation) + body))
             if over:
                 return
+            if self._logged_in and self._peer.upstream:
+                self._go_on(self._peer.upstream)
+                return
+
+    def _go_on(self, upstream: tuple[str, int]) -> None:
+        with socket.create_connection(upstream, 10) as broker:
+            back = threading.Thread(target=pump, args=(broker, self._connection), daemon=True)
+            back.start()
+            pump(self._connection, broker)
+            back.join(5)
 
     def _answer(self, key: int, version: int, request: Reader) -> tuple[bytes | None, bool]:
         """The response's body, and whether the connection then ends."""
