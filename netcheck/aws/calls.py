@@ -77,6 +77,8 @@ class Failed:
 
 
 Outcome = Answer | Failed
+Asker = Callable[[Sequence[Question]], Sequence[Outcome]]
+"""Answers questions, in their order: AWS, or a memory of what it said."""
 
 
 class _Pace:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netcheck.aws import scope as scopes
-from netcheck.aws.calls import Answer, Deadline, Failed, Outcome, Question, ask
+from netcheck.aws.calls import Answer, Asker, Deadline, Failed, Outcome, Question, ask
 from netcheck.aws.scope import Links, Scope
 from netcheck.aws.session import NoAws, ec2_client, open_session
 from netcheck.aws.snapshot import ACTIONS, Gap
@@ -116,12 +116,22 @@ def collect(
     """
     deadline.remaining()
     if isinstance(session_or_clients, Mapping):
-        return _Collection(session_or_clients["ec2"], scope, deadline, progress).run()
+        return _collected(session_or_clients["ec2"], scope, deadline, progress)
     client = ec2_client(session_or_clients, deadline)
     try:
-        return _Collection(client, scope, deadline, progress).run()
+        return _collected(client, scope, deadline, progress)
     finally:
         client.close()
+
+
+def collect_from(asked: Asker, region: str, scope: Scope) -> Collected:
+    """The same, of whoever answers: AWS, or a memory of what it said."""
+    return _Collection(asked, region, scope, lambda _: None).run()
+
+
+def _collected(client: Any, scope: Scope, deadline: Deadline, progress: Progress) -> Collected:
+    region = client.meta.region_name
+    return _Collection(lambda questions: ask(client, questions, deadline), region, scope, progress).run()
 
 
 def _nothing(reason: str, calls: int) -> Collected:
@@ -131,10 +141,10 @@ def _nothing(reason: str, calls: int) -> Collected:
 class _Collection:
     """One collection under way: the documents and gaps so far."""
 
-    def __init__(self, client: Any, scope: Scope, deadline: Deadline, progress: Progress) -> None:
-        self._client = client
+    def __init__(self, asked: Asker, region: str, scope: Scope, progress: Progress) -> None:
+        self._asked = asked
+        self._region = region
         self._scope = scope
-        self._deadline = deadline
         self._progress = progress
         self._documents: dict[str, Json] = {}
         self._gaps: dict[str, Gap] = {}
@@ -162,7 +172,7 @@ class _Collection:
         return Collected(dict(sorted(self._documents.items())), gaps, self._calls)
 
     def _ask(self, questions: Mapping[Any, Question]) -> dict[Any, Outcome]:
-        outcomes = ask(self._client, list(questions.values()), self._deadline)
+        outcomes = self._asked(list(questions.values()))
         self._calls += sum(outcome.calls for outcome in outcomes)
         return dict(zip(questions, outcomes, strict=True))
 
@@ -219,11 +229,12 @@ class _Collection:
         )
 
     def _name_unknown_ids(self, found: list[Any], listed: frozenset[str] | None) -> None:
-        region = self._client.meta.region_name
         there = found + [{"VpcId": vpc} for vpc in listed or ()]
         for name, action in scopes.unknown_ids(self._scope, there):
             if listed is not None or action != ACTIONS["Vpcs"]:
-                reason = f"{name} is not in {region}, or not in this account: look at --region and --profile"
+                reason = (
+                    f"{name} is not in {self._region}, or not in this account: look at --region and --profile"
+                )
                 self._gap(name, action, reason)
 
     # What they hold

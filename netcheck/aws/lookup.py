@@ -14,7 +14,7 @@ from typing import Any
 
 from netcheck.arn import parse_arn
 from netcheck.aws import clusters, connectors
-from netcheck.aws.calls import Answer, Failed, Outcome, Question, ask
+from netcheck.aws.calls import Answer, Asker, Failed, Outcome, Question, ask
 from netcheck.aws.clusters import MskHost, msk_host
 from netcheck.aws.session import NoAws, open_session, service_client
 from netcheck.context import Deadline, DeadlineExceeded
@@ -68,19 +68,24 @@ def look_up(deadline: Deadline, region: str | None, profile: str | None, wanted:
         clients = {service: service_client(session, service, deadline) for service in services}
     except NoAws as error:
         return LookedUp(region=region, trouble=str(error))
-    conversation = _Conversation(wanted, session.region_name)
+    try:
+        return converse(wanted, session.region_name, lambda questions: ask(clients, questions, deadline))
+    finally:
+        for client in clients.values():
+            client.close()
+
+
+def converse(wanted: Wanted, region: str, asked: Asker) -> LookedUp:
+    """The same, of whoever answers: AWS, or a memory of what it said. Ends early where time runs out."""
+    conversation = _Conversation(wanted, region)
     try:
         for _ in range(MOST_ROUNDS):
             new = {key: q for key, q in conversation.questions().items() if key not in conversation.outcomes}
             if not new:
                 break
-            told = ask(clients, list(new.values()), deadline)
-            conversation = conversation.after(new, told)
+            conversation = conversation.after(new, asked(list(new.values())))
     except DeadlineExceeded:
         pass
-    finally:
-        for client in clients.values():
-            client.close()
     return conversation.result()
 
 
