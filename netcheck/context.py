@@ -32,6 +32,13 @@ class NotAsked(Skip):
     """
 
 
+class Unneeded(Skip):
+    """Raised by a check that has something to say only where another one failed, and it did not: no result.
+
+    A run where all is well is not to be longer for what would have been looked at otherwise.
+    """
+
+
 class DeadlineExceeded(Exception):
     """The run's time is over: nothing can be said of what was not finished."""
 

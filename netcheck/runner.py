@@ -18,7 +18,15 @@ from pathlib import Path
 
 from netcheck.check import Check
 from netcheck.codec import encode
-from netcheck.context import Context, DeadlineExceeded, FactUnavailable, NotAsked, NotRecorded, Skip
+from netcheck.context import (
+    Context,
+    DeadlineExceeded,
+    FactUnavailable,
+    NotAsked,
+    NotRecorded,
+    Skip,
+    Unneeded,
+)
 from netcheck.model import PIPELINE, Cause, Finding, Kind, Layer, Result, Security, Status, Target
 from netcheck.plugins import Broken
 from netcheck.secret import Scrubber
@@ -62,7 +70,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
+    """A check is done. `unneeded`: it had nothing to say, and says so."""
+
     job: Job
+    unneeded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +175,8 @@ class Run:
                 self._found.append(event)
                 self._answered.add(event.job)
                 self._discover(event.job, finding.discovered)
-            case Ended(job):
-                if job not in self._answered:
+            case Ended(job, unneeded):
+                if job not in self._answered and not unneeded:
                     self._found.append(Found(job, _bug(f"{job.check.id} came to no finding"), 0.0))
                 del self._pending[job]
         self._watch(event)
@@ -198,14 +209,17 @@ class Run:
         def say(finding: Finding, origin: object = None) -> None:
             self._events.put(Found(job, _scrubbed(finding, self._scrub), time.monotonic() - started, origin))
 
+        unneeded = False
         try:
             self._ask(job, say)
+        except Unneeded:
+            unneeded = True
         except DeadlineExceeded:
             say(_unfinished(Cause.DEADLINE, time.monotonic() - started))
         except BaseException as error:  # noqa: BLE001 - a check's own bug must not look like silence
             say(_bug(_bug_text(job, error)))
         finally:
-            self._events.put(Ended(job))
+            self._events.put(Ended(job, unneeded))
 
     def _ask(self, job: Job, say: Callable[..., None]) -> None:
         """Say what the check finds, and what it says in place of a finding as an exception."""
@@ -216,6 +230,8 @@ class Run:
                 if number == MOST_FINDINGS:
                     raise RuntimeError(f"it yielded more than {MOST_FINDINGS} findings")
                 say(finding)
+        except Unneeded:
+            raise
         except NotAsked as reason:
             say(Finding(Status.SKIP, str(reason), Cause.NOT_ASKED))
         except Skip as reason:

@@ -18,7 +18,7 @@ import pytest
 
 from netcheck.check import Check
 from netcheck.config import Config
-from netcheck.context import Context, Deadline, FactUnavailable, NotAsked, NotRecorded, Skip
+from netcheck.context import Context, Deadline, FactUnavailable, NotAsked, NotRecorded, Skip, Unneeded
 from netcheck.model import PIPELINE, Cause, Finding, Json, Kind, Result, Status, Target
 from netcheck.plugins import Broken
 from netcheck.recording import Live
@@ -200,6 +200,21 @@ def test_a_skip_keeps_the_findings_that_came_before_it() -> None:
         raise Skip("the rest is moot")
 
     assert [r.status for r in run(check("a.b", body)).results] == [Status.PASS, Status.SKIP]
+
+
+def test_a_check_that_is_not_needed_leaves_no_result() -> None:
+    results = run(check("a.closer", raises(Unneeded("it connected"))), check("a.fine", fine)).results
+    assert [(r.check, r.status) for r in results] == [("a.fine", Status.PASS)]
+
+
+def test_a_fact_may_say_that_nobody_needs_it() -> None:
+    def fact(ctx: Context) -> str:
+        raise Unneeded("it connected")
+
+    def body(target: Target, ctx: Context) -> Iterator[Finding]:
+        yield Finding(Status.PASS, ctx.get(fact))
+
+    assert run(check("a.closer", body)).results == ()
 
 
 def test_one_checks_bug_does_not_touch_the_others() -> None:
