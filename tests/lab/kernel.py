@@ -89,17 +89,17 @@ class World:
             self.namespaces[name] = _new_namespace()
             _set_sysctls(namespace, v6=v6)
         enter(self._outside)
-        self._run_all("ip -batch -", {OUTSIDE: self._links(plan)})
+        self.run_all("ip -batch -", {OUTSIDE: self._links(plan)})
         commands = _bring_up(plan)
         for name, namespace in plan.namespaces.items():
             commands[name] += namespace.commands
-        self._run_all("ip -batch -", {name: _lines(lines) for name, lines in commands.items()})
+        self.run_all("ip -batch -", {name: _lines(lines) for name, lines in commands.items()})
         if v6:
-            self._run_all(
+            self.run_all(
                 "ip -6 -batch -", {name: _lines(one.commands6) for name, one in plan.namespaces.items()}
             )
-        self._run_all("nft -f -", {name: one.ruleset for name, one in plan.namespaces.items()})
-        self._run_all("nft -f -", {name: one.second_ruleset for name, one in plan.namespaces.items()})
+        self.run_all("nft -f -", {name: one.ruleset for name, one in plan.namespaces.items()})
+        self.run_all("nft -f -", {name: one.second_ruleset for name, one in plan.namespaces.items()})
 
     def _links(self, plan: Plan) -> str:
         """Every link of the plan, both ends, made from outside: one process for all."""
@@ -113,7 +113,7 @@ class World:
                 )
         return _lines(lines)
 
-    def _run_all(self, command: str, inputs: dict[str, str]) -> None:
+    def run_all(self, command: str, inputs: dict[str, str]) -> None:
         """Start the command in every namespace, then wait for all: two cores are better than one."""
         running: list[tuple[str, subprocess.Popen[str]]] = []
         fds = tuple(self.namespaces.values())

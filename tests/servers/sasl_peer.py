@@ -48,6 +48,9 @@ _APIS = {
     kafka_wire.SASL_AUTHENTICATE: (0, 1),
 }
 
+_BEHIND = {kafka_wire.METADATA: (1, 12)}
+"""What a broker behind this one does more."""
+
 
 @dataclass(frozen=True, slots=True)
 class AwsKeys:
@@ -138,10 +141,11 @@ class _Session:
 
     def _answer(self, key: int, version: int, request: Reader) -> tuple[bytes | None, bool]:
         """The response's body, and whether the connection then ends."""
-        lowest, highest = _APIS.get(key, (1, 0))
+        apis = _APIS | (_BEHIND if self._peer.upstream else {})
+        lowest, highest = apis.get(key, (1, 0))
         match key:
             case kafka_wire.API_VERSIONS:
-                return _api_versions(version), False
+                return _api_versions(version, apis), False
             case _ if not lowest <= version <= highest:
                 return None, True
             case kafka_wire.SASL_HANDSHAKE:
@@ -262,9 +266,9 @@ def _denied() -> str:
     return f"[{uuid.uuid4()}]: Access denied"
 
 
-def _api_versions(version: int) -> bytes:
+def _api_versions(version: int, apis: Mapping[int, tuple[int, int]]) -> bytes:
     """A broker answers a version it does not know in version 0, with the error and what it does know."""
-    rows = b"".join(struct.pack(">hhh", key, *versions) for key, versions in _APIS.items())
+    rows = b"".join(struct.pack(">hhh", key, *versions) for key, versions in apis.items())
     known = version <= _APIS[kafka_wire.API_VERSIONS][1]
     throttle = struct.pack(">i", 0) if known and version else b""
-    return struct.pack(">hi", 0 if known else _UNSUPPORTED_VERSION, len(_APIS)) + rows + throttle
+    return struct.pack(">hi", 0 if known else _UNSUPPORTED_VERSION, len(apis)) + rows + throttle
