@@ -34,7 +34,7 @@ from netcheck.path.flows import Rectangle, Region, join_ranges
 from netcheck.path.routing import FROM_PREFIX_LIST, CompiledTable, Hit
 from netcheck.path.verdict import Blocker, Explanation, Hop, Leg, Unknown
 
-_ECHO_REPLY = {ICMP: 0 << 8, ICMPV6: 129 << 8}
+ECHO_REPLY = {ICMP: 0 << 8, ICMPV6: 129 << 8}
 _MOST_EXPLAINED_ROUTES = 8
 _MOST_RANGES = 3
 
@@ -92,9 +92,7 @@ class End(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What a component stopped, as it was met: the packets as they looked there, and the route table consulted
-    last.
-    """
+    """What a component stopped, as it was met: the packets as they looked there, the table they came by."""
 
     blocker: Blocker
     piece: Region
@@ -278,7 +276,7 @@ class Walk:
             elif flow.has_ports:
                 p, q = low, high
             else:
-                p = q = _ECHO_REPLY.get(flow.protocol, 0)
+                p = q = ECHO_REPLY.get(flow.protocol, 0)
             answer = ask_acl(lines, (a, b, p, q))
             shown = shown or answer.allowed_by
             for entry, (da, db, dp, dq) in answer.denied:

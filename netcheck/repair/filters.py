@@ -1,0 +1,160 @@
+"""Changes to security groups and network ACLs: the exact protocol and port, the exact far end.
+
+Sources: VPC user guide, Security group rules (a rule may name a group, also one of a peered VPC), Network ACL
+rules (the lowest matching number decides; numbers from 1 to 32766), NAT gateway basics and Linux's
+ip_local_port_range (the ports that replies come back to).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from netcheck.aws.addresses import Prefix
+from netcheck.aws.entities import ALL_PROTOCOLS, CLOSING_RULE, GroupReference, NaclEntry
+from netcheck.path.codes import Code
+from netcheck.path.flows import Range, Rectangle, overlap
+from netcheck.path.verdict import Leg
+from netcheck.path.walk import ECHO_REPLY, Fault
+from netcheck.repair.apply import found
+from netcheck.repair.change import AclRule, GroupRule
+from netcheck.repair.scene import Need, Scene, near_blocks, ports_of, single
+
+_GROUP_CODES = (Code.ENI_SG_RULES_MISMATCH, Code.SG_HAS_NO_RULES)
+_LAST_NUMBER = CLOSING_RULE - 1
+
+
+def group_needs(scene: Scene) -> Iterator[Need]:
+    """A rule in one of the sender's groups, and in one of the receiver's, where none of them has one."""
+    for direction in ("egress", "ingress"):
+        faults = [
+            f for f in scene.walk.met if f.blocker.code in _GROUP_CODES and f.blocker.direction == direction
+        ]
+        if faults:
+            group = _narrowest(scene, (fault.blocker.component for fault in faults))
+            peers = _receivers(scene, group) if direction == "egress" else _senders(scene, group, faults)
+            flow = scene.walk.flow
+            port = flow.port
+            options = [
+                tuple(GroupRule(group, direction == "egress", flow.protocol, port, port, p) for p in option)
+                for option in peers
+            ]
+            yield Need(tuple(fault.blocker for fault in faults), tuple(options))
+
+
+def _narrowest(scene: Scene, groups: Iterable[str]) -> str:
+    """The group that the fewest interfaces hold: a rule in it is theirs as well."""
+    held = dict.fromkeys(groups, 0)
+    for interface in scene.snapshot.interfaces.values():
+        for name in interface.groups:
+            if name in held:
+                held[name] += 1
+    return min(held, key=lambda name: held[name])
+
+
+def _receivers(scene: Scene, group: str) -> Iterator[tuple[Prefix | GroupReference, ...]]:
+    walk = scene.walk
+    receiver = walk.end.interface if walk.end is not None else None
+    if receiver is not None and receiver.groups and walk.egress_references:
+        yield (_reference(scene, group, _narrowest(scene, receiver.groups)),)
+    yield (single(scene.version, scene.far),)
+
+
+def _senders(scene: Scene, group: str, faults: list[Fault]) -> Iterator[tuple[Prefix | GroupReference, ...]]:
+    walk = scene.walk
+    kept = walk.lost_groups is None and walk.groups_unknown is None and not walk.source_groups_unknown
+    if kept and walk.source_groups:
+        yield (_reference(scene, group, _narrowest(scene, sorted(walk.source_groups))),)
+    yield near_blocks(scene.version, faults[0].stretch, faults[0].piece)
+
+
+def _reference(scene: Scene, group: str, name: str) -> GroupReference:
+    """A group named in a rule of `group`: with its account and VPC where these are others."""
+    ours, theirs = (found(scene.parts, "SecurityGroups", "GroupId", n) or {} for n in (group, name))
+    owner, vpc = (theirs.get(k) if theirs.get(k) != ours.get(k) else None for k in ("OwnerId", "VpcId"))
+    return GroupReference(name, owner, vpc)
+
+
+def acl_needs(scene: Scene) -> Iterator[Need]:
+    """An entry before the one that denies, in each direction of each network ACL that denies."""
+    grouped: dict[object, list[Fault]] = {}
+    for fault in scene.walk.met:
+        if fault.blocker.code is Code.SUBNET_ACL_RESTRICTION:
+            blocker = fault.blocker
+            key = (blocker.component, blocker.direction, blocker.leg, fault.stretch.component)
+            grouped.setdefault(key, []).append(fault)
+    taken: dict[tuple[str, bool], set[int]] = {}
+    for faults in grouped.values():
+        rules = _acl_rules(scene, faults, taken)
+        blockers = tuple(dict.fromkeys(fault.blocker for fault in faults))
+        yield Need(blockers, (rules,) if rules else ())
+
+
+def _acl_rules(
+    scene: Scene, faults: list[Fault], taken: dict[tuple[str, bool], set[int]]
+) -> tuple[AclRule, ...]:
+    """One entry for each block and range of ports; nothing if there is no number left before the denial."""
+    blocker = faults[0].blocker
+    name, egress = blocker.component, blocker.direction == "egress"
+    acl, protocol = scene.snapshot.acls[name], scene.walk.flow.protocol
+    entries = acl.egress if egress else acl.ingress
+    used = taken.setdefault((name, egress), {entry.number for entry in entries})
+    made: list[AclRule] = []
+    for block in _far_blocks(scene, faults, outward=blocker.leg is Leg.FORWARD, egress=egress):
+        for first, last in _far_ports(scene, faults):
+            denial = _first_denial(entries, protocol, (block.first, block.last, first, last), block.version)
+            number = free_number(used, denial)
+            if number is None:
+                return ()
+            used.add(number)
+            made.append(AclRule(name, egress, number, protocol, first, last, block))
+    return tuple(made)
+
+
+def _far_blocks(scene: Scene, faults: list[Fault], *, outward: bool, egress: bool) -> tuple[Prefix, ...]:
+    """Outbound entries name the packet's destination, inbound ones its source."""
+    stretch = faults[0].stretch
+    if egress == outward:
+        return (single(scene.version, stretch.far),)
+    return near_blocks(scene.version, stretch, tuple(r for fault in faults for r in fault.piece))
+
+
+def _far_ports(scene: Scene, faults: list[Fault]) -> list[Range]:
+    """The packet's destination ports: the service's on the way there, the sender's for the reply."""
+    flow = scene.walk.flow
+    if faults[0].blocker.leg is Leg.FORWARD:
+        return [(flow.port, flow.port)]
+    if flow.has_ports:
+        return ports_of(faults[0].stretch.region)
+    reply = ECHO_REPLY.get(flow.protocol, 0)
+    return [(reply, reply)]
+
+
+def _first_denial(entries: Iterable[NaclEntry], protocol: int, traffic: Rectangle, version: int) -> int:
+    """The number of the first entry that denies any of the traffic."""
+    numbers = [
+        entry.number
+        for entry in entries
+        if not entry.allow
+        and entry.prefix.version == version
+        and entry.protocol in (ALL_PROTOCOLS, protocol)
+        and overlap(traffic, (entry.prefix.first, entry.prefix.last, entry.first, entry.last))
+    ]
+    return min([*numbers, CLOSING_RULE])
+
+
+def free_number(taken: set[int], before: int) -> int | None:
+    """A rule number that is free and comes before `before`; a round one near it where there is one."""
+    last = max((number for number in taken if number < before), default=0)
+    if before >= CLOSING_RULE:
+        after = last // 10 * 10 + 10
+        if after <= _LAST_NUMBER:
+            return after
+        before = CLOSING_RULE
+    free = [number for number in range(last + 1, before) if number not in taken]
+    for step in (10, 5):
+        round_ones = [number for number in free if number % step == 0]
+        if round_ones:
+            return round_ones[-1]
+    if free:
+        return free[-1]
+    return next((number for number in range(last - 1, 0, -1) if number not in taken), None)

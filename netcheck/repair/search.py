@@ -1,0 +1,234 @@
+"""Find the fewest and narrowest changes that let flows pass, proved on a changed copy of the configuration.
+
+For a question that is blocked: a change for every blocker, applied to a copy of AWS's documents, read again
+by the reader of all snapshots, traced again; repeated until the verdict is `reachable`. Where a change leads
+the packets another way that ends too, the next way is tried. Then every smaller set of the changes is tried:
+what is left cannot do without any of them. Nothing that passed before may be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from netcheck.aws.snapshot import Snapshot, from_parts
+from netcheck.path.query import ask, ask_closely
+from netcheck.path.verdict import Blocker, Path, Verdict
+from netcheck.repair.apply import Parts, applied
+from netcheck.repair.change import Change, TableRoute, TransitRoute
+from netcheck.repair.filters import acl_needs, group_needs
+from netcheck.repair.scene import Need, Scene, together
+from netcheck.repair.ways import way_needs
+
+Query = Mapping[str, object]
+"""A question as `netcheck path` takes it (netcheck.path.query)."""
+
+_MOST_ROUNDS = 8
+_MOST_TRIES = 80
+"""Traces for one question: a way that needs more is no narrow change."""
+_MOST_SUBSETS = 6
+"""Up to so many changes every smaller set is tried; of more, each is tried for removal."""
+_PASSED = (Verdict.REACHABLE, Verdict.PARTIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """One question that was not `reachable`: what it was, and what it is with the changes."""
+
+    query: Query
+    before: Path
+    after: Path
+
+    @property
+    def proved(self) -> bool:
+        return self.after.verdict is Verdict.REACHABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """The changes that together let every proved question pass, and what became of each question.
+
+    `origins` says which blockers each change was proposed for. `offered` are changes that each take away a
+    blocker of a question that cannot be mended wholly: worth making, proved to do no more than that.
+    """
+
+    changes: tuple[Change, ...]
+    origins: Mapping[Change, tuple[Blocker, ...]]
+    questions: tuple[Mended, ...]
+    offered: tuple[Change, ...] = ()
+
+    @property
+    def proved(self) -> bool:
+        """Whether every question that was not `reachable` is now."""
+        return bool(self.questions) and all(one.proved for one in self.questions)
+
+
+def repair(parts: Parts, queries: Sequence[Query]) -> Repair:
+    """Mend what does not pass of these questions. Raises QuestionError for one that cannot be answered.
+
+    The changes are for all of them together: what one question needs already serves the next.
+    """
+    return _Search(parts, queries).result()
+
+
+@dataclass(slots=True)
+class _Search:
+    parts: Parts
+    queries: Sequence[Query]
+    origins: dict[Change, tuple[Blocker, ...]] = field(default_factory=dict)
+    tries: int = 0
+
+    def result(self) -> Repair:
+        snapshot = from_parts(self.parts)
+        before = [ask(query, snapshot) for query in self.queries]
+        kept = [q for q, path in zip(self.queries, before, strict=True) if path.verdict in _PASSED]
+        changes: tuple[Change, ...] = ()
+        mended: list[Query] = []
+        lame: list[Query] = []
+        for query, path in zip(self.queries, before, strict=True):
+            if path.verdict not in (Verdict.BLOCKED, Verdict.PARTIAL):
+                continue
+            self.tries = 0
+            found = self._mend(query, changes, _Held(kept, before, self.queries), mended, 0)
+            if found is None:
+                lame.append(query)
+            else:
+                changes = found
+                mended.append(query)
+        changes = self._fewest(changes, mended, kept, before)
+        return self._told(changes, before, lame)
+
+    def _mend(
+        self, query: Query, changes: tuple[Change, ...], held: _Held, mended: list[Query], rounds: int
+    ) -> tuple[Change, ...] | None:
+        """The changes and what this question needs besides, or None."""
+        self.tries += 1
+        parts = applied(self.parts, changes)
+        snapshot = from_parts(parts)
+        path, walk = ask_closely(query, snapshot)
+        if path.verdict is Verdict.REACHABLE:
+            return changes if held.still(snapshot) and _all_pass(mended, snapshot) else None
+        if path.verdict is Verdict.UNKNOWN or rounds == _MOST_ROUNDS:
+            return None
+        for step in self._steps(needs(Scene(parts, snapshot, walk)), changes):
+            if self.tries >= _MOST_TRIES:
+                return None
+            found = self._mend(query, changes + step, held, mended, rounds + 1)
+            if found is not None:
+                return found
+        return None
+
+    def _steps(self, found: Sequence[Need], changes: tuple[Change, ...]) -> Iterator[tuple[Change, ...]]:
+        """Sets of changes to make next: the best for each need, then with another way for one of them."""
+        left = [_left(need, changes) for need in found]
+        for need in found:
+            for change in (change for option in need.options for change in option):
+                told = self.origins.get(change, ())
+                self.origins[change] = tuple(dict.fromkeys((*told, *need.blockers)))
+        best = [options[0] if options else () for options in left]
+        yield from _fresh(best, changes)
+        for place, (need, options) in enumerate(zip(found, left, strict=True)):
+            for option in options[1:] if need.leads else ():
+                yield from _fresh([*best[:place], option, *best[place + 1 :]], changes)
+
+    def _fewest(
+        self, changes: tuple[Change, ...], mended: list[Query], kept: list[Query], before: list[Path]
+    ) -> tuple[Change, ...]:
+        """The smallest part of the changes that still does it all."""
+        held = _Held(kept, before, self.queries)
+        if len(changes) <= _MOST_SUBSETS:
+            smaller = (some for size in range(len(changes)) for some in combinations(changes, size))
+            return next((some for some in smaller if self._works(some, mended, held)), changes)
+        for change in reversed(changes):
+            without = tuple(one for one in changes if one != change)
+            if self._works(without, mended, held):
+                changes = without
+        return changes
+
+    def _works(self, changes: tuple[Change, ...], mended: list[Query], held: _Held) -> bool:
+        snapshot = from_parts(applied(self.parts, changes))
+        return _all_pass(mended, snapshot) and held.still(snapshot)
+
+    def _told(self, changes: tuple[Change, ...], before: list[Path], lame: list[Query]) -> Repair:
+        parts = applied(self.parts, changes)
+        snapshot = from_parts(parts)
+        questions = tuple(
+            Mended(query, path, ask(query, snapshot))
+            for query, path in zip(self.queries, before, strict=True)
+            if path.verdict is not Verdict.REACHABLE
+        )
+        offered = together(one for query in lame for one in self._offered(query, parts, snapshot))
+        told = (*changes, *offered)
+        return Repair(changes, {one: self.origins[one] for one in told}, questions, offered)
+
+    def _offered(self, query: Query, parts: Parts, snapshot: Snapshot) -> Iterator[Change]:
+        """Of a question that cannot be mended: changes that each take away a blocker of their own."""
+        path, walk = ask_closely(query, snapshot)
+        for need in needs(Scene(parts, snapshot, walk)):
+            for option in need.options:
+                left = ask(query, from_parts(applied(parts, option))).blockers
+                if len(left) < len(path.blockers) and not set(map(_spot, need.blockers)) & set(
+                    map(_spot, left)
+                ):
+                    for change in option:
+                        self.origins[change] = need.blockers
+                    yield from option
+                    break
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Questions that passed before any change, wholly or in part."""
+
+    kept: Sequence[Query]
+    before: Sequence[Path]
+    queries: Sequence[Query]
+
+    def still(self, snapshot: Snapshot) -> bool:
+        """Whether none of them passes less than before."""
+        for query, path in zip(self.queries, self.before, strict=True):
+            if path.verdict is Verdict.REACHABLE and ask(query, snapshot).verdict is not Verdict.REACHABLE:
+                return False
+        return True
+
+
+def needs(scene: Scene) -> list[Need]:
+    """Everything that has to be mended of this walk, in the order of the way."""
+    return [*group_needs(scene), *acl_needs(scene), *way_needs(scene)]
+
+
+def _spot(blocker: Blocker) -> tuple[object, ...]:
+    return blocker.code, blocker.component, blocker.leg, blocker.direction
+
+
+def _all_pass(queries: Iterable[Query], snapshot: Snapshot) -> bool:
+    return all(ask(query, snapshot).verdict is Verdict.REACHABLE for query in queries)
+
+
+def _left(need: Need, changes: tuple[Change, ...]) -> list[tuple[Change, ...]]:
+    """The options that are not made already and that no change made contradicts."""
+    return [
+        option
+        for option in need.options
+        if not set(option) <= set(changes) and not any(_contradict(a, b) for a in option for b in changes)
+    ]
+
+
+def _contradict(one: Change, other: Change) -> bool:
+    """Two routes of one table for one destination."""
+    if isinstance(one, TableRoute | TransitRoute) and isinstance(other, TableRoute | TransitRoute):
+        return one != other and (one.table, one.destination) == (other.table, other.destination)
+    return False
+
+
+def _fresh(
+    options: Iterable[tuple[Change, ...]], changes: tuple[Change, ...]
+) -> Iterator[tuple[Change, ...]]:
+    """The options together, if there is anything new in them and nothing contradicts."""
+    new: list[Change] = []
+    for change in together(one for option in options for one in option):
+        if change not in changes and not any(_contradict(change, other) for other in new):
+            new.append(change)
+    if new:
+        yield tuple(new)
