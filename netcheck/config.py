@@ -323,12 +323,14 @@ OPTIONS: tuple[Option, ...] = (
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
 
-def settings(given: Mapping[str, object], where: Callable[[str], str]) -> dict[str, object]:
+def settings(
+    given: Mapping[str, object], where: Callable[[str], str], options: Mapping[str, Option] = BY_NAME
+) -> dict[str, object]:
     """The settings in what was given, by option name. `where(name)` says in an error where a value stands."""
     found: dict[str, object] = {}
     for name, value in given.items():
         try:
-            found[name] = BY_NAME[name].read(value)
+            found[name] = options[name].read(value)
         except EndpointError as error:
             raise UsageError(f"{where(name)}: {error}") from None
         except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 EPILOG = """Everything only reads, and no secret's value is ever asked for. What is left out of the policy
 makes the answers that depend on it unknown, with the action named; the rest goes on.
@@ -16,14 +17,25 @@ statements, and what needs them:
   WorkerLogs         --connector, where the worker logs go to CloudWatch Logs
   WhereNetcheckRuns  only where netcheck itself runs as a Lambda function
 
+A Lambda function that keeps state, tells changes or reads its logins from a secret needs a little more. Give
+what its event gives, and the statements for that are printed as well, each for that one resource.
+
 examples:
   netcheck policy
   aws iam create-policy --policy-name netcheck --policy-document "$(netcheck policy)"
+  netcheck policy --state s3://my-bucket/netcheck --topic arn:aws:sns:eu-west-1:111122223333:alarms
 
 exit codes:
   0  printed
   2  wrong usage
 """
+FOR_LAMBDA = {
+    "state": ("URL", "where the state is kept: s3://BUCKET/PREFIX or dynamodb://TABLE"),
+    "topic": ("ARN", "the SNS topic that changes are told to"),
+    "bus": ("NAME|ARN", "the EventBridge bus that changes are told to"),
+    "report_bucket": ("BUCKET", "where a report too large to be returned is put"),
+    "secret": ("ARN", "the secret in Secrets Manager that holds the logins"),
+}
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -35,12 +47,29 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    group = parser.add_argument_group("what a Lambda function's event gives, see docs/running.md")
+    for name, (metavar, text) in FOR_LAMBDA.items():
+        group.add_argument("--" + name.replace("_", "-"), metavar=metavar, help=text)
     parser.set_defaults(run=run)
 
 
-def run(_: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Print the policy. Returns the exit code."""
     from netcheck.aws.permissions import policy
 
-    print(json.dumps(policy(), indent=2))
+    document = policy()
+    given = {name: value for name in FOR_LAMBDA if (value := getattr(args, name))}
+    if given:
+        from netcheck.awslambda.permissions import statements
+        from netcheck.awslambda.store import parse_store
+
+        try:
+            state = parse_store(given.pop("state")) if "state" in given else None
+        except ValueError as error:
+            print(f"netcheck: --state: {error}", file=sys.stderr)
+            return 2
+        read = document["Statement"]
+        assert isinstance(read, list)
+        document = {**document, "Statement": [*read, *statements(state, **given)]}
+    print(json.dumps(document, indent=2))
     return 0

@@ -125,8 +125,12 @@ def _from_form(shape: Shape, form: Mapping[str, str], prefix: str, ec2: bool) ->
         case "map":
             prefix = prefix if shape.serialization.get("flattened") else f"{prefix}.entry"
             places = [f"{prefix}.{i}" for i in range(1, 1 + _longest(form, prefix))]
+            key, value = (
+                part.serialization.get("name", word)
+                for part, word in ((shape.key, "key"), (shape.value, "value"))
+            )
             return {
-                form[f"{p}.key"]: _from_form(shape.value, form, f"{p}.value", ec2) for p in places
+                form[f"{p}.{key}"]: _from_form(shape.value, form, f"{p}.{value}", ec2) for p in places
             } or None
         case kind:
             return None if prefix not in form else _scalar(kind, form[prefix])

@@ -1,0 +1,155 @@
+"""An event of the function, read like a `--config` file, with a few keys of the function's own."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from netcheck.arn import parse_arn
+from netcheck.assess import ABOUT_THE_RUN
+from netcheck.awslambda.metrics import Detail
+from netcheck.awslambda.secrets import logins_of
+from netcheck.awslambda.store import Store, parse_store
+from netcheck.config import BY_NAME, Config, Option, UsageError, build, one_of, settings, text
+from netcheck.context import Deadline
+from netcheck.logins import VARIABLES, read_logins
+
+LONGEST_NAME = 128
+NO_FILES = ("output", "record")
+"""Options that write files, which nobody could fetch from a function."""
+
+
+def _topic(given: object) -> str:
+    value = text(given)
+    arn = parse_arn(value)
+    if arn is None or arn.service != "sns":
+        raise ValueError("the ARN of an SNS topic is wanted, arn:aws:sns:REGION:ACCOUNT:NAME")
+    return value
+
+
+OWN: Mapping[str, Option] = {
+    option.name: option
+    for option in (
+        Option("name", "TEXT", "the pipeline's name in metrics, state and notifications", text, "lambda"),
+        Option(
+            "metrics",
+            "NAME",
+            "none, summary or checks",
+            lambda given: Detail(one_of(*Detail)(given)),
+            "lambda",
+        ),
+        Option("report_bucket", "BUCKET", "where a report too large to be returned is put", text, "lambda"),
+        Option(
+            "state",
+            "URL",
+            "where the state is kept between runs: s3://BUCKET/PREFIX or dynamodb://TABLE",
+            lambda given: parse_store(text(given)),
+            "lambda",
+        ),
+        Option("topic", "ARN", "the SNS topic that changes are told to", _topic, "lambda"),
+        Option("bus", "NAME|ARN", "the EventBridge bus that changes are told to", text, "lambda"),
+    )
+}
+"""The keys of the function's own; each may stand in the environment as well, as NETCHECK_REPORT_BUCKET."""
+KEYS = (*(name for name in BY_NAME if name not in NO_FILES), *OWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an event asks for: a run, and what is done with its report. `given` are the event's keys."""
+
+    config: Config
+    name: str
+    given: tuple[str, ...]
+    metrics: Detail = Detail.CHECKS
+    report_bucket: str | None = None
+    state: Store | None = None
+    topic: str | None = None
+    bus: str | None = None
+
+
+def read(event: object, environment: Mapping[str, str], deadline: Deadline) -> Asked:
+    """What the event asks for. Raises UsageError, in one line that never holds a value of a login's."""
+    given = _keys(event)
+    own = settings(_of_environment(environment), lambda name: _variable(name), OWN)
+    own |= settings({k: v for k, v in given.items() if k in OWN}, _where, OWN)
+    if (own.get("topic") or own.get("bus")) and not own.get("state"):
+        raise UsageError("topic and bus: only changes are told, so give state as well, s3:// or dynamodb://")
+    if isinstance(given.get("credentials"), str) and str(given["credentials"]).startswith("arn:"):
+        secret = text(given.pop("credentials"))
+        environment = {**environment, **logins_of(secret, deadline)}
+    found = settings({k: v for k, v in given.items() if k not in OWN}, _where)
+    if found.setdefault("format", "json") != "json":
+        raise UsageError("format: the function returns the report as JSON; leave it out")
+    _replayed_alone(found)
+    config = read_logins(build(found, environment), environment)
+    name = own.pop("name", None) or _name(config)
+    return Asked(config, str(name)[:LONGEST_NAME], tuple(given), **own)  # type: ignore[arg-type]  # as read
+
+
+def _keys(event: object) -> dict[str, object]:
+    """The event's keys, dashes read as underscores."""
+    if not isinstance(event, Mapping):
+        raise UsageError(f'an event with keys is wanted, such as {{"connector": "NAME"}}: {_allowed()}')
+    if "detail-type" in event and "source" in event:
+        raise UsageError(
+            "this event is EventBridge's own: give the schedule a constant input, such as "
+            f'{{"connector": "NAME"}}: {_allowed()}'
+        )
+    given: dict[str, object] = {}
+    for spelled, value in event.items():
+        key = str(spelled).replace("-", "_")
+        if key not in KEYS:
+            raise UsageError(_unknown(key))
+        if key in given:
+            raise UsageError(f"event: {key} stands there twice")
+        given[key] = value
+    return given
+
+
+def _unknown(key: str) -> str:
+    if key in VARIABLES or "pass" in key:
+        variable = VARIABLES.get(key, "NETCHECK_CLICKHOUSE_PASSWORD or NETCHECK_KAFKA_PASSWORD")
+        return (
+            f"event: {key[:40]}: logins never stand in an event: set {variable} in the function's "
+            "environment, or give credentials, the ARN of a secret in Secrets Manager"
+        )
+    if key in NO_FILES:
+        return f"event: {key}: a function keeps no files, its report is returned: leave it out"
+    near = difflib.get_close_matches(key, KEYS, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return f"event: unknown key {key[:40]!r}{hint}: {_allowed()}"
+
+
+def _allowed() -> str:
+    return f"the keys are {', '.join(KEYS)}"
+
+
+def _where(name: str) -> str:
+    return f"event: {name}"
+
+
+def _variable(name: str) -> str:
+    return f"NETCHECK_{name.upper()}"
+
+
+def _of_environment(environment: Mapping[str, str]) -> dict[str, object]:
+    return {name: value for name in OWN if (value := environment.get(_variable(name)))}
+
+
+def _replayed_alone(found: Mapping[str, object]) -> None:
+    more = sorted(found.keys() - {"replay", "region", *ABOUT_THE_RUN})
+    if "replay" in found and more:
+        raise UsageError(f"replay judges what was recorded: leave out {', '.join(more)}")
+
+
+def _name(config: Config) -> str:
+    """The connector's or cluster's name; it is part of an S3 key and of a metric's dimension."""
+    for given in (config.connector, config.cluster):
+        if given:
+            arn = parse_arn(given)
+            name = arn.resource.split("/")[1] if arn and "/" in arn.resource else given
+            return re.sub(r"[^A-Za-z0-9._-]", "-", name)
+    return "netcheck"

@@ -1,0 +1,43 @@
+"""One line of JSON for each thing worth knowing later, on standard output: CloudWatch Logs keeps it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TextIO
+
+from netcheck.model import Json
+
+
+class Log:
+    """Writes lines with the members that Lambda gives its own JSON logs (Lambda developer guide, "Working
+    with Lambda function logs"): timestamp, level, message, requestId, and then the line's own.
+    """
+
+    def __init__(self, out: TextIO, request: str) -> None:
+        self._out = out
+        self._request = request
+
+    @property
+    def request(self) -> str:
+        """The id of this invocation."""
+        return self._request
+
+    def info(self, message: str, **more: Json) -> None:
+        self._line("INFO", message, more)
+
+    def warn(self, message: str, **more: Json) -> None:
+        self._line("WARN", message, more)
+
+    def error(self, message: str, **more: Json) -> None:
+        self._line("ERROR", message, more)
+
+    def emit(self, document: Mapping[str, Json]) -> None:
+        """Write a document that is not a message of ours: one of the embedded metric format."""
+        print(json.dumps(document, separators=(",", ":")), file=self._out, flush=True)
+
+    def _line(self, level: str, message: str, more: Mapping[str, Json]) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        first = {"timestamp": now, "level": level, "message": message, "requestId": self._request}
+        self.emit({**first, **more})

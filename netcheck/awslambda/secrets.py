@@ -1,0 +1,34 @@
+"""Logins from a secret in Secrets Manager: JSON with the keys of a `--credentials` file."""
+
+from __future__ import annotations
+
+import json
+
+from netcheck.arn import parse_arn
+from netcheck.awslambda.clients import Undelivered, call
+from netcheck.config import UsageError
+from netcheck.context import Deadline
+from netcheck.logins import VARIABLES
+
+
+def logins_of(arn: str, deadline: Deadline) -> dict[str, str]:
+    """The secret's values, by the environment variable that stands for each. Raises UsageError, in words
+    that never hold a value.
+    """
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.service != "secretsmanager":
+        raise UsageError("event: credentials: the ARN of a secret in Secrets Manager is wanted")
+    try:
+        found = call(deadline, "secretsmanager", "GetSecretValue", parsed.region, SecretId=arn)
+    except Undelivered as error:
+        raise UsageError(f"event: credentials: {error}") from None
+    try:
+        values = json.loads(found.get("SecretString") or "")
+    except (ValueError, RecursionError):
+        values = None
+    allowed = ", ".join(VARIABLES)
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        raise UsageError(f"event: credentials: the secret is not JSON with texts; its keys are {allowed}")
+    if values.keys() - VARIABLES.keys():  # named without the keys: a secret in plain text could be one
+        raise UsageError(f"event: credentials: the secret has keys that are none of {allowed}")
+    return {VARIABLES[key]: value for key, value in values.items()}
