@@ -12,7 +12,7 @@ from pathlib import Path
 from netcheck import diagnose, discover, facts, plugins, recording
 from netcheck.check import Check
 from netcheck.config import Config, UsageError
-from netcheck.context import Context, Deadline, DeadlineExceeded, FactUnavailable, NotRecorded
+from netcheck.context import Context, Deadline, DeadlineExceeded, FactUnavailable, NotRecorded, Observer
 from netcheck.model import Json, Kind, Report
 from netcheck.probe.trust import TrustError, verifier
 from netcheck.recording import Live, Player, Recorder, Recording, RecordingError
@@ -25,7 +25,7 @@ ABOUT_THE_RUN = ("only", "skip", "deadline", "strict", "plugins", *PRESENTED)
 """What may be said again for a replay; everything else is what was recorded."""
 SELECTION = ("only", "skip")
 """Of these, what was recorded holds unless it is said again: other checks have asked nothing then."""
-NOT_RECORDED = ("plugins", "record", "replay", "watch", "credentials", "profile", "history_login", *PRESENTED)
+NOT_RECORDED = ("plugins", "record", "replay", "watch", "credentials", "history_login", *PRESENTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,19 @@ class Assessment:
     interrupted: bool
 
 
-def assess(config: Config, watch: Callable[[Event], None], recorded: Recording | None = None) -> Assessment:
+def assess(
+    config: Config,
+    watch: Callable[[Event], None],
+    recorded: Recording | None = None,
+    observer: Observer | None = None,
+) -> Assessment:
     """Run everything that `config` asks for; judge `recorded` again where it is given, else what
-    `config.replay` names. Raises UsageError for what cannot be done as asked.
+    `config.replay` names. `observer` answers in place of the network, where one run shares what another
+    asked. Raises UsageError for what cannot be done as asked.
     """
     clock, deadline, started = time.monotonic(), Deadline(config.deadline), _now()
     scrub = config.scrubber()
-    observer: Live | Recorder | Player = Recorder(scrub) if config.record else Live()
+    observer = observer or (Recorder(scrub) if config.record else Live())
     replayed = recorded or (_read_recording(config.replay) if config.replay else None)
     if replayed:
         observer = Player(replayed)

@@ -18,6 +18,8 @@ from netcheck.version import VERSION
 
 COMMANDS = {
     "run": "check a pipeline, or any part of one",
+    "fleet": "judge every connector of an account and Region",
+    "diff": "compare two reports, recordings or snapshots",
     "path": "trace a flow through AWS configuration",
     "snapshot": "save AWS configuration to a folder",
     "policy": "print the least IAM policy that netcheck needs",

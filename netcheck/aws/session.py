@@ -21,12 +21,14 @@ class NoAws(Exception):
 
 
 def open_session(deadline: Deadline, region: str | None = None, profile: str | None = None) -> Session:
-    """A boto3 session whose credentials are there. Raises NoAws, DeadlineExceeded."""
+    """A boto3 session whose credentials are there. `profile` is a profile's name, or the ARN of a role to
+    assume with the credentials that boto3 finds. Raises NoAws, DeadlineExceeded.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
     try:
-        return within(deadline, lambda: _session(region, profile))
+        return within(deadline, lambda: _session(region, profile, deadline))
     except (BotoCoreError, ClientError, ResponseParserError) as error:  # a role is assumed by asking AWS
         raise NoAws(_told(error)) from None
 
@@ -53,10 +55,12 @@ def service_client(session: Session, service: str, deadline: Deadline) -> Any:
         raise NoAws(_told(error)) from None
 
 
-def _session(region: str | None, profile: str | None) -> Session:
+def _session(region: str | None, profile: str | None, deadline: Deadline) -> Session:
     import boto3
     from botocore.exceptions import NoCredentialsError
 
+    if profile and profile.startswith("arn:"):
+        return _assumed(_session(region, None, deadline), profile, deadline)
     # boto3 reads AWS_DEFAULT_REGION and the profile; the SDKs' own variable is AWS_REGION, as Lambda sets it.
     session = boto3.session.Session(profile_name=profile, region_name=region)
     if session.region_name is None and os.environ.get("AWS_REGION"):
@@ -66,6 +70,23 @@ def _session(region: str | None, profile: str | None) -> Session:
         raise NoCredentialsError
     credentials.get_frozen_credentials()
     return session
+
+
+def _assumed(own: Session, role: str, deadline: Deadline) -> Session:
+    """A session in a role of another account. The role's own limit of an hour is more than a run takes."""
+    import boto3
+
+    client = service_client(own, "sts", deadline)
+    try:
+        given = client.assume_role(RoleArn=role, RoleSessionName="netcheck")["Credentials"]
+    finally:
+        client.close()
+    return boto3.session.Session(
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+        region_name=own.region_name,
+    )
 
 
 def _told(error: Exception) -> str:

@@ -1,0 +1,279 @@
+"""`netcheck fleet`: every connector of an account and Region, judged by AWS's configuration."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from netcheck.config import Config, UsageError
+from netcheck.context import Deadline, DeadlineExceeded
+from netcheck.model import Status
+
+if TYPE_CHECKING:
+    from netcheck.aws.account import Member
+    from netcheck.fleet.survey import Judged
+    from netcheck.report.fleet import Row
+
+DEADLINE_SECONDS = 3600.0
+ONE_SECONDS = 60.0
+EPILOG = """Only AWS's configuration is judged: no broker and no ClickHouse is spoken to, no log is read. Connectors of
+one VPC share what was asked about it. With --output, or --format jsonl, one line of JSON is written for each
+connector as soon as it is known.
+
+examples:
+  netcheck fleet --region eu-west-1
+  netcheck fleet --name 'orders-*' --output fleet.jsonl
+  netcheck fleet --output fleet.jsonl --resume
+  netcheck fleet --role-arn arn:aws:iam::111122223333:role/netcheck arn:aws:iam::444455556666:role/netcheck
+
+exit codes:
+  0  nothing failed
+  1  some connector cannot work as it is configured
+  2  wrong usage, or no way to ask AWS
+  3  nothing failed, but something could not be determined
+"""
+
+
+class Stopped(Exception):
+    """An account that cannot be surveyed; the message is one line."""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `netcheck fleet` to the commands."""
+    from netcheck.aws.account import CALLS_A_SECOND
+
+    parser = commands.add_parser(
+        "fleet",
+        help="judge every connector of an account and Region",
+        description="Judges every connector of an account and Region by its configuration, worst first.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--region", metavar="NAME", help="AWS Region (default: AWS_REGION, or the profile's)")
+    parser.add_argument("--profile", metavar="NAME", help="AWS profile")
+    parser.add_argument(
+        "--role-arn",
+        metavar="ARN",
+        action="extend",
+        nargs="+",
+        default=[],
+        help="roles to assume, one for each account to judge",
+    )
+    parser.add_argument("--name", metavar="GLOB", default="*", help="only connectors of such a name")
+    parser.add_argument(
+        "--only",
+        metavar="GLOB",
+        action="extend",
+        nargs="+",
+        default=[],
+        help="run only these checks (iam.* is left out unless it is named here)",
+    )
+    parser.add_argument(
+        "--skip", metavar="GLOB", action="extend", nargs="+", default=[], help="leave these checks out"
+    )
+    parser.add_argument("--live", action="store_true", help="also probe every connector's peers from here")
+    parser.add_argument("--format", choices=("table", "jsonl"), default="table", help="default table")
+    parser.add_argument("--output", metavar="FILE", help="write a line of JSON for each connector there")
+    parser.add_argument("--resume", action="store_true", help="go on with --output where it ended")
+    parser.add_argument(
+        "--calls-a-second",
+        metavar="N",
+        type=_rate,
+        default=CALLS_A_SECOND,
+        help=f"ask AWS no faster (default {CALLS_A_SECOND:g})",
+    )
+    parser.add_argument(
+        "--deadline",
+        metavar="SECONDS",
+        type=float,
+        default=DEADLINE_SECONDS,
+        help=f"the whole survey ends by then (default {DEADLINE_SECONDS:g})",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Survey and report. Returns the exit code."""
+    try:
+        return _Survey(args).run()
+    except UsageError as error:
+        print(f"netcheck: {error}", file=sys.stderr)
+        return 2
+
+
+class _Survey:
+    """One survey: the rows so far, where lines are written, and what went wrong with an account."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        if args.resume and not args.output:
+            raise UsageError("--resume: name the file of the survey to go on with, --output FILE")
+        self._args = args
+        self._deadline = Deadline(args.deadline)
+        self._rows: list[Row] = []
+        self._calls = 0
+        self._stopped: list[str] = []
+
+    def run(self) -> int:
+        """Survey every account. Returns the exit code."""
+        from netcheck.report import fleet
+        from netcheck.report.style import style_of
+
+        _check_selection(self._args.only, self._args.skip)
+        done = self._read() if self._args.resume else set[str]()
+        with self._lines() as lines:
+            for role in self._args.role_arn or [None]:
+                try:
+                    for judged in self._account(role, done):
+                        self._take(judged, lines)
+                except KeyboardInterrupt:
+                    self._stopped.append("interrupted: " + self._how_to_go_on())
+                    break
+                except Stopped as error:
+                    self._stopped.append(f"{role}: {error}" if role else str(error))
+        self._clear()
+        if self._args.format == "table":
+            sys.stdout.write(fleet.render(self._rows, style_of(sys.stdout, os.environ), self._calls))
+        for told in self._stopped:
+            print(f"netcheck: {told}", file=sys.stderr)
+        return self._exit_code()
+
+    def _exit_code(self) -> int:
+        statuses = {row.status for row in self._rows}
+        if Status.FAIL in statuses:
+            return 1
+        if self._stopped and not self._rows:
+            return 2
+        return 3 if self._stopped or Status.UNKNOWN in statuses or not statuses else 0
+
+    def _account(self, role: str | None, done: set[str]) -> Iterator[Judged]:
+        from netcheck.aws.account import Account
+        from netcheck.aws.calls import Failed
+        from netcheck.aws.session import NoAws
+        from netcheck.fleet.survey import survey
+
+        args = self._args
+        try:
+            account = Account(args.region, role or args.profile, args.calls_a_second, self._deadline)
+        except (NoAws, DeadlineExceeded) as error:
+            raise Stopped(str(error)) from None
+        try:
+            self._progress("asking for the connectors ...")
+            members = account.members()
+            if isinstance(members, Failed):
+                raise Stopped(members.reason)
+            chosen = [one for one in members if fnmatchcase(one.name, args.name)]
+            if not chosen:
+                raise Stopped(_nobody(args.name, members, account.region))
+            config = self._config(role)
+            for number, judged in enumerate(survey(account, chosen, config, done, live=args.live), 1):
+                self._progress(f"{number} of {len(chosen)}: {judged.member.name}")
+                yield judged
+                if not self._deadline.left():
+                    raise Stopped("no time left: " + self._how_to_go_on())
+        finally:
+            self._calls += account.calls
+            account.close()
+
+    def _config(self, role: str | None) -> Config:
+        from netcheck.fleet.survey import LIVE, PER_ROLE
+
+        args = self._args
+        left_out = () if args.live else LIVE
+        named = tuple(args.only)
+        roles = () if any(glob.startswith("iam") for glob in named) else PER_ROLE
+        return Config(
+            region=args.region,
+            profile=role or args.profile,
+            only=named,
+            skip=(*args.skip, *left_out, *roles),
+            deadline=ONE_SECONDS,
+        )
+
+    # Lines
+
+    def _lines(self) -> IO[str]:
+        try:
+            if self._args.output:
+                return Path(self._args.output).open("a" if self._args.resume else "w", encoding="utf-8")
+            return Path(os.devnull).open("w", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--output {self._args.output}: {error.strerror}") from None
+
+    def _take(self, judged: Judged, lines: IO[str]) -> None:
+        from netcheck.report.fleet import Row
+
+        document = judged.document()
+        line = json.dumps(document, ensure_ascii=False) + "\n"
+        lines.write(line)
+        lines.flush()
+        if self._args.format == "jsonl" and not self._args.output:
+            self._clear()
+            sys.stdout.write(line)
+            sys.stdout.flush()
+        self._rows.append(Row.read(document))
+
+    def _read(self) -> set[str]:
+        """The connectors that the file has already; a last line that was cut short is taken off it."""
+        from netcheck.report.fleet import Row
+
+        path = Path(self._args.output)
+        if not path.exists():
+            return set()
+        try:
+            whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
+            lines = whole.splitlines()
+            self._rows = [Row.read(json.loads(line)) for line in lines]
+            path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            number = len(self._rows) + 1
+            raise UsageError(
+                f"--resume {path}:{number}: no line of a fleet; give the file of an earlier --output"
+            ) from None
+        except OSError as error:
+            raise UsageError(f"--resume {path}: {error.strerror}") from None
+        return {row.arn for row in self._rows}
+
+    def _how_to_go_on(self) -> str:
+        if self._args.output:
+            return f"go on with netcheck fleet ... --output {self._args.output} --resume"
+        return "with --output FILE it could be resumed"
+
+    # The terminal
+
+    def _progress(self, text: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+    def _clear(self) -> None:
+        if sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _nobody(name: str, members: Sequence[Member], region: str) -> str:
+    if not members:
+        return f"there are no connectors in {region} of this account: see --region and --profile"
+    return f"--name {name}: none of the {len(members)} connectors in {region} has such a name"
+
+
+def _check_selection(only: Sequence[str], skip: Sequence[str]) -> None:
+    """Raises UsageError before AWS is asked anything."""
+    from netcheck import plugins
+    from netcheck.assess import select
+
+    select(plugins.find().checks, only, skip)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of calls from 0 to 1000")
+    return rate

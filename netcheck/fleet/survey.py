@@ -1,0 +1,82 @@
+"""Judges the connectors of an account one by one, VPC by VPC, and hands each on as soon as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from netcheck.aws.account import Account, Member
+from netcheck.config import Config, UsageError
+from netcheck.fleet.shared import Shared
+from netcheck.model import Json, Report, Status
+
+SCHEMA = "netcheck.fleet/1"
+LIVE = (
+    *("dns.*", "tcp.*", "tls.*", "kafka.*", "egress.answers", "vantage.*", "logs.*"),
+    *("clickhouse.ping", "clickhouse.login", "clickhouse.version", "clickhouse.tables", "clickhouse.native"),
+)
+"""The checks that send something to a peer, and those that compare with what a worker said."""
+PER_ROLE = ("iam.*",)
+"""Half a dozen calls for each execution role: asked for with --only."""
+WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS, Status.SKIP)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A connector and its report; `error` where there is none, in one line."""
+
+    account: str
+    member: Member
+    report: Report | None
+    error: str = ""
+
+    @property
+    def status(self) -> Status:
+        """The worst of its results."""
+        if self.report is None:
+            return Status.UNKNOWN
+        return next(status for status in WORST_FIRST if status is Status.SKIP or self.report.count(status))
+
+    def document(self) -> dict[str, Json]:
+        """One line of a fleet's output."""
+        from netcheck.report.json import document
+
+        return {
+            "schema": SCHEMA,
+            "account": self.account,
+            "connector": self.member.name,
+            "arn": self.member.arn,
+            "state": self.member.state,
+            "vpc": self.member.vpc,
+            "status": str(self.status),
+            "error": self.error,
+            "report": document(self.report) if self.report else None,
+        }
+
+
+def survey(
+    account: Account, members: Sequence[Member], config: Config, done: Collection[str], *, live: bool
+) -> Iterator[Judged]:
+    """Judge every connector whose ARN is not `done`. `config` says how; the connector is filled in."""
+    homes = {subnet: one.vpc for one in members if one.vpc for subnet in one.subnets}
+    shared = Shared(account, homes, live=live)
+    todo = sorted((one for one in members if one.arn not in done), key=lambda one: (one.vpc or "", one.name))
+    for _, group in groupby(todo, key=lambda one: one.vpc):
+        together = list(group)
+        account.describe(together)
+        for one in together:
+            yield _judged(one, replace(config, connector=one.arn, region=account.region), shared)
+        shared.forget()
+        account.forget(together)
+
+
+def _judged(member: Member, config: Config, shared: Shared) -> Judged:
+    from netcheck.assess import assess
+    from netcheck.runner import unwatched
+
+    owner = member.arn.split(":")[4] if member.arn.count(":") >= 5 else ""
+    try:
+        return Judged(owner, member, assess(config, unwatched, observer=shared).report)
+    except UsageError as error:
+        return Judged(owner, member, None, str(error))

@@ -1,0 +1,176 @@
+"""A fleet: every connector judged, worst first, with calls that do not grow with their number."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netcheck import plugins
+from netcheck.fleet.survey import LIVE, PER_ROLE
+from tests.commandline import Done, netcheck
+from tests.fleet.world import account, copied, names
+from tests.scenarios.test_scenarios import Outside
+from tests.servers.aws_endpoint import AwsEndpoint, aws_error
+from tests.servers.aws_world import AwsError
+
+Run = Callable[..., Done]
+
+
+class Fleet:
+    """An account under test: what AWS was asked, and whether anything was sent elsewhere."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, vpcs: int, each: int) -> None:
+        self.pipelines = [copied(number) for number in range(vpcs)]
+        self.each = each
+        self.outside = Outside(names(self.pipelines), patch)
+        self._patch = patch
+        self.calls: Counter[str] = Counter()
+
+    def run(self, *arguments: str, faults: dict[str, Any] | None = None) -> Done:
+        with AwsEndpoint(account(self.pipelines, self.each)) as aws:
+            for variable, value in aws.environment().items():
+                self._patch.setenv(variable, value)
+            for call, fault in (faults or {}).items():
+                aws.fail(*call.split(":"), fault)
+            done = netcheck("fleet", "--calls-a-second", "1000", *arguments)
+            self.calls = Counter(f"{call.service}:{call.operation}" for call in aws.calls)
+        assert self.outside.left == [], "nothing is sent to a peer"
+        return done
+
+
+@pytest.fixture
+def patch(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return monkeypatch
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_healthy_fleet(patch: pytest.MonkeyPatch) -> None:
+    done = Fleet(patch, 2, 3).run()
+    assert (done.code, done.err) == (0, ""), done.out
+    assert done.out.startswith("+ 6 connectors, and nothing wrong in the configuration\n")
+    assert "6 connectors, 2 VPCs, " in done.out
+    assert [line.split()[1] for line in done.out.splitlines() if " RUNNING " in line] == [
+        f"sink-{vpc:02d}-{each:02d}" for vpc in range(2) for each in range(3)
+    ]
+
+
+def test_what_is_wrong_once_is_said_once_and_comes_first(patch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(patch, 3, 2)
+    group = next(g for g in fleet.pipelines[1]["ec2"]["SecurityGroups"] if g["GroupId"] == "sg-brokers-01")
+    group["IpPermissions"] = []
+    done = fleet.run()
+    assert done.code == 1
+    first, _, cause, struck, *rest = done.out.splitlines()
+    assert first == "x 2 of 6 connectors cannot work as configured"
+    assert "sg-brokers-01" in cause
+    assert struck == "   2 connectors: sink-01-00, sink-01-01"
+    table = [line.split()[1] for line in rest if " RUNNING " in line]
+    assert table[:2] == ["sink-01-00", "sink-01-01"], "worst first"
+
+
+def test_calls_grow_with_vpcs_and_each_connector_costs_two(patch: pytest.MonkeyPatch) -> None:
+    few, many, wide = Fleet(patch, 2, 2), Fleet(patch, 2, 6), Fleet(patch, 4, 2)
+    for fleet in (few, many, wide):
+        assert fleet.run().code == 0
+    own = {"kafkaconnect:DescribeConnector", "kafkaconnect:ListConnectorOperations"}
+    assert {name: many.calls[name] - few.calls[name] for name in many.calls} == {
+        name: 8 if name in own else 0 for name in many.calls
+    }
+    assert few.calls["kafkaconnect:DescribeConnector"] == 4
+    assert {each.calls["ec2:DescribeVpcPeeringConnections"] for each in (few, wide)} == {1}, "asked once"
+    assert wide.calls["ec2:DescribeRouteTables"] == 4, "once for each VPC"
+
+
+def test_lines_are_written_as_they_come_and_a_survey_is_resumed(
+    patch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file, fleet = tmp_path / "fleet.jsonl", Fleet(patch, 2, 2)
+    whole = fleet.run("--output", str(file))
+    first, *others = file.read_text().splitlines(keepends=True)
+    file.write_text(first + others[0][:100])  # cut short in the second line
+    again = fleet.run("--output", str(file), "--resume")
+    assert fleet.calls["kafkaconnect:DescribeConnector"] == 3
+    assert sorted(line["connector"] for line in lines(file.read_text())) == [
+        f"sink-{vpc:02d}-{each:02d}" for vpc in range(2) for each in range(2)
+    ]
+    assert again.out.splitlines()[:-1] == whole.out.splitlines()[:-1], "but for how many calls it took"
+
+
+def test_lines_for_programs(patch: pytest.MonkeyPatch) -> None:
+    done = Fleet(patch, 1, 2).run("--format", "jsonl", "--name", "*-01")
+    (line,) = lines(done.out)
+    assert (line["schema"], line["connector"]) == ("netcheck.fleet/1", "sink-00-01")
+    assert (line["status"], line["account"], line["vpc"]) == ("pass", "111122223333", "vpc-shop-00")
+    assert line["report"]["schema"] == "netcheck.report/1"
+
+
+def test_a_denied_call_leaves_the_rest(patch: pytest.MonkeyPatch) -> None:
+    fault = aws_error("UnauthorizedOperation", "You are not authorized to perform this operation.", 403)
+    done = Fleet(patch, 1, 1).run(faults={"ec2:DescribeNetworkAcls": fault})
+    assert done.code == 3
+    assert "\n  ec2:DescribeNetworkAcls  (1 connector)\n" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--name", "billing-*"), "--name billing-*: none of the 1 connectors in eu-west-1 has such a name"),
+        (("--resume",), "--resume: name the file of the survey to go on with, --output FILE"),
+        (("--output", "/nowhere/fleet.jsonl"), "--output /nowhere/fleet.jsonl: No such file or directory"),
+        (("--only", "nothing.*"), "--only nothing.*: no check has such an id; netcheck checks lists them"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    arguments: tuple[str, ...], says: str, patch: pytest.MonkeyPatch
+) -> None:
+    done = Fleet(patch, 1, 1).run(*arguments)
+    assert done.code == 2
+    assert done.err.strip() == f"netcheck: {says}"
+
+
+def test_a_file_that_is_something_else_is_not_resumed(patch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("hello\n")
+    done = Fleet(patch, 1, 1).run("--output", str(file), "--resume")
+    assert (done.code, file.read_text()) == (2, "hello\n")
+    assert f"{file}:1: no line of a fleet" in done.err
+
+
+def test_an_account_that_cannot_be_asked_leaves_the_others(patch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(patch, 1, 1)
+    good, bad = "arn:aws:iam::111122223333:role/netcheck", "arn:aws:iam::444455556666:role/netcheck"
+
+    def assume(params: dict[str, Any]) -> dict[str, Any]:
+        if params["RoleArn"] == bad:
+            raise AwsError("AccessDenied", "not authorized to perform: sts:AssumeRole", 403)
+        return {
+            "Credentials": {
+                "AccessKeyId": "ASIAEXAMPLEEXAMPLE00",
+                "SecretAccessKey": "secret",
+                "SessionToken": "token",
+                "Expiration": datetime.datetime.now(datetime.UTC),
+            }
+        }
+
+    fleet.pipelines[0].setdefault("services", {})["sts"] = {"AssumeRole": assume}
+    done = fleet.run("--role-arn", bad, good)
+    assert done.code == 3
+    assert done.err.startswith(f"netcheck: {bad}: ") and "sts:AssumeRole" in done.err
+    assert done.out.startswith("+ 1 connector, and nothing wrong")
+
+
+def test_what_is_left_out_are_checks() -> None:
+    ids = [check.id for check in plugins.find().checks]
+    for glob in (*LIVE, *PER_ROLE):
+        prefix = glob.removesuffix("*")
+        assert any(id.startswith(prefix) for id in ids), glob
