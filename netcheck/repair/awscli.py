@@ -1,0 +1,159 @@
+"""Changes as commands of the AWS CLI, version 2, and the commands that take them back.
+
+Operations and parameters: EC2 API reference; shorthand syntax: AWS CLI user guide.
+"""
+
+from __future__ import annotations
+
+from netcheck.aws.entities import ICMP, ICMPV6, TCP, UDP
+from netcheck.repair.apply import acl_entry, permission
+from netcheck.repair.change import (
+    AclRule,
+    Change,
+    DnsSupport,
+    EndpointRoute,
+    EndpointSubnet,
+    GroupRule,
+    PeeringAcceptance,
+    TableRoute,
+    TransitAssociation,
+    TransitRoute,
+    TransitSubnet,
+)
+
+_TARGET_OPTIONS = {
+    "NatGatewayId": "--nat-gateway-id",
+    "GatewayId": "--gateway-id",
+    "EgressOnlyInternetGatewayId": "--egress-only-internet-gateway-id",
+    "VpcPeeringConnectionId": "--vpc-peering-connection-id",
+    "TransitGatewayId": "--transit-gateway-id",
+    "NetworkInterfaceId": "--network-interface-id",
+    "InstanceId": "--instance-id",
+    "LocalGatewayId": "--local-gateway-id",
+    "CarrierGatewayId": "--carrier-gateway-id",
+    "CoreNetworkArn": "--core-network-arn",
+}
+
+
+def command(change: Change, region: str = "") -> str:
+    """The command that makes the change. Without a Region the CLI takes the configured one."""
+    return _line(_words(change), region)
+
+
+def undo(change: Change, region: str = "") -> str:
+    """The command that takes the change back; empty where none does."""
+    words = _undo_words(change)
+    return _line(words, region) if words else ""
+
+
+def _line(words: str, region: str) -> str:
+    return f"aws ec2 {words}" + (f" --region {region}" if region else "")
+
+
+def _words(change: Change) -> str:
+    match change:
+        case GroupRule():
+            way = "egress" if change.egress else "ingress"
+            return f"authorize-security-group-{way} {_group(change)}"
+        case AclRule():
+            return f"create-network-acl-entry {_entry(change)}"
+        case TableRoute():
+            verb = "replace" if change.replaces else "create"
+            return f"{verb}-route {_place(change)} {_TARGET_OPTIONS[change.key]} {change.target}"
+        case EndpointRoute():
+            return f"modify-vpc-endpoint {_endpoint(change)} --add-route-table-ids {change.table}"
+        case EndpointSubnet():
+            return f"modify-vpc-endpoint {_endpoint(change)} --add-subnet-ids {change.subnet}"
+        case TransitRoute():
+            verb = "create" if change.replaces is None else "replace"
+            to = f"--transit-gateway-attachment-id {change.attachment}"
+            return f"{verb}-transit-gateway-route {_transit_place(change)} {to}"
+        case TransitAssociation():
+            return f"associate-transit-gateway-route-table {_association(change)}"
+        case TransitSubnet():
+            what = f"--add-subnet-ids {change.subnet}"
+            return f"modify-transit-gateway-vpc-attachment {_attachment(change)} {what}"
+        case PeeringAcceptance():
+            return f"accept-vpc-peering-connection --vpc-peering-connection-id {change.peering}"
+        case DnsSupport():
+            return f"modify-vpc-attribute --vpc-id {change.vpc} --enable-dns-support Value=true"
+
+
+def _undo_words(change: Change) -> str:
+    match change:
+        case GroupRule():
+            return f"revoke-security-group-{'egress' if change.egress else 'ingress'} {_group(change)}"
+        case AclRule():
+            way = "egress" if change.egress else "ingress"
+            number = f"--{way} --rule-number {change.number}"
+            return f"delete-network-acl-entry --network-acl-id {change.acl} {number}"
+        case TableRoute(replaces=None):
+            return f"delete-route {_place(change)}"
+        case TableRoute(replaces=(key, target)) if key in _TARGET_OPTIONS:
+            return f"replace-route {_place(change)} {_TARGET_OPTIONS[key]} {target}"
+        case EndpointRoute():
+            return f"modify-vpc-endpoint {_endpoint(change)} --remove-route-table-ids {change.table}"
+        case EndpointSubnet():
+            return f"modify-vpc-endpoint {_endpoint(change)} --remove-subnet-ids {change.subnet}"
+        case TransitRoute(replaces=None):
+            return f"delete-transit-gateway-route {_transit_place(change)}"
+        case TransitRoute(replaces=""):
+            return f"replace-transit-gateway-route {_transit_place(change)} --blackhole"
+        case TransitRoute():
+            to = f"--transit-gateway-attachment-id {change.replaces}"
+            return f"replace-transit-gateway-route {_transit_place(change)} {to}"
+        case TransitAssociation():
+            return f"disassociate-transit-gateway-route-table {_association(change)}"
+        case TransitSubnet():
+            what = f"--remove-subnet-ids {change.subnet}"
+            return f"modify-transit-gateway-vpc-attachment {_attachment(change)} {what}"
+        case DnsSupport():
+            return f"modify-vpc-attribute --vpc-id {change.vpc} --enable-dns-support Value=false"
+        case _:
+            return ""
+
+
+def _group(rule: GroupRule) -> str:
+    made = permission(rule)
+    words = [f"{key}={made[key]}" for key in ("IpProtocol", "FromPort", "ToPort") if key in made]
+    for key in ("IpRanges", "Ipv6Ranges", "UserIdGroupPairs"):
+        for peer in made[key]:
+            words.append(f"{key}=[{{{','.join(f'{name}={value}' for name, value in peer.items())}}}]")
+    return f"--group-id {rule.group} --ip-permissions '{','.join(words)}'"
+
+
+def _entry(rule: AclRule) -> str:
+    made = acl_entry(rule)
+    block = f"--cidr-block {rule.block}" if rule.block.version == 4 else f"--ipv6-cidr-block {rule.block}"
+    words = [
+        f"--network-acl-id {rule.acl} {'--egress' if rule.egress else '--ingress'}",
+        f"--rule-number {rule.number} --protocol {made['Protocol']} --rule-action allow {block}",
+    ]
+    if rule.protocol in (TCP, UDP):
+        words.append(f"--port-range From={rule.first},To={rule.last}")
+    elif rule.protocol in (ICMP, ICMPV6):
+        words.append(f"--icmp-type-code Type={rule.first >> 8},Code={rule.first & 255}")
+    return " ".join(words)
+
+
+def _place(route: TableRoute) -> str:
+    option = "--destination-cidr-block" if route.destination.version == 4 else "--destination-ipv6-cidr-block"
+    return f"--route-table-id {route.table} {option} {route.destination}"
+
+
+def _endpoint(change: EndpointRoute | EndpointSubnet) -> str:
+    return f"--vpc-endpoint-id {change.endpoint}"
+
+
+def _transit_place(route: TransitRoute) -> str:
+    return f"--transit-gateway-route-table-id {route.table} --destination-cidr-block {route.destination}"
+
+
+def _association(change: TransitAssociation) -> str:
+    return (
+        f"--transit-gateway-route-table-id {change.table} --transit-gateway-attachment-id {change.attachment}"
+    )
+
+
+def _attachment(change: TransitSubnet) -> str:
+    return f"--transit-gateway-attachment-id {change.attachment}"

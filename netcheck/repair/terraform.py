@@ -1,0 +1,155 @@
+"""Changes as resources of Terraform's AWS provider, version 5 or later.
+
+Where a change belongs to a resource that exists already (a subnet of an attachment, an attribute of a VPC, a
+route that has this destination), there is no resource to add: what to write into that one is said instead.
+Source: registry documentation of the provider hashicorp/aws.
+"""
+
+from __future__ import annotations
+
+from netcheck.aws.addresses import Prefix
+from netcheck.aws.entities import ICMP, ICMPV6, TCP, UDP, GroupReference
+from netcheck.repair.apply import acl_entry, permission
+from netcheck.repair.change import (
+    AclRule,
+    Change,
+    DnsSupport,
+    EndpointRoute,
+    EndpointSubnet,
+    GroupRule,
+    PeeringAcceptance,
+    TableRoute,
+    TransitAssociation,
+    TransitRoute,
+    TransitSubnet,
+)
+
+Value = str | int | bool
+
+_TARGETS = {
+    "NatGatewayId": "nat_gateway_id",
+    "GatewayId": "gateway_id",
+    "EgressOnlyInternetGatewayId": "egress_only_gateway_id",
+    "VpcPeeringConnectionId": "vpc_peering_connection_id",
+    "TransitGatewayId": "transit_gateway_id",
+}
+
+
+def resource(change: Change, name: str) -> str:
+    """The resource that makes the change, under this name; empty where it belongs to an existing one."""
+    made = _resource(change)
+    if made is None:
+        return ""
+    kind, values = made
+    width = max(map(len, values))
+    lines = [f"  {key.ljust(width)} = {_literal(value)}" for key, value in values.items()]
+    return "\n".join([f'resource "{kind}" "{name}" {{', *lines, "}"])
+
+
+def in_existing(change: Change) -> str:
+    """What to write into a resource that exists; empty where the change is a resource of its own."""
+    match change:
+        case TableRoute(replaces=(_, before)):
+            was = (
+                f" (it leads to {before} now)" if before.startswith(("nat-", "igw-", "pcx-", "tgw-")) else ""
+            )
+            return (
+                f"in Terraform change the route of {change.table} for {change.destination}{was}: "
+                f'{_TARGETS[change.key]} = "{change.target}"'
+            )
+        case TransitRoute(replaces=str()):
+            return (
+                f"in Terraform change the aws_ec2_transit_gateway_route of {change.table} for "
+                f'{change.destination}: transit_gateway_attachment_id = "{change.attachment}", no blackhole'
+            )
+        case TransitSubnet():
+            return (
+                "in Terraform add to subnet_ids of the aws_ec2_transit_gateway_vpc_attachment "
+                f'{change.attachment}: "{change.subnet}"'
+            )
+        case DnsSupport():
+            return f"in Terraform write into the aws_vpc {change.vpc}: enable_dns_support = true"
+        case _:
+            return ""
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else f'"{value}"'
+
+
+def _resource(change: Change) -> tuple[str, dict[str, Value]] | None:
+    match change:
+        case GroupRule():
+            return f"aws_vpc_security_group_{'egress' if change.egress else 'ingress'}_rule", _group(change)
+        case AclRule():
+            return "aws_network_acl_rule", _entry(change)
+        case TableRoute(replaces=None):
+            where = (
+                "destination_cidr_block" if change.destination.version == 4 else "destination_ipv6_cidr_block"
+            )
+            return "aws_route", {
+                "route_table_id": change.table,
+                where: str(change.destination),
+                _TARGETS[change.key]: change.target,
+            }
+        case EndpointRoute():
+            return "aws_vpc_endpoint_route_table_association", {
+                "route_table_id": change.table,
+                "vpc_endpoint_id": change.endpoint,
+            }
+        case EndpointSubnet():
+            return "aws_vpc_endpoint_subnet_association", {
+                "vpc_endpoint_id": change.endpoint,
+                "subnet_id": change.subnet,
+            }
+        case TransitRoute(replaces=None):
+            return "aws_ec2_transit_gateway_route", {
+                "destination_cidr_block": str(change.destination),
+                "transit_gateway_attachment_id": change.attachment,
+                "transit_gateway_route_table_id": change.table,
+            }
+        case TransitAssociation():
+            return "aws_ec2_transit_gateway_route_table_association", {
+                "transit_gateway_attachment_id": change.attachment,
+                "transit_gateway_route_table_id": change.table,
+            }
+        case PeeringAcceptance():
+            return "aws_vpc_peering_connection_accepter", {
+                "vpc_peering_connection_id": change.peering,
+                "auto_accept": True,
+            }
+        case _:
+            return None
+
+
+def _group(rule: GroupRule) -> dict[str, Value]:
+    made = permission(rule)
+    values: dict[str, Value] = {"security_group_id": rule.group, "ip_protocol": made["IpProtocol"]}
+    if "FromPort" in made:
+        values |= {"from_port": made["FromPort"], "to_port": made["ToPort"]}
+    match rule.peer:
+        case GroupReference(group=name, owner=owner):
+            values["referenced_security_group_id"] = f"{owner}/{name}" if owner else name
+        case Prefix(version=4):
+            values["cidr_ipv4"] = str(rule.peer)
+        case Prefix():
+            values["cidr_ipv6"] = str(rule.peer)
+    return values
+
+
+def _entry(rule: AclRule) -> dict[str, Value]:
+    values: dict[str, Value] = {
+        "network_acl_id": rule.acl,
+        "rule_number": rule.number,
+        "egress": rule.egress,
+        "protocol": acl_entry(rule)["Protocol"],
+        "rule_action": "allow",
+        "cidr_block" if rule.block.version == 4 else "ipv6_cidr_block": str(rule.block),
+    }
+    if rule.protocol in (TCP, UDP):
+        values |= {"from_port": rule.first, "to_port": rule.last}
+    elif rule.protocol in (ICMP, ICMPV6):
+        values |= {"icmp_type": rule.first >> 8, "icmp_code": rule.first & 255}
+    return values
