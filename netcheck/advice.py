@@ -247,6 +247,11 @@ ADVICE: Mapping[Cause, Advice] = {
         "The broker answers and lists none: it has not joined the cluster yet, or a proxy filters "
         "its answer.",
     ),
+    Cause.KAFKA_NO_TOPIC: Advice(
+        "a topic of the connector does not exist",
+        "Create the topic, or correct topics in the connector's configuration; MSK creates none by itself "
+        "unless auto.create.topics.enable is true in the cluster's configuration.",
+    ),
     Cause.HTTP_SILENT: Advice(
         "the connection opens and HTTP gets no answer",
         "An idle ClickHouse Cloud service takes 20 to 60 seconds to wake: try again now, and set "

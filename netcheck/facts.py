@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from netcheck.probe.clickhouse import ClickHouseLookUp
     from netcheck.probe.cloud import CloudService, CloudServices
     from netcheck.probe.http import HttpAnswer
-    from netcheck.probe.kafka import KafkaHello, KafkaMetadata
+    from netcheck.probe.kafka import KafkaHello, KafkaMetadata, KafkaTopics
     from netcheck.probe.native import NativeHello
     from netcheck.probe.stream import Tls
 
@@ -225,6 +225,14 @@ def kafka_metadata(ctx: Context, target: Target) -> KafkaMetadata:
     config, address = ctx.config, ctx.get(reachable, target)
     login = ctx.get(kafka_login, target)
     return ctx.observe(metadata, address, target.port, target.host, target.security, config.trust, login)
+
+
+def kafka_topics(ctx: Context, target: Target, names: tuple[str, ...], pattern: str) -> KafkaTopics:
+    """What this broker tells of the topics of these names, or of all that match the pattern."""
+    from netcheck.probe.kafka import topics
+
+    where = (ctx.get(reachable, target), target.port, target.host, target.security, ctx.config.trust)
+    return ctx.observe(topics, *where, ctx.get(kafka_login, target), names, pattern)
 
 
 def clickhouse_ping(ctx: Context, target: Target) -> HttpAnswer:

@@ -125,6 +125,7 @@ class Cause(StrEnum):
     KAFKA_NO_CREDENTIALS = "kafka_no_credentials"
     KAFKA_UNSUPPORTED_VERSION = "kafka_unsupported_version"
     KAFKA_NO_BROKERS = "kafka_no_brokers"
+    KAFKA_NO_TOPIC = "kafka_no_topic"
     # HTTP in front of ClickHouse and AWS
     HTTP_SILENT = "http_silent"
     HTTP_MALFORMED = "http_malformed"

@@ -53,10 +53,15 @@ def of_arguments(config: Config) -> tuple[Target, ...]:
 def named(config: Config) -> list[Target]:
     """The same, also if there is none."""
     return [
-        *(kafka_target(host, port, _spoken(config, port)) for host, port in config.bootstrap),
+        *brokers(config),
         *_clickhouse(config),
         *(_aws_service(name, config.region) for name in config.aws_service),
     ]
+
+
+def brokers(config: Config) -> list[Target]:
+    """The bootstrap servers."""
+    return [kafka_target(host, port, _spoken(config, port)) for host, port in config.bootstrap]
 
 
 def _spoken(config: Config, port: int) -> Security | None:

@@ -2,8 +2,8 @@
 advertises.
 
 Side effects: a login counts against the broker's rate of connections (MSK: 100 a second with IAM, far less
-on small brokers), so there is at most one a question, and one more where the broker asked to slow down. No
-request names a topic, so none can be created; no group is joined.
+on small brokers), so there is at most one a question, and one more where the broker asked to slow down. A
+request that names topics forbids the broker to create them; no group is joined.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import contextlib
 import ipaddress
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -22,6 +22,7 @@ from netcheck.credentials import KafkaLogin, Trust
 from netcheck.model import Cause, Security
 from netcheck.probe import sasl
 from netcheck.probe.failure import Failed
+from netcheck.probe.kafkatopics import Topic, of_names, of_pattern, pattern_of
 from netcheck.probe.kafkawire import Apis, Conversation, error_name
 from netcheck.probe.secondlook import HUNG_UP, HUNG_UP_ON_TLS, LONGEST, plaintext_to_tls
 from netcheck.probe.stream import Tls, open_stream
@@ -117,6 +118,22 @@ class KafkaMetadata:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class KafkaTopics:
+    """The topics that were asked for as one broker tells of them, and how far we came.
+
+    `told` counts the topics in its answer: where a pattern was asked for, all that the login may see.
+    """
+
+    stage: Stage
+    topics: tuple[Topic, ...]
+    told: int
+    attempts: int
+    cause: Cause | None
+    detail: str
+    seconds: float
+
+
 @dataclass(slots=True)
 class _Seen:
     """What a conversation has brought to light so far; kept when it fails."""
@@ -129,6 +146,8 @@ class _Seen:
     cluster_id: str | None = None
     controller: int | None = None
     brokers: tuple[Broker, ...] = ()
+    topics: tuple[Topic, ...] = ()
+    told: int = 0
     scrub: Scrubber = field(default_factory=lambda: Scrubber(()))
 
 
@@ -201,7 +220,13 @@ def metadata(
     """
     place = _Place(address, port, server_name, security, trust)
     started, seen = time.monotonic(), _Seen()
-    failure = _described(deadline, place, login if security.sasl else None, seen)
+    failure = _described(
+        deadline,
+        place,
+        login if security.sasl else None,
+        seen,
+        lambda broker, apis: _keep(broker.metadata(apis), seen),
+    )
     return KafkaMetadata(
         seen.stage,
         seen.cluster_id,
@@ -215,7 +240,46 @@ def metadata(
     )
 
 
-def _described(deadline: Deadline, place: _Place, login: KafkaLogin | None, seen: _Seen) -> Failed | None:
+def topics(
+    deadline: Deadline,
+    address: str,
+    port: int,
+    server_name: str,
+    security: Security,
+    trust: Trust,
+    login: KafkaLogin | None,
+    names: tuple[str, ...],
+    pattern: str,
+) -> KafkaTopics:
+    """The same conversation, about topics: those of these names, or all that match `pattern`, which is one
+    that `pattern_of` takes.
+    """
+    place = _Place(address, port, server_name, security, trust)
+    started, seen = time.monotonic(), _Seen()
+
+    def ask(broker: Conversation, apis: Apis) -> None:
+        answer = broker.topics(apis, None if pattern else names)
+        _keep_topics(answer.topics or (), names, pattern, seen)
+
+    failure = _described(deadline, place, login if security.sasl else None, seen, ask)
+    return KafkaTopics(
+        seen.stage,
+        seen.topics,
+        seen.told,
+        seen.attempts,
+        failure.cause if failure else None,
+        _plain(seen.scrub(failure.detail)) if failure else "",
+        time.monotonic() - started,
+    )
+
+
+_Question = Callable[[Conversation, Apis], None]
+"""What is asked once a conversation stands."""
+
+
+def _described(
+    deadline: Deadline, place: _Place, login: KafkaLogin | None, seen: _Seen, asks: _Question
+) -> Failed | None:
     """Fill in `seen`; the failure that ended it, if any."""
     try:
         prepared = None
@@ -224,12 +288,12 @@ def _described(deadline: Deadline, place: _Place, login: KafkaLogin | None, seen
             prepared = sasl.prepare(deadline, login, place.server_name)
             seen.scrub = Scrubber(prepared.hidden)
         try:
-            _describe(deadline, place, prepared, seen)
+            _describe(deadline, place, prepared, seen, asks)
         except Failed as failure:
             if failure.cause is not Cause.KAFKA_TOO_MANY_CONNECTS or deadline.left() <= SLOW_DOWN:
                 raise
             time.sleep(SLOW_DOWN)
-            _describe(deadline, place, prepared, seen)
+            _describe(deadline, place, prepared, seen, asks)
     except Failed as failure:
         if prepared is None and seen.stage is Stage.METADATA and failure.cause in HUNG_UP:
             return _wants_sasl(deadline, place, seen, failure)
@@ -237,7 +301,9 @@ def _described(deadline: Deadline, place: _Place, login: KafkaLogin | None, seen
     return None
 
 
-def _describe(deadline: Deadline, place: _Place, prepared: sasl.Prepared | None, seen: _Seen) -> None:
+def _describe(
+    deadline: Deadline, place: _Place, prepared: sasl.Prepared | None, seen: _Seen, asks: _Question
+) -> None:
     seen.stage = Stage.CONNECT
     with place.conversation(deadline, verify=prepared is not None) as broker:
         apis = _greet(broker, seen)
@@ -245,7 +311,7 @@ def _describe(deadline: Deadline, place: _Place, prepared: sasl.Prepared | None,
             _choose(broker, seen, prepared.mechanism)
             _log_in(broker, apis, prepared, seen)
         seen.stage = Stage.METADATA
-        _keep(broker.metadata(apis), seen)
+        asks(broker, apis)
         seen.stage = Stage.DONE
 
 
@@ -325,6 +391,13 @@ def _keep(answer: Any, seen: _Seen) -> None:
     if told:
         more = f"; and {len(told) - _MOST_FAULTS} more" if len(told) > _MOST_FAULTS else ""
         raise Failed(Cause.KAFKA_MALFORMED, "; ".join(told[:_MOST_FAULTS]) + more)
+
+
+def _keep_topics(answered: Sequence[Any], names: tuple[str, ...], pattern: str, seen: _Seen) -> None:
+    """Take what is told of the topics that were asked for, and of no other."""
+    seen.told = len(answered)
+    wanted = pattern_of(pattern) if pattern else None
+    seen.topics = of_pattern(answered, wanted) if wanted else of_names(answered, names)
 
 
 def _fault(broker: Broker, scrub: Scrubber) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,6 +129,17 @@ class Conversation:
 
         version = apis.best(_METADATA, "Metadata", 1, 12)
         request = MetadataRequest(version=version, topics=[], allow_auto_topic_creation=False)
+        return self._ask(request, MetadataResponse, LARGEST_FRAME)
+
+    def topics(self, apis: Apis, names: Sequence[str] | None) -> Any:
+        """The metadata of these topics, or of all that the login may see. Creates none: version 4 is the
+        first in which that can be forbidden (KIP-204).
+        """
+        from kafka.protocol.metadata import MetadataRequest, MetadataResponse
+
+        version = apis.best(_METADATA, "Metadata", 4, 12)
+        asked = None if names is None else [MetadataRequest.MetadataRequestTopic(name=name) for name in names]
+        request = MetadataRequest(version=version, topics=asked, allow_auto_topic_creation=False)
         return self._ask(request, MetadataResponse, LARGEST_FRAME)
 
     def _ask(self, request: Any, response: Any, limit: int) -> Any:
