@@ -8,7 +8,7 @@ what is left cannot do without any of them. Nothing that passed before may be lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -29,16 +29,18 @@ _MOST_TRIES = 80
 """Traces for one question: a way that needs more is no narrow change."""
 _MOST_SUBSETS = 6
 """Up to so many changes every smaller set is tried; of more, each is tried for removal."""
-_PASSED = (Verdict.REACHABLE, Verdict.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """One question that was not `reachable`: what it was, and what it is with the changes."""
+    """One question that was not `reachable`: what it was, what it is with all the changes, and those of them
+    that it cannot do without.
+    """
 
     query: Query
     before: Path
     after: Path
+    needed: tuple[Change, ...]
 
     @property
     def proved(self) -> bool:
@@ -50,13 +52,15 @@ class Repair:
     """The changes that together let every proved question pass, and what became of each question.
 
     `origins` says which blockers each change was proposed for. `offered` are changes that each take away a
-    blocker of a question that cannot be mended wholly: worth making, proved to do no more than that.
+    blocker of a question that cannot be mended wholly, and are proved to do no more than that. `parts` is the
+    configuration with the changes.
     """
 
     changes: tuple[Change, ...]
     origins: Mapping[Change, tuple[Blocker, ...]]
     questions: tuple[Mended, ...]
-    offered: tuple[Change, ...] = ()
+    offered: tuple[Change, ...]
+    parts: Parts
 
     @property
     def proved(self) -> bool:
@@ -64,25 +68,32 @@ class Repair:
         return bool(self.questions) and all(one.proved for one in self.questions)
 
 
-def repair(parts: Parts, queries: Sequence[Query]) -> Repair:
+def repair(parts: Parts, queries: Sequence[Query], hurry: Callable[[], bool] = lambda: False) -> Repair:
     """Mend what does not pass of these questions. Raises QuestionError for one that cannot be answered.
 
-    The changes are for all of them together: what one question needs already serves the next.
+    The changes are for all of them together: what one question needs already serves the next. Once `hurry`
+    says that there is no time left, nothing more is tried, and changes that perhaps could do with less are not
+    offered.
     """
-    return _Search(parts, queries).result()
+    return _Search(parts, queries, hurry).result()
 
 
 @dataclass(slots=True)
 class _Search:
     parts: Parts
     queries: Sequence[Query]
+    hurry: Callable[[], bool]
     origins: dict[Change, tuple[Blocker, ...]] = field(default_factory=dict)
+    partly: list[Query] = field(default_factory=list)
+    """What passed in part before: it may pass wholly, and never less."""
     tries: int = 0
 
     def result(self) -> Repair:
         snapshot = from_parts(self.parts)
         before = [ask(query, snapshot) for query in self.queries]
-        kept = [q for q, path in zip(self.queries, before, strict=True) if path.verdict in _PASSED]
+        verdicts = zip(self.queries, before, strict=True)
+        self.partly = [query for query, path in verdicts if path.verdict is Verdict.PARTIAL]
+        held = [q for q, path in zip(self.queries, before, strict=True) if path.verdict is Verdict.REACHABLE]
         changes: tuple[Change, ...] = ()
         mended: list[Query] = []
         lame: list[Query] = []
@@ -90,31 +101,30 @@ class _Search:
             if path.verdict not in (Verdict.BLOCKED, Verdict.PARTIAL):
                 continue
             self.tries = 0
-            found = self._mend(query, changes, _Held(kept, before, self.queries), mended, 0)
+            found = self._mend(query, changes, [*held, *mended], 0)
             if found is None:
                 lame.append(query)
             else:
                 changes = found
                 mended.append(query)
-        changes = self._fewest(changes, mended, kept, before)
-        return self._told(changes, before, lame)
+        return self._told(self._fewest(changes, [*held, *mended]), before, lame)
 
     def _mend(
-        self, query: Query, changes: tuple[Change, ...], held: _Held, mended: list[Query], rounds: int
+        self, query: Query, changes: tuple[Change, ...], held: Sequence[Query], rounds: int
     ) -> tuple[Change, ...] | None:
-        """The changes and what this question needs besides, or None."""
+        """The changes and what this question needs besides, or None. What is `held` must pass as before."""
         self.tries += 1
         parts = applied(self.parts, changes)
         snapshot = from_parts(parts)
         path, walk = ask_closely(query, snapshot)
         if path.verdict is Verdict.REACHABLE:
-            return changes if held.still(snapshot) and _all_pass(mended, snapshot) else None
+            return changes if self._all_pass(held, snapshot) else None
         if path.verdict is Verdict.UNKNOWN or rounds == _MOST_ROUNDS:
             return None
         for step in self._steps(needs(Scene(parts, snapshot, walk)), changes):
-            if self.tries >= _MOST_TRIES:
+            if self.tries >= _MOST_TRIES or self.hurry():
                 return None
-            found = self._mend(query, changes + step, held, mended, rounds + 1)
+            found = self._mend(query, changes + step, held, rounds + 1)
             if found is not None:
                 return found
         return None
@@ -132,41 +142,57 @@ class _Search:
             for option in options[1:] if need.leads else ():
                 yield from _fresh([*best[:place], option, *best[place + 1 :]], changes)
 
-    def _fewest(
-        self, changes: tuple[Change, ...], mended: list[Query], kept: list[Query], before: list[Path]
-    ) -> tuple[Change, ...]:
-        """The smallest part of the changes that still does it all."""
-        held = _Held(kept, before, self.queries)
+    def _fewest(self, changes: tuple[Change, ...], queries: Sequence[Query]) -> tuple[Change, ...]:
+        """The smallest part of the changes with which all of these pass; none if there is no time to find it."""
         if len(changes) <= _MOST_SUBSETS:
             smaller = (some for size in range(len(changes)) for some in combinations(changes, size))
-            return next((some for some in smaller if self._works(some, mended, held)), changes)
+            for some in smaller:
+                if self.hurry():
+                    return ()
+                if self._works(some, queries):
+                    return some
+            return changes
         for change in reversed(changes):
+            if self.hurry():
+                return ()
             without = tuple(one for one in changes if one != change)
-            if self._works(without, mended, held):
+            if self._works(without, queries):
                 changes = without
         return changes
 
-    def _works(self, changes: tuple[Change, ...], mended: list[Query], held: _Held) -> bool:
-        snapshot = from_parts(applied(self.parts, changes))
-        return _all_pass(mended, snapshot) and held.still(snapshot)
+    def _works(self, changes: tuple[Change, ...], queries: Sequence[Query]) -> bool:
+        return self._all_pass(queries, from_parts(applied(self.parts, changes)))
+
+    def _all_pass(self, queries: Iterable[Query], snapshot: Snapshot) -> bool:
+        """Whether all of these pass wholly, and what passed in part still does."""
+        still = (Verdict.REACHABLE, Verdict.PARTIAL)
+        return all(_passes(query, snapshot) for query in queries) and all(
+            ask(query, snapshot).verdict in still for query in self.partly
+        )
 
     def _told(self, changes: tuple[Change, ...], before: list[Path], lame: list[Query]) -> Repair:
         parts = applied(self.parts, changes)
         snapshot = from_parts(parts)
+        without = {
+            change: from_parts(applied(self.parts, (one for one in changes if one != change)))
+            for change in changes
+        }
         questions = tuple(
-            Mended(query, path, ask(query, snapshot))
+            Mended(
+                query, path, ask(query, snapshot), tuple(c for c in changes if not _passes(query, without[c]))
+            )
             for query, path in zip(self.queries, before, strict=True)
             if path.verdict is not Verdict.REACHABLE
         )
         offered = together(one for query in lame for one in self._offered(query, parts, snapshot))
-        told = (*changes, *offered)
-        return Repair(changes, {one: self.origins[one] for one in told}, questions, offered)
+        told = together((*changes, *offered))
+        return Repair(changes, {one: self.origins[one] for one in told}, questions, offered, parts)
 
     def _offered(self, query: Query, parts: Parts, snapshot: Snapshot) -> Iterator[Change]:
         """Of a question that cannot be mended: changes that each take away a blocker of their own."""
         path, walk = ask_closely(query, snapshot)
         for need in needs(Scene(parts, snapshot, walk)):
-            for option in need.options:
+            for option in () if self.hurry() else need.options:
                 left = ask(query, from_parts(applied(parts, option))).blockers
                 if len(left) < len(path.blockers) and not set(map(_spot, need.blockers)) & set(
                     map(_spot, left)
@@ -175,22 +201,6 @@ class _Search:
                         self.origins[change] = need.blockers
                     yield from option
                     break
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """Questions that passed before any change, wholly or in part."""
-
-    kept: Sequence[Query]
-    before: Sequence[Path]
-    queries: Sequence[Query]
-
-    def still(self, snapshot: Snapshot) -> bool:
-        """Whether none of them passes less than before."""
-        for query, path in zip(self.queries, self.before, strict=True):
-            if path.verdict is Verdict.REACHABLE and ask(query, snapshot).verdict is not Verdict.REACHABLE:
-                return False
-        return True
 
 
 def needs(scene: Scene) -> list[Need]:
@@ -202,8 +212,8 @@ def _spot(blocker: Blocker) -> tuple[object, ...]:
     return blocker.code, blocker.component, blocker.leg, blocker.direction
 
 
-def _all_pass(queries: Iterable[Query], snapshot: Snapshot) -> bool:
-    return all(ask(query, snapshot).verdict is Verdict.REACHABLE for query in queries)
+def _passes(query: Query, snapshot: Snapshot) -> bool:
+    return ask(query, snapshot).verdict is Verdict.REACHABLE
 
 
 def _left(need: Need, changes: tuple[Change, ...]) -> list[tuple[Change, ...]]:
