@@ -57,6 +57,7 @@ class Turn(StrEnum):
     WARNED = "warning_gone"
     LOST = "not_known_any_more"
     KNOWN = "known_now"
+    MOOT = "not_asked_any_more"
     GONE = "gone"
 
 

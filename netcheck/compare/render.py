@@ -27,6 +27,7 @@ TURNS = {
     Turn.WARNED: "warnings gone",
     Turn.LOST: "not known any more",
     Turn.KNOWN: "known now",
+    Turn.MOOT: "not asked any more",
     Turn.GONE: "not in the report any more",
 }
 MARKS = {
@@ -37,6 +38,7 @@ MARKS = {
     Turn.WARNED: Status.PASS,
     Turn.LOST: Status.UNKNOWN,
     Turn.KNOWN: Status.PASS,
+    Turn.MOOT: Status.SKIP,
     Turn.GONE: Status.SKIP,
 }
 FATE_MARKS = {
@@ -179,14 +181,20 @@ def _change_lines(changes: Iterable[Change], style: Style) -> Iterator[str]:
 
 
 def _result_blocks(made: Comparison, style: Style) -> Iterator[str]:
+    shown = _shown(made)
     for turn, title in TURNS.items():
-        found = [each for each in made.results if each.turn is turn]
+        found = [each for each in made.results if each.turn is turn and each.key not in shown]
         own = [each for each in found if not each.folded]
         lines = [f"{style.mark(MARKS[turn])} {_wrapped(_told(each), style, 4)}" for each in own]
         if len(found) > len(own):
             more = "more, which follow" if own else "which follow"
             lines.append(f"  {len(found) - len(own)} {more} from what failed")
         yield _block(title, lines, style)
+
+
+def _shown(made: Comparison) -> frozenset[str]:
+    """Results that a new root cause has told already."""
+    return frozenset(key for cause in made.appeared for key in cause.shown_by)
 
 
 def _told(each: ResultChange) -> str:
@@ -231,7 +239,7 @@ def markdown(made: Comparison) -> str:
         f"Since `{made.before}`, in `{made.after}`.",
         "\n".join(_cause_items(made)),
         _items("Configuration", [f"`{c.component}`: {_safe(c.text)}" for c in _unexplained(made)]),
-        *(_items(title.capitalize(), _result_items(made.results, turn)) for turn, title in TURNS.items()),
+        *(_items(title.capitalize(), _result_items(made, turn)) for turn, title in TURNS.items()),
         _items("Targets", [_safe(line) for line in _target_lines(made)]),
         _items("Not compared", [_safe(line) for line in made.not_compared]),
     ]
@@ -249,12 +257,13 @@ def _cause_items(made: Comparison) -> Iterator[str]:
                 yield f"  - {why} `{change.component}`: {_safe(change.text)}"
 
 
-def _result_items(results: Sequence[ResultChange], turn: Turn) -> list[str]:
+def _result_items(made: Comparison, turn: Turn) -> list[str]:
+    shown = _shown(made)
     return [
         f"`{each.check}` {_safe(each.target)}: {_status(each.before)} → {_status(each.after)}: "
         f"{_safe((each.after or each.before or _NOTHING).summary)}"
-        for each in results
-        if each.turn is turn and not each.folded
+        for each in made.results
+        if each.turn is turn and not each.folded and each.key not in shown
     ]
 
 

@@ -73,10 +73,10 @@ def _change(before: Raw | None, after: Raw | None) -> ResultChange | None:
 
 
 def _state(result: Raw | None) -> str:
-    """The status; `unasked` for a question that was moot or not asked, `absent` for one not in the report."""
+    """The status; `unasked` for a question that could not be asked, `absent` for one not in the report."""
     if result is None:
         return "absent"
-    return "unasked" if result["status"] == "skip" else str(result["status"])
+    return "unasked" if result["cause"] == "not_asked" else str(result["status"])
 
 
 def _cause(result: Raw | None) -> str | None:
@@ -93,13 +93,15 @@ def _turn(before: str, after: str, cause_before: str | None, cause_after: str | 
             return Turn.RESOLVED
         case ("fail", "unknown" | "unasked") | ("pass" | "warn", "unknown" | "unasked"):
             return Turn.LOST
+        case ("fail" | "warn" | "pass", "skip"):
+            return Turn.MOOT
         case ("fail" | "warn" | "unknown", "absent"):
             return Turn.GONE
         case (_, "warn"):
             return Turn.WARNS
         case ("warn", "pass"):
             return Turn.WARNED
-        case ("unknown" | "unasked", "pass"):
+        case ("unknown" | "unasked" | "skip", "pass"):
             return Turn.KNOWN
         case _:
             return None

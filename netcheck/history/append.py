@@ -1,0 +1,46 @@
+"""Appends one run to its history. Whatever goes wrong is one line, and no matter of the run's."""
+
+from __future__ import annotations
+
+from netcheck.config import Config
+from netcheck.context import Deadline
+from netcheck.history import jsonlines
+from netcheck.history.place import FilePlace, TablePlace
+from netcheck.history.rows import lines
+from netcheck.model import Report
+
+OWN_SECONDS = 5.0
+"""How long writing may take beyond what the run left of its deadline."""
+
+
+def append(config: Config, report: Report) -> str | None:
+    """Append the results to `config.history`. Returns what went wrong in one line, None if nothing did.
+
+    Takes at most what the run left of its deadline, and `OWN_SECONDS`.
+    """
+    place = config.history
+    try:
+        match place:
+            case FilePlace(path):
+                jsonlines.append(path, lines(report))
+            case TablePlace():
+                _to_table(config, place, report)
+    except OSError as error:
+        return _said(config, error.strerror or str(error))
+    return None
+
+
+def _to_table(config: Config, place: TablePlace, report: Report) -> None:
+    from netcheck.history.table import NotWritten, write
+
+    assert config.history_login is not None
+    spent = 0.0 if config.replay else report.seconds
+    deadline = Deadline(max(0.0, config.deadline - spent) + OWN_SECONDS)
+    try:
+        write(deadline, place, config.history_login, lines(report))
+    except NotWritten as error:
+        raise OSError(str(error)) from None
+
+
+def _said(config: Config, reason: str) -> str:
+    return config.scrubber()(f"--history {config.history}: not written: {reason}")

@@ -1,0 +1,93 @@
+"""A report as rows, one a result: the lines of a file and the rows of a table are the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from netcheck.model import Json, Report, Result, RootCause
+from netcheck.version import VERSION
+
+Row = Mapping[str, Json]
+
+
+def rows(report: Report) -> Iterator[Row]:
+    """Every result of a report as a flat row. `run` and `key` name a row: of a run that is told twice, the
+    second telling has the same.
+    """
+    run, started, name = run_id(report), _moment(report.started), pipeline_of(report.pipeline)
+    causes = {key: cause for cause in report.root_causes for key in cause.results}
+    vantage = str(report.vantage.get("summary") or "")
+    for result in report.results:
+        yield {
+            "run": run,
+            "started": started,
+            "run_seconds": round(report.seconds, 3),
+            "version": VERSION,
+            "pipeline": name,
+            "vantage": vantage,
+            **_row(result, causes.get(result.key)),
+        }
+
+
+def lines(report: Report) -> Iterator[bytes]:
+    """Every result as a line of JSON (ClickHouse's JSONEachRow), newline and all."""
+    for row in rows(report):
+        text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+        yield text.encode(errors="backslashreplace") + b"\n"
+
+
+def run_id(report: Report) -> str:
+    """Names a run by when it was, how long it took and what it was about: a replay of its recording has the
+    same.
+    """
+    told = json.dumps([report.started, report.seconds, report.pipeline.get("targets")], default=str)
+    return hashlib.sha256(told.encode(errors="backslashreplace")).hexdigest()[:32]
+
+
+def pipeline_of(pipeline: Mapping[str, Json]) -> str:
+    """What runs of one pipeline have in common: the connector's name, the cluster's, or the targets."""
+    for kind in ("connector", "cluster"):
+        thing = pipeline.get(kind)
+        if isinstance(thing, Mapping) and thing.get("name"):
+            return str(thing["name"])
+    targets = pipeline.get("targets")
+    return ",".join(map(str, targets)) if isinstance(targets, list) else ""
+
+
+def _row(result: Result, cause: RootCause | None) -> dict[str, Json]:
+    finding = result.finding
+    return {
+        "key": result.key,
+        "check": result.check,
+        "target": str(result.target),
+        "status": str(finding.status),
+        "cause": str(finding.cause or ""),
+        "layer": str(finding.layer or ""),
+        "root_cause": cause.code if cause else "",
+        "component": cause.component if cause else finding.component or "",
+        "caused_by": result.caused_by or "",
+        "seconds": round(result.seconds, 3),
+        "days_left": _days_left(finding.evidence),
+        "summary": finding.summary,
+        "evidence": json.dumps(dict(finding.evidence), ensure_ascii=False, separators=(",", ":")),
+    }
+
+
+def _days_left(evidence: Mapping[str, Json]) -> Json:
+    """Until the first certificate of the chain in the evidence expires; None where there is none."""
+    chain = evidence.get("chain")
+    found = (
+        (one.get("expires_in_days") for one in chain if isinstance(one, dict))
+        if isinstance(chain, list)
+        else ()
+    )
+    days = [value for value in found if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    return min(days) if days else None
+
+
+def _moment(started: str) -> str:
+    """UTC to the second, as ClickHouse reads a DateTime in every version."""
+    return datetime.fromisoformat(started).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,141 @@
+"""A history in a ClickHouse table, through clickhouse-connect: made if need be, and written without doubles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from netcheck.context import Deadline
+from netcheck.credentials import ClickHouseLogin
+from netcheck.history.place import TablePlace
+from netcheck.probe.wall import behind_wall, silence
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver import Client
+
+UNKNOWN_TABLE = 60
+BATCH_ROWS = 10_000
+BATCH_BYTES = 8 << 20
+SCHEMA = """CREATE TABLE IF NOT EXISTS {table} (
+    run String,
+    started DateTime('UTC'),
+    run_seconds Float64,
+    version String,
+    pipeline String,
+    vantage String,
+    key String,
+    check String,
+    target String,
+    status String,
+    cause String,
+    layer String,
+    root_cause String,
+    component String,
+    caused_by String,
+    seconds Float64,
+    days_left Nullable(Float64),
+    summary String,
+    evidence String
+) ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(started)
+ORDER BY (started, run, key)
+"""
+"""A row is named by run and key. ReplacingMergeTree, should two writers send the same run at once: their
+doubles are merged, and FINAL never shows them. Types that every version since 18.16 has."""
+
+
+class NotWritten(Exception):
+    """The history was not written, or not all of it; the message is one line."""
+
+
+def write(deadline: Deadline, place: TablePlace, login: ClickHouseLogin, lines: Iterable[bytes]) -> int:
+    """Send those rows of one run that the table has not got; returns how many that were. Raises NotWritten."""
+    match behind_wall(deadline, lambda: _write(deadline, place, login, lines)):
+        case int() as sent:
+            return sent
+        case TimeoutError():
+            raise NotWritten("it took longer than what was left of --deadline and a few seconds more")
+        case error:
+            raise NotWritten(_one_line(error))
+
+
+def _write(deadline: Deadline, place: TablePlace, login: ClickHouseLogin, lines: Iterable[bytes]) -> int:
+    client = _connect(deadline, place, login)
+    try:
+        told = list(lines)
+        if not told:
+            return 0
+        there = _there(client, place, json.loads(told[0]))
+        missing = [line for line in told if json.loads(line)["key"] not in there] if there else told
+        for batch in batches(missing):
+            deadline.remaining()
+            client.raw_insert(_name(place), insert_block=batch, fmt="JSONEachRow")
+        return len(missing)
+    finally:
+        client.close()
+
+
+def batches(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines in blocks of a bounded number of rows and bytes."""
+    held: list[bytes] = []
+    size = 0
+    for line in lines:
+        if held and (len(held) == BATCH_ROWS or size + len(line) > BATCH_BYTES):
+            yield b"".join(held)
+            held, size = [], 0
+        held.append(line)
+        size += len(line)
+    if held:
+        yield b"".join(held)
+
+
+def _connect(deadline: Deadline, place: TablePlace, login: ClickHouseLogin) -> Client:
+    silence("clickhouse_connect", "urllib3")
+    import clickhouse_connect
+
+    left = max(1, round(deadline.remaining()))
+    trust: dict[str, Any] = {"ca_cert": place.ca} if place.ca else {}
+    return clickhouse_connect.get_client(
+        interface="https" if place.tls else "http",
+        host=place.host,
+        port=place.port,
+        username=login.user,
+        password=login.password.reveal(),
+        compress=False,
+        query_retries=0,
+        connect_timeout=left,
+        send_receive_timeout=left,
+        autogenerate_session_id=False,
+        **trust,
+    )
+
+
+def _there(client: Client, place: TablePlace, first: dict[str, Any]) -> set[str]:
+    """The keys that the table has of this run; the table is made where it is missing."""
+    from clickhouse_connect.driver.exceptions import DatabaseError
+
+    sql = f"SELECT key FROM {_name(place)} WHERE started = %(started)s AND run = %(run)s"
+    named = {"started": first["started"], "run": first["run"]}
+    try:
+        answer = client.raw_query(sql, parameters=named, fmt="JSONCompactEachRow")
+    except DatabaseError as error:
+        if getattr(error, "code", None) != UNKNOWN_TABLE and f"Code: {UNKNOWN_TABLE}" not in str(error):
+            raise
+        client.command(schema(place))
+        return set()
+    return {json.loads(line)[0] for line in answer.splitlines()}
+
+
+def schema(place: TablePlace) -> str:
+    """The statement that makes the table."""
+    return SCHEMA.format(table=_name(place))
+
+
+def _name(place: TablePlace) -> str:
+    return f"{place.database}.{place.table}"
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
