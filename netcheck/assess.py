@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from netcheck import diagnose, discover, facts, plugins, recording
-from netcheck.check import Check
+from netcheck.check import Check, Concluded
 from netcheck.config import Config, UsageError
 from netcheck.context import Context, Deadline, DeadlineExceeded, FactUnavailable, NotRecorded, Observer
 from netcheck.model import Json, Kind, Report
@@ -63,22 +63,25 @@ def assess(
     discovered = _discovered(context)
     targets, pipeline = discovered.targets, discovered.pipeline
     checks = asked(checks, discovered)
-    if not found.broken and not any(target.kind in check.kinds for target in targets for check in checks):
+    probing = tuple(check for check in checks if not isinstance(check, Concluded))
+    if not found.broken and not any(target.kind in check.kinds for target in targets for check in probing):
         raise UsageError("nothing to check: --only and --skip leave no check for these targets")
     context = context.discovered(discovered.config, pipeline)
     vantage = _vantage(context)
-    outcome = Run(checks, context, watch, scrub).results(targets, found.broken)
+    outcome = Run(probing, context, watch, scrub).results(targets, found.broken)
     vantage |= _place(context)
     after = {check.id: check.after for check in found.checks}
-    results = diagnose.settle(diagnose.explain(outcome.results, after))
+    judged = diagnose.diagnose(
+        outcome.results, after, diagnose.place_of(vantage), {check.id for check in checks}
+    )
     seconds = replayed.seconds if replayed else time.monotonic() - clock
     report = Report(
         started=replayed.started if replayed else started,
         seconds=seconds,
         vantage=vantage,
         pipeline=described(pipeline, discovered.config, targets),
-        results=results,
-        root_causes=diagnose.root_causes(results, same_place=vantage.get("parity") in (None, "same")),
+        results=judged.results,
+        root_causes=judged.root_causes,
     )
     kept = (
         observer.recording(_config_to_keep(config), started, seconds)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from netcheck.codec import encode
-from netcheck.context import Context
+from netcheck.context import Context, Skip
 from netcheck.model import ABOUT_US, Cause, Finding, Layer, Status, Target
 
 
@@ -28,6 +28,16 @@ class Check(ABC):
     @abstractmethod
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         """Yield findings. Raise Skip if the question is moot; let anything unexpected propagate."""
+
+
+class Concluded(Check):
+    """A question that no check can answer alone: netcheck.diagnose does, of the results of all others.
+
+    It is never run; it stands here so that it is listed, explained, and left out by --skip as any other.
+    """
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002 - never run
+        raise Skip(f"{self.id} is concluded from the other results about {target}")
 
 
 def answer(cause: Cause | None, summary: str, layer: Layer, seen: object) -> Finding:

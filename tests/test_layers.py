@@ -119,8 +119,8 @@ def test_a_check_stands_on_facts_and_knows_neither_runner_nor_reports(module: st
 PURE = sorted(
     name
     for name in MODULES
-    if name.startswith("netcheck.path.")
-    or name in ("netcheck.aws.snapshot", "netcheck.diagnose", "netcheck.advice")
+    if name.startswith(("netcheck.path.", "netcheck.diagnose"))
+    or name in ("netcheck.aws.snapshot", "netcheck.advice")
 )
 
 

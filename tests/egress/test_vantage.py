@@ -13,7 +13,7 @@ from netcheck.aws.endpoints import read
 from netcheck.aws.whereami import FunctionNetwork, function_network
 from netcheck.codec import decode, encode
 from netcheck.context import Deadline
-from netcheck.diagnose import explain, root_causes
+from netcheck.diagnose import Place, Where, explain, root_causes
 from netcheck.model import PIPELINE, Cause, Finding, Kind, Result, Status, Target
 from netcheck.parity import Parity, Workers, compare, located
 from netcheck.probe import vantage
@@ -247,7 +247,7 @@ def test_what_a_blocker_explains_of_silence_is_certain_from_the_workers_place_on
         ],
         {},
     )
-    (one,) = root_causes(results, same_place=same_place)
+    (one,) = root_causes(results, Place(Where.SAME if same_place else Where.ELSEWHERE))
     assert (one.component, one.certain, one.explains) == ("sg-b", certain, ("tcp.connects@b-1",))
 
 
@@ -257,5 +257,5 @@ def test_a_blocker_that_explains_no_silence_is_certain_from_anywhere(same_place:
         Status.FAIL, "no rule", Cause.PATH_SECURITY_GROUP, code="SG_HAS_NO_RULES", component="sg-b"
     )
     result = Result("security.groups@b-1", "security.groups", Target(Kind.KAFKA, "b-1", 9098), blocked, 0.0)
-    (one,) = root_causes([result], same_place=same_place)
+    (one,) = root_causes([result], Place(Where.SAME if same_place else Where.ELSEWHERE))
     assert one.certain

@@ -1,22 +1,19 @@
-"""From results to root causes: folds every consequence under its cause. Pure: no network, no AWS."""
+"""Folds every consequence under its cause. Pure: no network, no AWS."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from netcheck.advice import ADVICE
-from netcheck.model import Cause, Fix, Kind, Result, RootCause, Status, Target
+from netcheck.diagnose.across import Across
+from netcheck.diagnose.place import HERE, Place
+from netcheck.model import Cause, Result, Status, Target
 
 After = Mapping[str, frozenset[str]]
 """For each check id, the ids of the checks whose failure explains it."""
 
-SILENCE = frozenset({Cause.TIMED_OUT, Cause.DNS_TIMED_OUT})
-"""An answer proves that the path works both ways, and speaks for itself; silence only says that something
-on the path swallows packets, not what."""
 
-
-def explain(results: Sequence[Result], after: After) -> tuple[Result, ...]:
+def explain(results: Sequence[Result], after: After, place: Place = HERE) -> tuple[Result, ...]:
     """The same results, those that follow from another's failure with `caused_by` set to the chain's first.
 
     `after` is followed transitively on one target: a name that does not resolve explains a TLS handshake
@@ -27,13 +24,11 @@ def explain(results: Sequence[Result], after: After) -> tuple[Result, ...]:
     by_question: dict[tuple[Target, str], list[Result]] = {}
     for result in results:
         by_question.setdefault((result.target, result.check), []).append(result)
-    ground = _Ground(by_question, _without_circles(after))
-    blockers = _configured_blockers(results)
+    ground, across = _Ground(by_question, _without_circles(after)), Across(results, place)
     links = {
-        r.key: cause
-        for r in results
-        if (cause := r.caused_by or ground.cause_of(r) or _silenced(r, blockers) or _confirmed(r, results))
+        r.key: cause for r in results if (cause := r.caused_by or ground.cause_of(r) or across.cause_of(r))
     }
+    links |= across.symptoms(links)
     roots = _roots(links)
     return tuple(replace(r, caused_by=roots.get(r.key)) for r in results)
 
@@ -50,36 +45,6 @@ def _settled(result: Result) -> Result:
         return result
     text = f"could not be asked: {result.finding.summary}"
     return replace(result, finding=replace(result.finding, status=Status.UNKNOWN, summary=text))
-
-
-def _configured_blockers(results: Sequence[Result]) -> dict[Target, str]:
-    """For each target, the first result that says where AWS's configuration stops the way there. What is
-    wrong with a pipeline's settings stops no packets.
-    """
-    found: dict[Target, str] = {}
-    for result in results:
-        on_the_way = result.target.kind is not Kind.PIPELINE
-        if on_the_way and result.status is Status.FAIL and result.finding.code:
-            found.setdefault(result.target, result.key)
-    return found
-
-
-def _silenced(result: Result, blockers: Mapping[Target, str]) -> str | None:
-    """What explains silence: packets that AWS is configured to drop. An answer has crossed the path."""
-    silent = result.status is Status.FAIL and result.finding.cause in SILENCE and not result.finding.code
-    return blockers.get(result.target) if silent else None
-
-
-def _confirmed(result: Result, results: Sequence[Result]) -> str | None:
-    """The failure that says the same from another side: a symptom (a line of a log) names the checks that
-    look at its cause, as check@kind of target, under `confirms`.
-    """
-    named = result.finding.evidence.get("confirms")
-    if result.status is not Status.FAIL or not isinstance(named, list):
-        return None
-    failed = (r for r in results if r.status is Status.FAIL and r.key != result.key)
-    found = {f"{r.check}@{r.target.kind}": r.key for r in failed}
-    return next((found[str(name)] for name in named if str(name) in found), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,63 +140,3 @@ def _is_moot(result: Result) -> bool:
 def _was_not_asked(result: Result) -> bool:
     """Whether the result only says that it could not ask: the unknown explains that, but never a failure."""
     return result.status is Status.UNKNOWN or result.finding.cause is Cause.NOT_ASKED
-
-
-def root_causes(results: Sequence[Result], *, same_place: bool = True) -> tuple[RootCause, ...]:
-    """What is left when consequences are folded: one for each cause that a check found, worst first.
-
-    The same cause in the same check on several targets of a kind is one root cause: six brokers with an
-    expired certificate are one thing to mend. `same_place`: the run looks from where the workers are; from
-    elsewhere silence may have another reason than what AWS's configuration stops for the workers.
-    """
-    groups: dict[object, list[Result]] = {}
-    for result in results:
-        if result.status is Status.FAIL and result.caused_by is None:
-            groups.setdefault(_identity(result), []).append(result)
-    asked = {kind: len({r.target for r in results if r.target.kind is kind}) for kind in Kind}
-    causes = [
-        _root_cause(group, results, asked[group[0].target.kind], same_place) for group in groups.values()
-    ]
-    return tuple(sorted(causes, key=lambda cause: (not cause.certain, -len(cause.explains))))
-
-
-def _identity(result: Result) -> object:
-    """What makes two failures one thing to mend: the same AWS component, or the same cause in one check."""
-    finding = result.finding
-    if finding.code:
-        return finding.code, finding.component
-    return result.check, finding.cause, result.target.kind
-
-
-def _root_cause(group: list[Result], results: Sequence[Result], asked: int, same_place: bool) -> RootCause:
-    first = group[0]
-    cause = first.finding.cause
-    keys = tuple(result.key for result in group)
-    targets = tuple(dict.fromkeys(str(result.target) for result in group))
-    advice = ADVICE[cause] if cause else None
-    title = first.finding.summary
-    if len(targets) > 1 and advice:
-        title = f"{advice.title}: {len(targets)} of {asked} {first.target.kind} targets"
-    explained = [r for r in results if r.caused_by in keys]
-    heard = same_place or not any(r.finding.cause in SILENCE for r in explained)
-    return RootCause(
-        code=first.finding.code or (cause or first.check).upper().replace(".", "_"),
-        component=first.finding.component or ", ".join(targets),
-        title=title,
-        certain=cause not in SILENCE and (heard or not first.finding.code),
-        results=keys,
-        explains=tuple(r.key for r in explained),
-        fix=_fixes(group) or ((Fix("text", advice.mend),) if advice else ()),
-    )
-
-
-def _fixes(group: Sequence[Result]) -> tuple[Fix, ...]:
-    """What the findings themselves propose: `{"kind": ..., "text": ...}`, or a list of such, under `fix`."""
-    found: list[Fix] = []
-    for result in group:
-        given = result.finding.evidence.get("fix")
-        for one in given if isinstance(given, list) else [given]:
-            match one:
-                case {"kind": str(kind), "text": str(text)}:
-                    found.append(Fix(kind, text))
-    return tuple(dict.fromkeys(found))

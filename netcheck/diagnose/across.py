@@ -1,0 +1,264 @@
+"""What explains a result without being a check that it stands on: another side, or another target. Pure.
+
+A check's `after` says what its question stands on, on one target. Here stands the rest: silence follows from
+what AWS is configured to stop; a name server that is not reached explains every name; a setting explains what
+the listener makes of it; the log of the workers tells the same as a check does from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from netcheck.diagnose.place import Place, Where
+from netcheck.diagnose.sides import Configured, configured, in_question, is_silent, observed, ways_of
+from netcheck.model import Cause, Kind, Layer, Result, Status, Target
+
+DELIVERED = "join.delivered"
+"""The finding that AWS would deliver what is silent: netcheck.diagnose.join makes it."""
+
+STOPS_PACKETS = frozenset(
+    {
+        Cause.PATH_NO_ROUTE,
+        Cause.PATH_NO_INTERNET,
+        Cause.PATH_SECURITY_GROUP,
+        Cause.PATH_NETWORK_ACL,
+        Cause.STS_GLOBAL_NAME,
+        Cause.ENDPOINT_PRIVATE_DNS_OFF,
+        Cause.ENDPOINT_NOT_AVAILABLE,
+    }
+)
+"""What AWS's configuration can be to blame for where packets get no answer. An access list, a policy and a
+private zone let packets pass."""
+
+SYMPTOMS = frozenset({Cause.CONNECTOR_NOT_RUNNING, Cause.CONNECTOR_OPERATION_FAILED})
+"""What MSK Connect says of a connector, and never says why."""
+
+OF_THE_PLACE = frozenset(
+    {
+        Cause.TIMED_OUT,
+        Cause.DNS_NXDOMAIN,
+        Cause.DNS_NO_ADDRESS,
+        Cause.DNS_SERVFAIL,
+        Cause.DNS_REFUSED,
+        Cause.DNS_TIMED_OUT,
+        Cause.DNS_MALFORMED,
+        Cause.DNS_RESOLVER_FAILED,
+        Cause.HOST_UNREACHABLE,
+        Cause.NETWORK_UNREACHABLE,
+        Cause.PERMISSION_DENIED,
+        Cause.CONNECTION_RESET,
+        Cause.CONNECTION_CLOSED,
+        Cause.TLS_CLOSED_AFTER_CLIENT_HELLO,
+        Cause.TLS_RESET_AFTER_CLIENT_HELLO,
+        Cause.TLS_SILENT_AFTER_CLIENT_HELLO,
+        Cause.TLS_STALLED,
+        Cause.TLS_INTERCEPTED,
+        Cause.HTTP_REDIRECTED,
+        Cause.KAFKA_NO_CREDENTIALS,
+    }
+)
+"""What may be so here and not where the workers are: it is of this host's name servers, routes, address."""
+
+BROKERS = frozenset({Kind.KAFKA})
+CLICKHOUSE = frozenset({Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE})
+HUNG_UP = frozenset(
+    {
+        Cause.CONNECTION_RESET,
+        Cause.CONNECTION_CLOSED,
+        Cause.TLS_CLOSED_AFTER_CLIENT_HELLO,
+        Cause.TLS_RESET_AFTER_CLIENT_HELLO,
+    }
+)
+WRONG_LISTENER = HUNG_UP | {
+    Cause.CONNECTION_REFUSED,
+    Cause.SPOKE_PLAINTEXT_TO_TLS,
+    Cause.TLS_NOT_SPOKEN,
+    Cause.TLS_SILENT_AFTER_CLIENT_HELLO,
+    Cause.WRONG_PROTOCOL,
+}
+"""What comes of the wrong port or protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Results of these causes, about these kinds of target, follow from a failure of one of `grounds`.
+
+    `same_target`: on the same target. `here`: only as far as this run looks from where the workers are.
+    `named`: the failure's text has to name the target's host. `codes`: the failure's code ends in one.
+    """
+
+    causes: frozenset[Cause]
+    kinds: frozenset[Kind]
+    grounds: tuple[str, ...]
+    same_target: bool = False
+    here: bool = False
+    named: bool = False
+    codes: tuple[str, ...] = ("",)
+
+
+RULES: tuple[Rule, ...] = (
+    # A name server that the workers do not reach, or that is off, answers for no name at all.
+    Rule(
+        frozenset({Cause.DNS_TIMED_OUT, Cause.DNS_RESOLVER_FAILED}),
+        frozenset(Kind),
+        ("resolver.servers",),
+        here=True,
+    ),
+    # ClickHouse Cloud's edge accepts the connection, reads the name in the ClientHello, and hangs up.
+    Rule(HUNG_UP, CLICKHOUSE, ("clickhouse.access_list",), same_target=True),
+    Rule(
+        HUNG_UP | {Cause.TLS_SILENT_AFTER_CLIENT_HELLO, Cause.TLS_STALLED, Cause.HTTP_SILENT},
+        CLICKHOUSE,
+        ("clickhouse.service",),
+        same_target=True,
+    ),
+    # A setting of the sink, and what the listener makes of it. The port before ssl: ssl depends on it.
+    Rule(
+        WRONG_LISTENER
+        | {
+            Cause.CLICKHOUSE_NATIVE_PORT,
+            Cause.CLICKHOUSE_NOT_CLICKHOUSE,
+            Cause.HTTP_MALFORMED,
+            Cause.HTTP_ERROR,
+            Cause.HTTP_SILENT,
+        },
+        frozenset({Kind.CLICKHOUSE_HTTPS}),
+        ("connector.port", "connector.ssl", "connector.whitespace"),
+        codes=("_NATIVE", "_INVALID", "_MISSING", "_ON_PLAIN_PORT", "INVISIBLE_SSL", "INVISIBLE_PORT"),
+    ),
+    Rule(
+        frozenset({Cause.DNS_NXDOMAIN, Cause.DNS_NO_ADDRESS}),
+        frozenset({Kind.CLICKHOUSE_HTTPS}),
+        ("connector.hostname", "connector.whitespace"),
+        codes=("_NOT_BARE", "INVISIBLE_HOSTNAME"),
+    ),
+    # Authentication, encryption and port of the connector, and what the listener makes of them.
+    Rule(
+        WRONG_LISTENER
+        | {
+            Cause.TLS_CLIENT_CERTIFICATE_WANTED,
+            Cause.KAFKA_SASL_REQUIRED,
+            Cause.KAFKA_SASL_NOT_ENABLED,
+            Cause.KAFKA_SASL_MECHANISM,
+            Cause.KAFKA_SILENT,
+            Cause.KAFKA_MALFORMED,
+        },
+        BROKERS,
+        ("connector.authentication", "connector.cluster"),
+    ),
+    Rule(
+        frozenset({Cause.DNS_NXDOMAIN, Cause.DNS_NO_ADDRESS, Cause.TIMED_OUT, Cause.CONNECTION_REFUSED}),
+        BROKERS,
+        ("connector.bootstrap",),
+        named=True,
+        codes=("_UNKNOWN",),
+    ),
+    # Logins: what IAM's policies say, and what is wrong with a secret.
+    Rule(frozenset({Cause.KAFKA_AUTH}), BROKERS, ("iam.scram",)),
+    Rule(frozenset({Cause.KAFKA_ACCESS_DENIED}), BROKERS, ("iam.allows",), codes=("_PERMISSION_MISSING",)),
+)
+
+
+class Across:
+    """What explains the results of one report from another side, or from another target."""
+
+    def __init__(self, results: Sequence[Result], place: Place) -> None:
+        self._place = place
+        self._failed = [result for result in results if result.status is Status.FAIL]
+        self._by_target: dict[Target, list[Result]] = {}
+        for result in self._failed:
+            self._by_target.setdefault(result.target, []).append(result)
+
+    def cause_of(self, result: Result) -> str | None:
+        """The key of the failure that explains this result, or None."""
+        if result.finding.code or result.status not in (Status.FAIL, Status.WARN):
+            return None
+        found = self._stopped(result) if is_silent(result) else None
+        return found or self._ruled(result) or self._confirmed(result)
+
+    def symptoms(self, links: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """What MSK Connect says of the connector follows from the first thing that is wrong, if something
+        is.
+        """
+        open_ones = [one for one in self._failed if one.key not in links]
+        wrong = [one for one in open_ones if one.finding.cause not in SYMPTOMS and self._is_of_workers(one)]
+        for one in open_ones:
+            if one.finding.cause is Cause.CONNECTOR_NOT_RUNNING and wrong:
+                yield one.key, min(wrong, key=_height).key
+
+    def _is_of_workers(self, result: Result) -> bool:
+        """Whether the failure is one of the workers, and not only of this host."""
+        of_the_log = result.check.startswith("logs.")
+        elsewhere = self._place.where is not Where.SAME and result.finding.cause in OF_THE_PLACE
+        return not of_the_log and not elsewhere
+
+    def _stopped(self, silent: Result) -> str | None:
+        """What AWS is configured to stop of it, what stops all first; else that AWS would deliver it."""
+        on_target = self._by_target.get(silent.target, [])
+        ranked = [(rank, one.key) for one in on_target if (rank := self._rank(one, silent)) is not None]
+        if ranked:
+            return min(ranked, key=lambda pair: pair[0])[1]
+        return next((one.key for one in on_target if one.check == DELIVERED), None)
+
+    def _rank(self, stop: Result, silent: Result) -> int | None:
+        """0 where this stops all of what is silent, 1 where a part, None where it is of other flows."""
+        if stop.finding.cause not in STOPS_PACKETS or not stop.finding.code:
+            return None
+        own = [way for way in ways_of(stop) if concerns(stop, way.blockers)]
+        if not own:
+            return 0
+        chosen = in_question(own, self._place, observed([silent]).silent)
+        match configured(chosen, self._place):
+            case Configured.BLOCKED:
+                return 0
+            case Configured.PARTIAL:
+                return 1
+            case _:
+                return None
+
+    def _ruled(self, result: Result) -> str | None:
+        for rule in RULES:
+            if result.finding.cause in rule.causes and result.target.kind in rule.kinds:
+                found = next(self._grounds(rule, result), None)
+                if found:
+                    return found
+        return None
+
+    def _grounds(self, rule: Rule, result: Result) -> Iterator[str]:
+        if rule.here and self._place.where is Where.ELSEWHERE:
+            return
+        for check in rule.grounds:
+            for one in self._failed:
+                if (
+                    one.check == check
+                    and (one.target == result.target or not rule.same_target)
+                    and (not rule.named or result.target.host in one.finding.summary)
+                    and (one.finding.code or "").endswith(rule.codes)
+                ):
+                    yield one.key
+
+    def _confirmed(self, result: Result) -> str | None:
+        """The failure that says the same from another side: a symptom (a line of a log) names the checks that
+        look at its cause, as check@kind of target, under `confirms`. Of targets whose host the lines name.
+        """
+        named = result.finding.evidence.get("confirms")
+        if result.status is not Status.FAIL or not isinstance(named, list):
+            return None
+        lines = str(result.finding.evidence.get("lines", ""))
+        others = [one for one in self._failed if one.key != result.key]
+        hosts = {one.target.host for one in others if one.target.host and one.target.host in lines}
+        fitting = [one for one in others if not hosts or one.target.host in ("", *hosts)]
+        found = {f"{one.check}@{one.target.kind}": one.key for one in reversed(fitting)}
+        return next((found[str(name)] for name in named if str(name) in found), None)
+
+
+def concerns(stop: Result, blockers: frozenset[tuple[str, str]]) -> bool:
+    """Whether a path is stopped by what this failure is about."""
+    components = (stop.finding.component or "").split(", ")
+    return any((stop.finding.code, one) in blockers for one in components)
+
+
+def _height(result: Result) -> int:
+    layer = result.finding.layer
+    return list(Layer).index(layer) if layer else len(Layer)

@@ -1,0 +1,117 @@
+"""What is left when consequences are folded: root causes, each with its certainty, and its evidence. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netcheck.advice import ADVICE
+from netcheck.diagnose.across import SYMPTOMS
+from netcheck.diagnose.certainty import Whole, doubt, evidence
+from netcheck.diagnose.place import HERE, Place
+from netcheck.model import Cause, Fix, Kind, Layer, Result, RootCause, Status
+
+OF_THIS_HOST = frozenset(
+    {
+        Cause.DNS_TIMED_OUT,
+        Cause.DNS_SERVFAIL,
+        Cause.DNS_REFUSED,
+        Cause.DNS_MALFORMED,
+        Cause.DNS_RESOLVER_FAILED,
+        Cause.NETWORK_UNREACHABLE,
+        Cause.PERMISSION_DENIED,
+        Cause.TLS_INTERCEPTED,
+    }
+)
+"""One thing to mend whatever the kinds of the targets: a name server, this host's routes, a proxy."""
+
+FAMILY = {Kind.CLICKHOUSE_HTTPS: "ClickHouse", Kind.CLICKHOUSE_NATIVE: "ClickHouse"}
+"""ClickHouse's two interfaces are one server with one certificate."""
+
+
+def root_causes(results: Sequence[Result], place: Place = HERE) -> tuple[RootCause, ...]:
+    """What is left of explained results: one for each cause that a check found, what to mend first first.
+
+    The same cause in the same check on several targets of a kind is one root cause: six brokers with an
+    expired certificate are one thing to mend. So is the same component of AWS's configuration, whoever found
+    it. What is certain comes before what is not, then what is lower in the stack, then what explains more; a
+    symptom that nothing explains (the connector's state, a line of its log) comes after its betters.
+    """
+    report = Whole(results, place)
+    groups: dict[object, list[Result]] = {}
+    for result in results:
+        if result.status is Status.FAIL and result.caused_by is None:
+            groups.setdefault(_identity(result), []).append(result)
+    found = [(_root_cause(group, report), group[0]) for group in groups.values()]
+    found.sort(key=lambda pair: _order(*pair))
+    return tuple(cause for cause, _ in found)
+
+
+def _order(cause: RootCause, first: Result) -> tuple[bool, bool, int, int]:
+    symptom = first.finding.cause in SYMPTOMS or first.check.startswith("logs.")
+    layer = first.finding.layer
+    height = list(Layer).index(layer) if layer else len(Layer)
+    return not cause.certain, symptom, height, -len(cause.explains)
+
+
+def _identity(result: Result) -> object:
+    """What makes two failures one thing to mend: the same AWS component, or the same cause in one check."""
+    finding = result.finding
+    if finding.code:
+        return finding.code, finding.component
+    if finding.cause in OF_THIS_HOST:
+        return result.check, finding.cause
+    return result.check, finding.cause, _family(result.target.kind)
+
+
+def _family(kind: Kind) -> str:
+    return FAMILY.get(kind, str(kind))
+
+
+def _root_cause(group: Sequence[Result], report: Whole) -> RootCause:
+    first = group[0]
+    cause = first.finding.cause
+    keys = tuple(result.key for result in group)
+    targets = tuple(dict.fromkeys(str(result.target) for result in group))
+    advice = ADVICE[cause] if cause else None
+    explained = report.explained_by(keys)
+    unsure = doubt(group, explained, report)
+    return RootCause(
+        code=first.finding.code or (cause or first.check).upper().replace(".", "_"),
+        component=first.finding.component or ", ".join(targets),
+        title=_title(group, targets, report),
+        certain=not unsure,
+        results=keys,
+        explains=tuple(r.key for r in explained),
+        fix=_fixes(group) or ((Fix("text", advice.mend),) if advice else ()),
+        evidence=tuple(evidence(first, explained, report)),
+        doubt=unsure,
+    )
+
+
+def _title(group: Sequence[Result], targets: Sequence[str], report: Whole) -> str:
+    cause = group[0].finding.cause
+    if len(targets) < 2 or cause is None:
+        return group[0].finding.summary
+    families = dict.fromkeys(_family(one.target.kind) for one in group)
+    kind = f"{next(iter(families))} " if len(families) == 1 and cause not in OF_THIS_HOST else ""
+    return f"{ADVICE[cause].title}: {len(targets)} of {_asked(group, report)} {kind}targets"
+
+
+def _asked(group: Sequence[Result], report: Whole) -> int:
+    """How many targets there are of the kinds in question."""
+    every = {result.target for result in report.results if result.target.kind is not Kind.PIPELINE}
+    if group[0].finding.cause in OF_THIS_HOST:
+        return len(every)
+    return len([one for one in every if _family(one.kind) == _family(group[0].target.kind)])
+
+
+def _fixes(group: Sequence[Result]) -> tuple[Fix, ...]:
+    """What the findings themselves propose: `{"kind": ..., "text": ...}`, or a list of such, under `fix`."""
+    found: list[Fix] = []
+    for result in group:
+        given = result.finding.evidence.get("fix")
+        for one in given if isinstance(given, list) else [given]:
+            match one:
+                case {"kind": str(kind), "text": str(text)}:
+                    found.append(Fix(kind, text))
+    return tuple(dict.fromkeys(found))
