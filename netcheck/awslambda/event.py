@@ -17,8 +17,12 @@ from netcheck.context import Deadline
 from netcheck.logins import VARIABLES, read_logins
 
 LONGEST_NAME = 128
-NO_FILES = ("output", "record")
-"""Options that write files, which nobody could fetch from a function."""
+NOT_HERE = {
+    **dict.fromkeys(("output", "record", "baseline"), "a function keeps no files, its report is returned"),
+    **dict.fromkeys(("watch",), "a function ends; give it a schedule instead"),
+    **dict.fromkeys(("quiet", "verbose", "no_color"), "a function has no terminal"),
+}
+"""Options that mean nothing in a function, and why."""
 
 
 def _topic(given: object) -> str:
@@ -53,7 +57,7 @@ OWN: Mapping[str, Option] = {
     )
 }
 """The keys of the function's own; each may stand in the environment as well, as NETCHECK_REPORT_BUCKET."""
-KEYS = (*(name for name in BY_NAME if name not in NO_FILES), *OWN)
+KEYS = (*(name for name in BY_NAME if name not in NOT_HERE), *OWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +120,8 @@ def _unknown(key: str) -> str:
             f"event: {key[:40]}: logins never stand in an event: set {variable} in the function's "
             "environment, or give credentials, the ARN of a secret in Secrets Manager"
         )
-    if key in NO_FILES:
-        return f"event: {key}: a function keeps no files, its report is returned: leave it out"
+    if key in NOT_HERE:
+        return f"event: {key}: {NOT_HERE[key]}: leave it out"
     near = difflib.get_close_matches(key, KEYS, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     return f"event: unknown key {key[:40]!r}{hint}: {_allowed()}"

@@ -4,8 +4,8 @@
         answer = function.invoke({"connector": "orders-sink"}, seconds=30)
 
 The process is `python -m awslambdaric HANDLER`, as AWS starts it in a container image; the API is that of
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. As in Lambda, an invocation that is not done in
-its time ends with the process killed.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. As in Lambda, an invocation that is not done
+in its time ends with the process killed.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Function:
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
-        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
+        self._output = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [self._python, "-m", "awslambdaric", self._handler],
             cwd=self._cwd,
@@ -144,9 +144,8 @@ class Function:
 
     def files(self) -> list[str]:
         """What its open file descriptors are."""
-        return sorted(
-            os.readlink(link) for link in Path(f"/proc/{self.process.pid}/fd").iterdir() if link.is_symlink()
-        )
+        links = Path(f"/proc/{self.process.pid}/fd").iterdir()
+        return sorted(str(link.readlink()) for link in links if link.is_symlink())
 
     def next(self) -> Invocation | None:
         """The next invocation; None when it is all over."""

@@ -17,7 +17,9 @@ from tests.servers.aws_world import AwsError, FixtureError, Output
 
 
 class Memory:
-    """Attributes: objects by (bucket, key), items by (table, key), published, events; all as they were sent."""
+    """Attributes: objects by (bucket, key), items by (table, key), published, events, all as they were sent;
+    history is every object that was ever written, secrets are texts by ARN.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], bytes] = {}

@@ -89,7 +89,7 @@ def read_request(request: Request) -> tuple[str, Call]:
         shape = model(service).operation_model(form["Action"]).input_shape
         params = {} if shape is None else _from_form(shape, form, "", protocol == "ec2") or {}
         return protocol, Call(service, form["Action"], region, params)
-    op = _routed(model(service), request.method, url)
+    op = _routed(model(service), request, url)
     params = {} if op.input_shape is None else _from_rest(op, request, url)
     return str(model(service).metadata["protocol"]), Call(service, op.name, region, params)
 
@@ -162,8 +162,10 @@ def _scalar(kind: str, text: str) -> Any:
             return text
 
 
-def _routed(service: ServiceModel, method: str, url: urllib.parse.SplitResult) -> OperationModel:
-    """The operation of a REST service: whose path and fixed query fit, the most exact if several do."""
+def _routed(service: ServiceModel, request: Request, url: urllib.parse.SplitResult) -> OperationModel:
+    """The operation of a REST service: whose path, fixed query and required members fit, the most exact if
+    several do.
+    """
     query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
     fitting = []
     for name in service.operation_names:
@@ -171,14 +173,28 @@ def _routed(service: ServiceModel, method: str, url: urllib.parse.SplitResult) -
         path, _, fixed = op.http["requestUri"].partition("?")
         wanted = dict(urllib.parse.parse_qsl(fixed, keep_blank_values=True))
         if (
-            op.http["method"] == method
+            op.http["method"] == request.method
             and wanted.items() <= query.items()
             and re.fullmatch(_path_pattern(path), url.path)
+            and _has_required(op, request, query)
         ):
             fitting.append((len(wanted), -path.count("{"), _asked(op, query), op))
     if not fitting:
-        raise NotOurs(f"{service.service_name} has no operation for {method} {url.path}?{url.query}")
+        raise NotOurs(f"{service.service_name} has no operation for {request.method} {url.path}?{url.query}")
     return max(fitting, key=lambda found: found[:3])[3]
+
+
+def _has_required(op: OperationModel, request: Request, query: Mapping[str, str]) -> bool:
+    """Whether what must be in the headers and the query is there: copying an object differs from writing one
+    in nothing else.
+    """
+    shape = op.input_shape
+    for name in [] if shape is None else shape.required_members:
+        place = shape.members[name].serialization
+        given = {"header": request.headers, "querystring": query}.get(place.get("location", ""))
+        if given is not None and place.get("name", name) not in given:
+            return False
+    return True
 
 
 def _asked(op: OperationModel, query: Mapping[str, str]) -> int:

@@ -1,0 +1,29 @@
+"""Reports for tests: a few results and root causes, spelled short."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from netcheck.model import PIPELINE, Finding, Json, Report, Result, RootCause, Status
+
+WHEN = "2026-01-11T09:00:00Z"
+
+
+def report(
+    results: Mapping[str, str] | None = None,
+    causes: Sequence[RootCause] = (),
+    *,
+    evidence: Mapping[str, Json] | None = None,
+) -> Report:
+    """A report with `results` as {key: status}; the check of a result is what stands before its @."""
+    made = tuple(
+        Result(
+            key, key.partition("@")[0], PIPELINE, Finding(Status(status), "so", evidence=evidence or {}), 0.0
+        )
+        for key, status in (results or {}).items()
+    )
+    return Report(WHEN, 1.5, {}, {}, made, tuple(causes))
+
+
+def cause(component: str, *results: str, code: str = "timed_out") -> RootCause:
+    return RootCause(code, component, f"{component} is wrong", True, results or (f"tcp.connect@{component}",))
