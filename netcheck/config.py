@@ -22,7 +22,7 @@ DEADLINE_SECONDS = 60.0
 TIMEOUT_SECONDS = 5.0
 CLOUD_API = "https://api.clickhouse.cloud"
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "AWS_MSK_IAM", "OAUTHBEARER")
-FORMATS = ("table", "json")
+FORMATS = ("table", "json", "junit", "markdown", "html", "prometheus", "github")
 WATCHED = ("table", "json")
 """Formats that changes are printed in."""
 
@@ -285,7 +285,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("strict", "", "exit 1 on warnings too", switch, "run"),
     Option("plugins", "DIR", "also load the checks in the .py files of this folder", text, "run"),
-    Option("format", "NAME", f"{' or '.join(FORMATS)} (default table)", one_of(*FORMATS), "output"),
+    Option("format", "NAME", f"{', '.join(FORMATS)} (default table)", one_of(*FORMATS), "output"),
     Option("output", "FILE", "write the report there instead of standard output", text, "output"),
     Option(
         "record",

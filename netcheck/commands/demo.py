@@ -41,7 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "name", metavar="NAME", nargs="?", choices=DEMOS, help="which recording (default: all, in turn)"
     )
-    parser.add_argument("--format", choices=FORMATS, default="table", help="table or json")
+    parser.add_argument("--format", choices=FORMATS, default="table", metavar="NAME", help=", ".join(FORMATS))
     parser.set_defaults(run=run)
 
 

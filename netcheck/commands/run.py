@@ -16,7 +16,7 @@ from netcheck.documentation import page
 from netcheck.endpoint import shown
 from netcheck.logins import VARIABLES, read_logins
 from netcheck.model import Status
-from netcheck.report import json, table
+from netcheck.report import formats
 from netcheck.report.live import Live
 from netcheck.report.style import Style, style_of
 from netcheck.runner import unwatched
@@ -113,12 +113,8 @@ def report(assessment: Assessment, config: Config) -> int:
 
 def render(assessment: Assessment, format: str, style: Style) -> str:
     """The report in one of the formats."""
-    match format:
-        case "json":
-            return json.render(assessment.report)
-        case _:
-            titles = {check.id: page(check).title for check in assessment.checks}
-            return table.render(assessment.report, style, titles)
+    titles = {check.id: page(check).title for check in assessment.checks}
+    return formats.render(assessment.report, format, titles, style)
 
 
 def exit_code(assessment: Assessment, strict: bool) -> int:
