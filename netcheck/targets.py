@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from netcheck.config import Config, UsageError
@@ -11,6 +13,9 @@ from netcheck.endpoint import EndpointError, Url, parse_url, shown
 from netcheck.listeners import BY_STRING, Listener, Login, Reach, endpoints
 from netcheck.model import PIPELINE, Kind, Security, Target
 from netcheck.pipeline import Cluster
+
+if TYPE_CHECKING:
+    from botocore.session import Session
 
 MSK_SECURITY = {
     9092: Security.PLAINTEXT,
@@ -143,15 +148,25 @@ def _endpoint_url(text: str) -> Url:
     return Url(url.tls, url.host, 443 if url.tls else 80, None, None)
 
 
+@cache
+def _sdk() -> Session:
+    from botocore.session import Session
+
+    return Session()
+
+
+@cache
 def regional_endpoint(name: str, region: str | None) -> Url:
-    """The public endpoint of a service, as botocore calls it. Raises UsageError for no service or Region."""
+    """The public endpoint of a service, as botocore calls it. Raises UsageError for no service or Region.
+
+    Remembered, as botocore reads megabytes of its data to tell, and what it tells does not change.
+    """
     if not region:
         raise UsageError(f"--aws-service {shown(name)}: which Region? give --region, or set AWS_REGION")
     from botocore.config import Config as ClientConfig
     from botocore.exceptions import BotoCoreError
-    from botocore.session import Session
 
-    session = Session()
+    session = _sdk()
     # The workers' endpoint, wherever this host's own settings lead its SDK to.
     public = ClientConfig(
         ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs do not know it yet

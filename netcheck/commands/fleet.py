@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS = 3600.0
 ONE_SECONDS = 60.0
 EPILOG = """Only AWS's configuration is judged: no broker and no ClickHouse is spoken to, no log is read.
-Connectors of one VPC share what was asked about it. With --output, or --format jsonl, one line of JSON is written for each
-connector as soon as it is known.
+Connectors of one VPC share what was asked about it. With --output, or --format jsonl, one line of JSON
+is written for each connector as soon as it is known.
 
 examples:
   netcheck fleet --region eu-west-1
