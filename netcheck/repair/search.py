@@ -72,7 +72,7 @@ def repair(parts: Parts, queries: Sequence[Query], hurry: Callable[[], bool] = l
     """Mend what does not pass of these questions. Raises QuestionError for one that cannot be answered.
 
     The changes are for all of them together: what one question needs already serves the next. Once `hurry`
-    says that there is no time left, nothing more is tried, and changes that perhaps could do with less are not
+    says that there is no time left, nothing more is tried, and changes that may not be the fewest are not
     offered.
     """
     return _Search(parts, queries, hurry).result()
@@ -143,7 +143,7 @@ class _Search:
                 yield from _fresh([*best[:place], option, *best[place + 1 :]], changes)
 
     def _fewest(self, changes: tuple[Change, ...], queries: Sequence[Query]) -> tuple[Change, ...]:
-        """The smallest part of the changes with which all of these pass; none if there is no time to find it."""
+        """The smallest part of the changes with which all of these pass; none without time to find it."""
         if len(changes) <= _MOST_SUBSETS:
             smaller = (some for size in range(len(changes)) for some in combinations(changes, size))
             for some in smaller:
