@@ -105,8 +105,9 @@ def _about_public_address(change: Change) -> Iterator[str]:
             return
     if block.first == block.last and ipaddress.ip_address(shown).is_global:
         yield (
-            f"{shown} is one public address: where a name leads there whose addresses change, the change is "
-            "needed again for the next one. A wider one opens more than this flow needs and is not proved here."
+            f"{shown} is one public address: where a name leads there whose addresses change, the change "
+            "is needed again for the next one. A wider change opens more than this flow needs and is not "
+            "proved here."
         )
 
 
@@ -117,8 +118,9 @@ def _about_dead_route(change: Change, snapshot: Snapshot) -> Iterator[str]:
             for route in snapshot.route_tables[change.table].routes:
                 if route.state == "blackhole" and _holds(route.destination, change.destination):
                     yield (
-                        f"{change.table} still has {route.text}, a blackhole, for all else that it stood for. "
-                        "To mend that too, replace the route: wider than this flow needs, so not proved here."
+                        f"{change.table} still has {route.text}, a blackhole, for all else that it stood "
+                        "for. To mend that too, replace the route: wider than this flow needs, so not proved "
+                        "here."
                     )
         case TransitRoute():
             for dead in snapshot.transit_routes.get(change.table, ()):
