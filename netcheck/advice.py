@@ -56,6 +56,23 @@ ADVICE: Mapping[Cause, Advice] = {
         "Find out which view the workers use (the VPC's DHCP options) and make the servers agree, or "
         "name only one kind of server.",
     ),
+    Cause.DNS_LOSSY: Advice(
+        "a name server loses questions",
+        "Look-ups fail or wait now and then. Route 53's resolver answers 1,024 packets a second for each "
+        "network interface and drops the rest: cache names, or look for who asks so much. Of a name server of "
+        "your own look at its load, and at the network on the way to it.",
+    ),
+    Cause.DNS_NAME_SILENT: Advice(
+        "the name server answers for other names, and not for this one",
+        "The name server is there; whom it asks about this zone is not. Look at its forwarder for the zone, or "
+        "at the VPC's Route 53 Resolver rule: the outbound endpoint's security group has to let UDP and TCP "
+        "port 53 out, and the target servers have to let its addresses in.",
+    ),
+    Cause.DNS_SERVER_DEAD: Advice(
+        "one of several name servers is dead",
+        "Each look-up that begins at it waits for 5 seconds before the next server is asked. Take it out of "
+        "the VPC's DHCP options, bring it back, or open UDP and TCP port 53 to it both ways.",
+    ),
     Cause.TIMED_OUT: Advice(
         "no answer: packets are swallowed on the way",
         "Something on the path drops packets without a word: a security group, a network ACL (also "
@@ -93,6 +110,73 @@ ADVICE: Mapping[Cause, Advice] = {
         "this host's own firewall forbids the connection",
         "A local packet filter, a prohibit route or a container policy stops it before it leaves; "
         "the target says nothing about it.",
+    ),
+    Cause.INTERMITTENT: Advice(
+        "it was silent, and answered when asked again",
+        "It works now and then: a broker that restarts, a service that was asleep, one dead backend of several "
+        "behind the address, a listener whose queue is full, or a path that loses packets. Run netcheck once "
+        "more; if it is well then, look at the service's log for the time of this run.",
+    ),
+    Cause.PORT_SILENT: Advice(
+        "one port of a host is silent, others answer",
+        "The host is up and the route is good both ways. Compare the port with the rules that name ports: "
+        "egress of the worker's security group, ingress of the target's (for MSK: the port of the listener, "
+        "from the connector's group, also where both have the same group), then the network ACLs. If all let "
+        "it pass, the listener takes no more connections: look at the service.",
+    ),
+    Cause.LISTENER_SILENT: Advice(
+        "one listener of one host is silent",
+        "Other hosts answer on this port and this host on other ports, so neither a group's rule nor the route "
+        "is to blame: the listener hangs (restart it; of an MSK broker see aws kafka reboot-broker), or a rule "
+        "for this host's address and port drops it.",
+    ),
+    Cause.HOST_SILENT: Advice(
+        "one host is silent, others like it answer",
+        "The rules of a security group that all of them share are good. Either this host is down or being "
+        "replaced (aws kafka describe-cluster-v2, list-cluster-operations-v2), or its subnet differs: compare "
+        "its network ACL and route table with those of the others' subnets, both ways.",
+    ),
+    Cause.SOURCE_PORT_FILTERED: Advice(
+        "answers depend on the port that is called from",
+        "A network ACL lets only part of the ephemeral ports through. Allow TCP 1024-65535 in to the workers' "
+        "subnets and out of the target's, for the answers; security groups remember connections and are not "
+        "to blame.",
+    ),
+    Cause.NO_INTERNET: Advice(
+        "nothing public answers from here",
+        "There is no way to the internet: the subnet's route table needs 0.0.0.0/0 to a NAT gateway that is "
+        "available and stands in a public subnet (an internet gateway alone does not serve MSK Connect, whose "
+        "interfaces have no public address), or the security group lets out neither port. Or go without: VPC "
+        "endpoints for AWS services, PrivateLink for ClickHouse Cloud.",
+    ),
+    Cause.PUBLIC_HOST_SILENT: Advice(
+        "the internet is there, and this host is silent",
+        "NAT and routes are good. Look at egress rules that name the port (443 is open, 8443 or 9440 may not "
+        "be: the worker's security group, network ACLs, a firewall), then at the peer: whether it is up, and "
+        "whether it lets this egress address in.",
+    ),
+    Cause.FAMILY_SPLIT: Advice(
+        "it connects over one family of IP and not over the other",
+        "Clients that try the silent family first wait for it, and some never try the other. For IPv6 the "
+        "subnet's route table needs ::/0 or the peer's range, and security groups and network ACLs need rules "
+        "of their own for IPv6. Else use names that have addresses of one family only.",
+    ),
+    Cause.MTU_BLACK_HOLE: Advice(
+        "packets of full size are lost on the way",
+        'Something on the path takes smaller packets only, and its ICMP "fragmentation needed" does not come '
+        "back. Let ICMP type 3 code 4 (IPv6: ICMPv6 type 2) in through security groups and network ACLs; on a "
+        "VPN or transit gateway keep the MTU at 8500 or 1500, or clamp the MSS there.",
+    ),
+    Cause.DATA_LOST: Advice(
+        "the connection opens, and nothing that is sent arrives",
+        "Typical of a stateful firewall that sees one direction only: forth and back take different ways. For "
+        "a transit gateway with an inspection VPC enable appliance mode on its attachment, and keep both "
+        "directions in one zone; else look for a proxy that accepts and does not forward.",
+    ),
+    Cause.NETWORK_SLOW: Advice(
+        "the network is slow",
+        "Connecting alone takes long, so it is not the service: look for packets that are lost on the way, for "
+        "a NAT gateway or a proxy at its limit, and for traffic that goes around by another Region.",
     ),
     Cause.TLS_CERTIFICATE_EXPIRED: Advice(
         "the certificate has expired",
@@ -173,6 +257,23 @@ ADVICE: Mapping[Cause, Advice] = {
         "the handshake begins and does not end",
         "Some bytes of the server's answer came and then no more: packets that are too large for the "
         "path and whose ICMP error is filtered (MTU), or an overloaded server.",
+    ),
+    Cause.TLS_HELLO_FILTERED: Advice(
+        "something on the way drops TLS",
+        "Bytes cross the connection, a ClientHello does not: a firewall that reads it (AWS Network Firewall, an "
+        "inspection appliance) drops it without a word. Allow TLS to this host there.",
+    ),
+    Cause.TLS_NAME_FILTERED: Advice(
+        "something on the way drops TLS with this name",
+        "The same address answers TLS without the name or with another one. A firewall filters by SNI (AWS "
+        "Network Firewall's domain lists, a proxy): allow the name there. If the address is a load balancer's, "
+        "its backend for the name may be dead.",
+    ),
+    Cause.TLS_NAME_REFUSED: Advice(
+        "TLS is refused for this name alone",
+        "The same address answers other names. Of ClickHouse Cloud this is the service's own IP access list: "
+        "add the public addresses of all NAT gateways, or the endpoint id for PrivateLink. Else a firewall or "
+        "proxy goes by SNI, or the load balancer does not know the name.",
     ),
     Cause.TLS_NOT_SPOKEN: Advice(
         "the port does not speak TLS",
@@ -301,6 +402,11 @@ ADVICE: Mapping[Cause, Advice] = {
         "ClickHouse took long to give its first answer",
         "Typical of an idle Cloud service that wakes: set timeoutSeconds=60 and retryCount=5 in the "
         "sink, or switch idling off.",
+    ),
+    Cause.CLICKHOUSE_SLOW: Advice(
+        "ClickHouse answers slowly, each time",
+        "It was not asleep and the network is quick: the service is overloaded, or too small. Look at its load "
+        "(system.metrics, the Cloud console), and raise timeoutSeconds in the sink meanwhile.",
     ),
     Cause.CLICKHOUSE_TOO_OLD: Advice(
         "this ClickHouse is older than the sink accepts",
