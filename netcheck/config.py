@@ -25,6 +25,8 @@ MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "AWS_MSK_IAM", "OAUTHBE
 FORMATS = ("table", "json", "junit", "markdown", "html", "prometheus", "github")
 WATCHED = ("table", "json")
 """Formats that changes are printed in."""
+COMPARED = ("table", "json", "markdown")
+"""Formats that have a place for what changed since a baseline."""
 
 
 class UsageError(Exception):
@@ -273,7 +275,7 @@ OPTIONS: tuple[Option, ...] = (
         "snapshot", "DIR", "AWS configuration saved by netcheck snapshot, instead of asking AWS", text, "aws"
     ),
     Option("region", "NAME", "AWS Region (default: AWS_REGION, AWS_DEFAULT_REGION)", text, "aws"),
-    Option("profile", "NAME", "AWS profile", text, "aws"),
+    Option("profile", "NAME|ARN", "AWS profile, or the ARN of a role to assume", text, "aws"),
     Option("credentials", "FILE", "YAML file with the logins; see netcheck run --help", text, "targets"),
     Option("only", "GLOB", "run only these checks (tls.*)", texts, "run", many=True),
     Option("skip", "GLOB", "leave these checks out", texts, "run", many=True),
@@ -364,6 +366,8 @@ def _check_output(config: Config) -> None:
                 raise UsageError(f"--watch and --{name}: many runs, one file; leave one out")
         if config.format not in WATCHED:
             raise UsageError(f"--watch prints changes as {' or '.join(WATCHED)}, not as {config.format}")
+    if config.baseline and config.format not in COMPARED:
+        raise UsageError(f"--baseline is told in {', '.join(COMPARED)}, not in {config.format}")
     if config.quiet and config.verbose:
         raise UsageError("--quiet and --verbose: leave one out")
 

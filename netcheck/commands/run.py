@@ -6,7 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from netcheck import recording
 from netcheck.assess import ABOUT_THE_RUN, Assessment, assess
@@ -16,12 +18,15 @@ from netcheck.documentation import page
 from netcheck.endpoint import shown
 from netcheck.logins import VARIABLES, read_logins
 from netcheck.model import Status
-from netcheck.report import formats
+from netcheck.report import formats, full, short
 from netcheck.report.live import Live
 from netcheck.report.style import Style, style_of
 from netcheck.runner import unwatched
 from netcheck.version import VERSION
 from netcheck.yamlfile import read_mapping
+
+if TYPE_CHECKING:
+    from netcheck.compare.sides import Side
 
 GROUPS = {"targets": "what to check", "aws": "AWS", "run": "how to run", "output": "what to write"}
 EPILOG = f"""logins come from the environment or from --credentials FILE (YAML), never from arguments:
@@ -37,6 +42,14 @@ examples:
   netcheck run --config run.yaml --format json --output report.json
   netcheck run --bootstrap b-1.example:9096 --record run.json.gz
   netcheck run --replay run.json.gz
+  netcheck run --connector orders-sink --baseline good.json.gz
+  netcheck run --connector orders-sink --watch 60 --history history.jsonl
+
+with --watch, the exit code is that of the last run that came to its end; 3 where none did
+
+environment, besides logins:
+  AWS_REGION, AWS_PROFILE, AWS_...  as the AWS CLI reads them
+  NO_COLOR                          no colours, also on a terminal
 
 {EXIT_CODES}"""
 
@@ -76,28 +89,79 @@ def run(args: argparse.Namespace) -> int:
     try:
         config = _config(args, os.environ)
         _check_writable(config)
-        return report(assess_with_progress(config), config)
+        before = _baseline(config)
+        if config.watch:
+            return _watch(config, before)
+        assessment = assess_with_progress(config)
+        try:
+            return report(assessment, config, before)
+        finally:
+            _keep_history(assessment, config)
     except UsageError as error:
         print(f"netcheck: {error}", file=sys.stderr)
         return 2
+
+
+def _baseline(config: Config) -> Side | None:
+    """What this run is compared with, read before it: one that cannot be read is a matter of usage."""
+    if config.baseline is None:
+        return None
+    from netcheck.compare.sides import read_side
+
+    return read_side(config.baseline)
+
+
+def _watch(config: Config, before: Side | None) -> int:
+    """Run again and again. Returns the last run's exit code."""
+    from netcheck.watch.events import Teller
+    from netcheck.watch.loop import Watch
+
+    def after(assessment: Assessment) -> int:
+        _keep_history(assessment, config)
+        return exit_code(assessment, config.strict)
+
+    teller = Teller(sys.stdout, _style(config, sys.stdout), config.format == "json", config.quiet)
+    return Watch(config, teller, assess_with_progress, after).until_ended(before)
+
+
+def _keep_history(assessment: Assessment, config: Config) -> None:
+    """Append to the history. One that cannot be written is a warning, and changes nothing of the run."""
+    if config.history is None or assessment.interrupted:
+        return
+    from netcheck.history.append import append
+
+    if problem := append(config, assessment.report):
+        print(f"netcheck: warning: {problem}", file=sys.stderr)
+
+
+def _style(config: Config, stream: TextIO) -> Style:
+    style = style_of(stream, os.environ)
+    return replace(style, colour=style.colour and not config.no_color)
 
 
 def assess_with_progress(config: Config) -> Assessment:
     """Assess, showing on a terminal what is going on."""
     if not sys.stderr.isatty() or config.replay:
         return assess(config, unwatched)
-    live = Live(sys.stderr, style_of(sys.stderr, os.environ))
+    live = Live(sys.stderr, _style(config, sys.stderr))
     try:
         return assess(config, live)
     finally:
         live.close()
 
 
-def report(assessment: Assessment, config: Config) -> int:
-    """Write report and recording, and return the exit code. Raises UsageError for what cannot be written."""
+def report(assessment: Assessment, config: Config, before: Side | None = None) -> int:
+    """Write report and recording, and return the exit code. Raises UsageError for what cannot be written.
+
+    With `before`, the report also says what changed since then.
+    """
     failed = _write_recording(assessment, config)
-    style = style_of(sys.stdout, os.environ) if config.output is None else Style()
-    text = render(assessment, config.format, style)
+    style = _style(config, sys.stdout) if config.output is None else Style()
+    text = _text(assessment, config, style)
+    if before is not None:
+        from netcheck.compare.baseline import added, since
+
+        text = added(text, since(before, assessment, config), config.format, style)
     if config.output is None:
         sys.stdout.write(text)
     else:
@@ -109,6 +173,16 @@ def report(assessment: Assessment, config: Config) -> int:
     if failed:
         raise UsageError(failed)
     return exit_code(assessment, config.strict)
+
+
+def _text(assessment: Assessment, config: Config, style: Style) -> str:
+    """The report in the format and at the length that were asked for."""
+    if config.format == "table" and config.quiet:
+        return short.render(assessment.report, style)
+    text = render(assessment, config.format, style)
+    if config.format == "table" and config.verbose:
+        return f"{text}\n{full.render(assessment.report, style)}"
+    return text
 
 
 def render(assessment: Assessment, format: str, style: Style) -> str:

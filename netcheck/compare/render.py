@@ -185,7 +185,7 @@ def _result_blocks(made: Comparison, style: Style) -> Iterator[str]:
     for turn, title in TURNS.items():
         found = [each for each in made.results if each.turn is turn and each.key not in shown]
         own = [each for each in found if not each.folded]
-        lines = [f"{style.mark(MARKS[turn])} {_wrapped(_told(each), style, 4)}" for each in own]
+        lines = [f"{style.mark(MARKS[turn])} {_wrapped(told(each), style, 4)}" for each in own]
         if len(found) > len(own):
             more = "more, which follow" if own else "which follow"
             lines.append(f"  {len(found) - len(own)} {more} from what failed")
@@ -197,7 +197,8 @@ def _shown(made: Comparison) -> frozenset[str]:
     return frozenset(key for cause in made.appeared for key in cause.shown_by)
 
 
-def _told(each: ResultChange) -> str:
+def told(each: ResultChange) -> str:
+    """One result that differs, in one line."""
     was, now = _status(each.before), _status(each.after)
     said = each.after or each.before
     return f"{each.check}  {each.target}  {was} → {now}: {said.summary if said else ''}"

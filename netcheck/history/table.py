@@ -1,4 +1,4 @@
-"""A history in a ClickHouse table, through clickhouse-connect: made if need be, and written without doubles."""
+"""A history in a ClickHouse table, through clickhouse-connect: made if need be, written without doubles."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class NotWritten(Exception):
 
 
 def write(deadline: Deadline, place: TablePlace, login: ClickHouseLogin, lines: Iterable[bytes]) -> int:
-    """Send those rows of one run that the table has not got; returns how many that were. Raises NotWritten."""
+    """Send those rows of one run that the table has not got, and return how many. Raises NotWritten."""
     match behind_wall(deadline, lambda: _write(deadline, place, login, lines)):
         case int() as sent:
             return sent

@@ -1,0 +1,58 @@
+"""What a watch counts: for each question, how often it was answered well, and how often that turned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_QUESTIONS = 10_000
+"""Counted for: a peer that advertises other names on every run must not fill the memory."""
+GOOD = ("pass", "warn")
+
+
+@dataclass(slots=True)
+class Count:
+    """Of one result: runs in which it was known, in which it was good, and turns between good and not."""
+
+    known: int = 0
+    good: int = 0
+    flaps: int = 0
+    was_good: bool | None = None
+
+    @property
+    def uptime(self) -> float:
+        """The share of the runs in which it was known, from 0 to 1, that it was good in."""
+        return self.good / self.known if self.known else 0.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """Everything that is counted. `uncounted` results came after `MOST_QUESTIONS` others."""
+
+    runs: int = 0
+    failed_runs: int = 0
+    late_runs: int = 0
+    uncounted: int = 0
+    counts: dict[str, Count] = field(default_factory=dict)
+
+    def add(self, report: Mapping[str, Any]) -> None:
+        """Count one run. Results that are unknown or were not asked say nothing of their target."""
+        self.runs += 1
+        for result in report["results"]:
+            status = result["status"]
+            if status not in (*GOOD, "fail"):
+                continue
+            if result["key"] not in self.counts and len(self.counts) >= MOST_QUESTIONS:
+                self.uncounted += 1
+                continue
+            count, good = self.counts.setdefault(result["key"], Count()), status in GOOD
+            count.known += 1
+            count.good += good
+            count.flaps += count.was_good is not None and count.was_good != good
+            count.was_good = good
+
+    def changed(self) -> dict[str, Count]:
+        """What turned at least once, the most restless first."""
+        found = {key: count for key, count in self.counts.items() if count.flaps}
+        return dict(sorted(found.items(), key=lambda pair: (-pair[1].flaps, pair[1].uptime, pair[0])))
