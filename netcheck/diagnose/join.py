@@ -40,7 +40,7 @@ def contradictions(results: Sequence[Result], place: Place) -> tuple[Result, ...
         stops = [one for one in own if _is_stop(one) and _is_about(one, against)]
         if seen.result is not None and stops:
             found[target] = _disagreement(target, seen.result, stops)
-            doubted |= {one.key: target for one in stops}
+            doubted |= {one.key: target for one in (*stops, *_stand_on(own, stops))}
     kept = (_doubted(one, found[doubted[one.key]].key) if one.key in doubted else one for one in results)
     return (*kept, *found.values())
 
@@ -70,6 +70,13 @@ def _is_about(stop: Result, against: Sequence[Way]) -> bool:
     return any(
         (way.source, way.destination) in pairs and concerns(stop, way.blockers) for way in ways_of(stop)
     )
+
+
+def _stand_on(own: Sequence[Result], stops: Sequence[Result]) -> list[Result]:
+    """What says that paths differ, where nothing but these stops makes them differ."""
+    if any(_is_stop(one) and one not in stops for one in own):
+        return []
+    return [one for one in own if one.finding.cause is Cause.PATH_PARTIAL and one.status is Status.FAIL]
 
 
 def _disagreement(target: Target, shown: Result, stops: Sequence[Result]) -> Result:
