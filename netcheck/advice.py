@@ -59,14 +59,14 @@ ADVICE: Mapping[Cause, Advice] = {
     Cause.DNS_LOSSY: Advice(
         "a name server loses questions",
         "Look-ups fail or wait now and then. Route 53's resolver answers 1,024 packets a second for each "
-        "network interface and drops the rest: cache names, or look for who asks so much. Of a name server of "
-        "your own look at its load, and at the network on the way to it.",
+        "network interface and drops the rest: cache names, or look for who asks so much. Of a name "
+        "server of your own look at its load, and at the network on the way to it.",
     ),
     Cause.DNS_NAME_SILENT: Advice(
         "the name server answers for other names, and not for this one",
-        "The name server is there; whom it asks about this zone is not. Look at its forwarder for the zone, or "
-        "at the VPC's Route 53 Resolver rule: the outbound endpoint's security group has to let UDP and TCP "
-        "port 53 out, and the target servers have to let its addresses in.",
+        "The name server is there; whom it asks about this zone is not. Look at its forwarder for the "
+        "zone, or at the VPC's Route 53 Resolver rule: the outbound endpoint's security group has to let "
+        "UDP and TCP port 53 out, and the target servers have to let its addresses in.",
     ),
     Cause.DNS_SERVER_DEAD: Advice(
         "one of several name servers is dead",
@@ -113,9 +113,9 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.INTERMITTENT: Advice(
         "it was silent, and answered when asked again",
-        "It works now and then: a broker that restarts, a service that was asleep, one dead backend of several "
-        "behind the address, a listener whose queue is full, or a path that loses packets. Run netcheck once "
-        "more; if it is well then, look at the service's log for the time of this run.",
+        "It works now and then: a broker that restarts, a service that was asleep, one dead backend of "
+        "several behind the address, a listener whose queue is full, or a path that loses packets. Run "
+        "netcheck once more; if it is well then, look at the service's log for the time of this run.",
     ),
     Cause.PORT_SILENT: Advice(
         "one port of a host is silent, others answer",
@@ -126,28 +126,28 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.LISTENER_SILENT: Advice(
         "one listener of one host is silent",
-        "Other hosts answer on this port and this host on other ports, so neither a group's rule nor the route "
-        "is to blame: the listener hangs (restart it; of an MSK broker see aws kafka reboot-broker), or a rule "
-        "for this host's address and port drops it.",
+        "Other hosts answer on this port and this host on other ports, so neither a group's rule nor the "
+        "route is to blame: the listener hangs (restart it; of an MSK broker see aws kafka "
+        "reboot-broker), or a rule for this host's address and port drops it.",
     ),
     Cause.HOST_SILENT: Advice(
         "one host is silent, others like it answer",
-        "The rules of a security group that all of them share are good. Either this host is down or being "
-        "replaced (aws kafka describe-cluster-v2, list-cluster-operations-v2), or its subnet differs: compare "
-        "its network ACL and route table with those of the others' subnets, both ways.",
+        "The rules of a security group that all of them share are good. Either this host is down or being"
+        " replaced (aws kafka describe-cluster-v2, list-cluster-operations-v2), or its subnet differs: "
+        "compare its network ACL and route table with those of the others' subnets, both ways.",
     ),
     Cause.SOURCE_PORT_FILTERED: Advice(
         "answers depend on the port that is called from",
-        "A network ACL lets only part of the ephemeral ports through. Allow TCP 1024-65535 in to the workers' "
-        "subnets and out of the target's, for the answers; security groups remember connections and are not "
-        "to blame.",
+        "A network ACL lets only part of the ephemeral ports through. Allow TCP 1024-65535 in to the "
+        "workers' subnets and out of the target's, for the answers; security groups remember connections "
+        "and are not to blame.",
     ),
     Cause.NO_INTERNET: Advice(
         "nothing public answers from here",
-        "There is no way to the internet: the subnet's route table needs 0.0.0.0/0 to a NAT gateway that is "
-        "available and stands in a public subnet (an internet gateway alone does not serve MSK Connect, whose "
-        "interfaces have no public address), or the security group lets out neither port. Or go without: VPC "
-        "endpoints for AWS services, PrivateLink for ClickHouse Cloud.",
+        "There is no way to the internet: the subnet's route table needs 0.0.0.0/0 to a NAT gateway that "
+        "is available and stands in a public subnet (an internet gateway alone does not serve MSK "
+        "Connect, whose interfaces have no public address), or the security group lets out neither port. "
+        "Or go without: VPC endpoints for AWS services, PrivateLink for ClickHouse Cloud.",
     ),
     Cause.PUBLIC_HOST_SILENT: Advice(
         "the internet is there, and this host is silent",
@@ -157,26 +157,27 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.FAMILY_SPLIT: Advice(
         "it connects over one family of IP and not over the other",
-        "Clients that try the silent family first wait for it, and some never try the other. For IPv6 the "
-        "subnet's route table needs ::/0 or the peer's range, and security groups and network ACLs need rules "
-        "of their own for IPv6. Else use names that have addresses of one family only.",
+        "Clients that try the silent family first wait for it, and some never try the other. For IPv6 the"
+        " subnet's route table needs ::/0 or the peer's range, and security groups and network ACLs need "
+        "rules of their own for IPv6. Else use names that have addresses of one family only.",
     ),
     Cause.MTU_BLACK_HOLE: Advice(
         "packets of full size are lost on the way",
-        'Something on the path takes smaller packets only, and its ICMP "fragmentation needed" does not come '
-        "back. Let ICMP type 3 code 4 (IPv6: ICMPv6 type 2) in through security groups and network ACLs; on a "
-        "VPN or transit gateway keep the MTU at 8500 or 1500, or clamp the MSS there.",
+        'Something on the path takes smaller packets only, and its ICMP "fragmentation needed" does not '
+        "come back. Let ICMP type 3 code 4 (IPv6: ICMPv6 type 2) in through security groups and network "
+        "ACLs; on a VPN or transit gateway keep the MTU at 8500 or 1500, or clamp the MSS there.",
     ),
     Cause.DATA_LOST: Advice(
         "the connection opens, and nothing that is sent arrives",
-        "Typical of a stateful firewall that sees one direction only: forth and back take different ways. For "
-        "a transit gateway with an inspection VPC enable appliance mode on its attachment, and keep both "
-        "directions in one zone; else look for a proxy that accepts and does not forward.",
+        "Typical of a stateful firewall that sees one direction only: forth and back take different ways."
+        " For a transit gateway with an inspection VPC enable appliance mode on its attachment, and keep "
+        "both directions in one zone; else look for a proxy that accepts and does not forward.",
     ),
     Cause.NETWORK_SLOW: Advice(
         "the network is slow",
-        "Connecting alone takes long, so it is not the service: look for packets that are lost on the way, for "
-        "a NAT gateway or a proxy at its limit, and for traffic that goes around by another Region.",
+        "Connecting alone takes long, so it is not the service: look for packets that are lost on the "
+        "way, for a NAT gateway or a proxy at its limit, and for traffic that goes around by another "
+        "Region.",
     ),
     Cause.TLS_CERTIFICATE_EXPIRED: Advice(
         "the certificate has expired",
@@ -260,20 +261,20 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.TLS_HELLO_FILTERED: Advice(
         "something on the way drops TLS",
-        "Bytes cross the connection, a ClientHello does not: a firewall that reads it (AWS Network Firewall, an "
-        "inspection appliance) drops it without a word. Allow TLS to this host there.",
+        "Bytes cross the connection, a ClientHello does not: a firewall that reads it (AWS Network "
+        "Firewall, an inspection appliance) drops it without a word. Allow TLS to this host there.",
     ),
     Cause.TLS_NAME_FILTERED: Advice(
         "something on the way drops TLS with this name",
-        "The same address answers TLS without the name or with another one. A firewall filters by SNI (AWS "
-        "Network Firewall's domain lists, a proxy): allow the name there. If the address is a load balancer's, "
-        "its backend for the name may be dead.",
+        "The same address answers TLS without the name or with another one. A firewall filters by SNI "
+        "(AWS Network Firewall's domain lists, a proxy): allow the name there. If the address is a load "
+        "balancer's, its backend for the name may be dead.",
     ),
     Cause.TLS_NAME_REFUSED: Advice(
         "TLS is refused for this name alone",
-        "The same address answers other names. Of ClickHouse Cloud this is the service's own IP access list: "
-        "add the public addresses of all NAT gateways, or the endpoint id for PrivateLink. Else a firewall or "
-        "proxy goes by SNI, or the load balancer does not know the name.",
+        "The same address answers other names. Of ClickHouse Cloud this is the service's own IP access "
+        "list: add the public addresses of all NAT gateways, or the endpoint id for PrivateLink. Else a "
+        "firewall or proxy goes by SNI, or the load balancer does not know the name.",
     ),
     Cause.TLS_NOT_SPOKEN: Advice(
         "the port does not speak TLS",
@@ -405,8 +406,8 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.CLICKHOUSE_SLOW: Advice(
         "ClickHouse answers slowly, each time",
-        "It was not asleep and the network is quick: the service is overloaded, or too small. Look at its load "
-        "(system.metrics, the Cloud console), and raise timeoutSeconds in the sink meanwhile.",
+        "It was not asleep and the network is quick: the service is overloaded, or too small. Look at its"
+        " load (system.metrics, the Cloud console), and raise timeoutSeconds in the sink meanwhile.",
     ),
     Cause.CLICKHOUSE_TOO_OLD: Advice(
         "this ClickHouse is older than the sink accepts",
@@ -531,10 +532,10 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.SILENT_PAST_AWS: Advice(
         "AWS's configuration delivers it, and nothing answers",
-        "Look past what AWS filters and routes: a host firewall on the target (iptables, firewalld, Windows "
-        "Firewall), a target group without healthy targets, a firewall appliance on the way, an allow list of "
-        "the other party, or a host that is gone or restarting. A VPC flow log of the target's network "
-        "interface tells whether the packets arrive there.",
+        "Look past what AWS filters and routes: a host firewall on the target (iptables, firewalld, "
+        "Windows Firewall), a target group without healthy targets, a firewall appliance on the way, an "
+        "allow list of the other party, or a host that is gone or restarting. A VPC flow log of the "
+        "target's network interface tells whether the packets arrive there.",
     ),
     Cause.SIDES_CONTRADICT: Advice(
         "what is observed and what AWS's configuration says do not fit",
