@@ -13,6 +13,7 @@ from netcheck import diagnose, discover, facts, plugins, recording
 from netcheck.check import Check, Concluded
 from netcheck.config import Config, UsageError
 from netcheck.context import Context, Deadline, DeadlineExceeded, FactUnavailable, NotRecorded, Observer
+from netcheck.mending import mended
 from netcheck.model import Json, Kind, Report
 from netcheck.probe.trust import TrustError, verifier
 from netcheck.recording import Live, Player, Recorder, Recording, RecordingError
@@ -50,7 +51,7 @@ def assess(
     """
     clock, deadline, started = time.monotonic(), Deadline(config.deadline), _now()
     scrub = config.scrubber()
-    observer = observer or (Recorder(scrub) if config.record else Live())
+    observer = observer or (Recorder(scrub) if config.record or config.baseline or config.watch else Live())
     replayed = recorded or (_read_recording(config.replay) if config.replay else None)
     if replayed:
         observer = Player(replayed)
@@ -81,7 +82,7 @@ def assess(
         vantage=vantage,
         pipeline=described(pipeline, discovered.config, targets),
         results=judged.results,
-        root_causes=judged.root_causes,
+        root_causes=mended(judged.root_causes, judged.results, context),
     )
     kept = (
         observer.recording(_config_to_keep(config), started, seconds)
