@@ -291,6 +291,12 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Stay silent: calls are in AwsEndpoint.calls."""
 
+    def handle_expect_100(self) -> bool:
+        """S3's clients wait for this before they send a body; else it would lie in the buffer."""
+        go_on = super().handle_expect_100()
+        self.wfile.flush()
+        return go_on
+
     def serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         reply, clock = self.server.endpoint.respond(Request(self.command, self.path, self.headers, body))

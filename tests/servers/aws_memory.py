@@ -18,7 +18,8 @@ from tests.servers.aws_world import AwsError, FixtureError, Output
 
 class Memory:
     """Attributes: objects by (bucket, key), items by (table, key), published, events, all as they were sent;
-    history is every object that was ever written, secrets are texts by ARN.
+    history is every object that was ever written, secrets are texts by ARN. `lose_answers` writes are done
+    and then answered with an error, as when a connection breaks.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,7 @@ class Memory:
         self.events: list[dict[str, Any]] = []
         self.secrets: dict[str, str] = {}
         self.history: list[bytes] = []
+        self.lose_answers = 0
         self._lock = threading.Lock()
 
     def services(self) -> dict[str, dict[str, Output]]:
@@ -60,6 +62,7 @@ class Memory:
                 raise AwsError("PreconditionFailed", text, 412)
             self.objects[place] = body
             self.history.append(body)
+            self._lose_answer()
         return {"ETag": _etag(body)}
 
     def _get_item(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +86,13 @@ class Memory:
             if not holds:
                 raise AwsError("ConditionalCheckFailedException", "The conditional request failed")
             self.items[place] = params["Item"]
+            self._lose_answer()
         return {}
+
+    def _lose_answer(self) -> None:
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise AwsError("InternalError", "We encountered an internal error. Please try again.", 500)
 
     def _publish(self, params: dict[str, Any]) -> dict[str, Any]:
         with self._lock:

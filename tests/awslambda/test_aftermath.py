@@ -1,0 +1,250 @@
+"""A change is told once: across runs, over two stores, beside other runs, and after one that was killed."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from netcheck.awslambda import aftermath, clients
+from netcheck.awslambda.changes import Change, Pending, State
+from netcheck.awslambda.event import Asked
+from netcheck.awslambda.logs import Log
+from netcheck.awslambda.store import parse_store
+from netcheck.codec import decode, encode
+from netcheck.config import Config
+from netcheck.context import Deadline
+from netcheck.model import Report
+from tests.awslambda.reports import cause, report
+from tests.servers.aws_endpoint import AwsEndpoint, dropped, slow
+from tests.servers.aws_memory import Memory
+from tests.servers.aws_world import World
+
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:alarms"
+STORES = ("s3://states-1/netcheck", "dynamodb://states")
+GOOD = report({"tcp.connect@a": "pass"})
+BAD = report({"tcp.connect@a": "fail"}, [cause("a", "tcp.connect@a")])
+WORSE = report(
+    {"tcp.connect@a": "fail", "tcp.connect@b": "fail"},
+    [cause("a", "tcp.connect@a"), cause("b", "tcp.connect@b")],
+)
+UNKNOWN = report({"tcp.connect@a": "unknown"})
+
+
+class Account:
+    """One AWS account, and runs of one pipeline in it."""
+
+    def __init__(self, aws: AwsEndpoint, memory: Memory, url: str) -> None:
+        self.aws, self.memory, self.url = aws, memory, url
+        self.asked = Asked(Config(), "orders", (), state=parse_store(url), topic=TOPIC, bus="default")
+        self.count = 0
+
+    def run(
+        self, of: Report, *, seconds: float = 30, request: str | None = None, began: float | None = None
+    ) -> int:
+        self.count += 1
+        self.log = io.StringIO()
+        log = Log(self.log, request or f"request-{self.count}")
+        return aftermath.settle(of, self.asked, began or time.time(), Deadline(seconds), log)
+
+    def told(self) -> list[str]:
+        """The subjects that were published, without the name."""
+        return [each["Subject"].removeprefix("netcheck orders: ") for each in self.memory.published]
+
+    def logged(self) -> list[str]:
+        return [json.loads(line)["message"] for line in self.log.getvalue().splitlines()]
+
+    def text(self) -> str:
+        if self.url.startswith("s3"):
+            return self.memory.objects["states-1", "netcheck/orders.json"].decode()
+        return str(self.memory.items["states", "orders"]["state"]["S"])
+
+    def state(self) -> State:
+        found: State = decode(State, json.loads(self.text()))
+        return found
+
+    def put(self, text: str) -> None:
+        self.memory.objects["states-1", "netcheck/orders.json"] = text.encode()
+        self.memory.items["states", "orders"] = {
+            "pipeline": {"S": "orders"},
+            "tag": {"S": "a-tag"},
+            "state": {"S": text},
+        }
+
+
+@pytest.fixture(params=STORES)
+def account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    memory = Memory()
+    clients.client.cache_clear()
+    with AwsEndpoint(World({}, memory.services())) as aws:
+        for name, value in aws.environment().items():
+            monkeypatch.setenv(name, value)
+        yield Account(aws, memory, request.param)
+
+
+SEQUENCES: dict[str, tuple[Sequence[Report], list[str]]] = {
+    "nothing is wrong": ([GOOD, GOOD], []),
+    "something is wrong for long": ([BAD, BAD, BAD], ["1 new; 1 open"]),
+    "it comes and goes": ([GOOD, BAD, GOOD], ["1 new; 1 open", "1 resolved; nothing is wrong now"]),
+    "one more": ([BAD, WORSE, WORSE], ["1 new; 1 open", "1 new; 2 open"]),
+    "it cannot be determined for a while": ([BAD, UNKNOWN, BAD], ["1 new; 1 open"]),
+    "it is gone after that": ([BAD, UNKNOWN, GOOD], ["1 new; 1 open", "1 resolved; nothing is wrong now"]),
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_only_changes_are_told(name: str, account: Account) -> None:
+    runs, told = SEQUENCES[name]
+    assert [account.run(each) for each in runs] == [0] * len(runs)
+    assert account.told() == told
+    assert len(account.memory.events) == len(told)
+
+
+def test_what_is_told_says_what_and_since_when(account: Account) -> None:
+    account.run(BAD)
+    [message], [event] = account.memory.published, account.memory.events
+    assert "  a is wrong (timed_out a)\n" in message["Message"]
+    assert message["MessageAttributes"]["change"]["StringValue"] == "new"
+    detail = json.loads(event["Detail"])
+    assert (event["Source"], event["EventBusName"], detail["pipeline"]) == ("netcheck", "default", "orders")
+    assert detail["new"] == [
+        {"code": "timed_out", "component": "a", "title": "a is wrong", "since": BAD.started}
+    ]
+    assert detail["id"] in message["Message"] and detail["resolved"] == [] and detail["open"] == 1
+
+
+def test_a_fifo_topic_gets_the_id_to_tell_repetitions_by(account: Account) -> None:
+    account.asked = replace(account.asked, topic=TOPIC + ".fifo", bus=None)
+    account.run(BAD)
+    [message] = account.memory.published
+    assert message["MessageGroupId"] == "orders"
+    assert message["MessageDeduplicationId"] == message["MessageAttributes"]["id"]["StringValue"]
+
+
+def test_of_many_runs_at_once_one_tells(account: Account) -> None:
+    def run(number: int) -> None:
+        log = Log(io.StringIO(), f"request-{number}")
+        aftermath.settle(BAD, account.asked, time.time(), Deadline(30), log)
+
+    clients.client("s3"), clients.client("dynamodb"), clients.client("sns"), clients.client("events")
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert account.told() == ["1 new; 1 open"]
+    assert account.state().pending is None
+
+
+def test_what_a_killed_run_left_is_told_by_the_next_and_with_its_id(account: Account) -> None:
+    account.run(BAD)
+    left = account.state()
+    [first] = account.memory.events
+    change_id = json.loads(first["Detail"])["id"]
+    account.put(_with_pending(left, change_id, until=time.time() - 1))
+    account.run(BAD)
+    assert [json.loads(event["Detail"])["id"] for event in account.memory.events] == [change_id] * 2
+    assert account.state().pending is None
+
+
+def test_while_the_first_may_be_at_it_nobody_else_tells(account: Account) -> None:
+    account.run(BAD)
+    account.put(_with_pending(account.state(), "orders-1", until=time.time() + 60))
+    account.run(GOOD)
+    assert len(account.told()) == 1
+    assert account.logged() == ["another run is telling a change"]
+
+
+def test_after_what_was_left_its_own_change_is_told(account: Account) -> None:
+    account.run(BAD)
+    account.put(_with_pending(account.state(), "orders-1", until=time.time() - 1))
+    account.run(GOOD)
+    assert account.told() == ["1 new; 1 open"] * 2 + ["1 resolved; nothing is wrong now"]
+
+
+def _with_pending(state: State, change_id: str, until: float) -> str:
+    change = Change(state.open, (), len(state.open))
+    pending = Pending(change_id, "request-killed", until, ("topic", "bus"), change)
+    return json.dumps(encode(replace(state, pending=pending)))
+
+
+def test_a_run_that_began_before_the_last_told_one_tells_nothing(account: Account) -> None:
+    account.run(BAD)
+    account.run(GOOD, began=time.time() - 100)
+    assert account.told() == ["1 new; 1 open"]
+    assert account.logged() == ["a run that began later has told already"]
+
+
+BROKEN: dict[str, tuple[str, str, int]] = {
+    "the topic refuses": ("sns", "Publish", 1),
+    "the bus refuses": ("events", "PutEvents", 1),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_one_channel_did_not_take_it_gets_the_next_time_and_the_other_not_again(
+    name: str, account: Account
+) -> None:
+    service, operation, undelivered = BROKEN[name]
+    account.aws.deny(service, operation)
+    assert account.run(BAD) == undelivered
+    assert "a change was not told" in account.logged()
+    account.aws.mend()
+    assert account.run(BAD) == 0
+    assert (len(account.memory.published), len(account.memory.events)) == (1, 1)
+    assert account.state().pending is None
+
+
+def test_a_state_that_may_not_be_read_is_told_in_the_log_and_nothing_else(account: Account) -> None:
+    account.aws.deny("s3", "GetObject")
+    account.aws.deny("dynamodb", "GetItem")
+    assert account.run(BAD) == 1
+    assert account.told() == [] and account.logged() == ["the state was not kept"]
+    assert "may not call" in account.log.getvalue()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": "other/1"}', "null", '{"version": "x"}'])
+def test_a_state_that_is_not_ours_is_begun_anew(text: str, account: Account) -> None:
+    account.put(text)
+    assert account.run(BAD) == 0
+    assert account.told() == ["1 new; 1 open"]
+    assert account.state().open[0].component == "a"
+
+
+def test_a_write_that_arrived_though_its_answer_did_not_is_known_again(account: Account) -> None:
+    """boto3 asks again when the connection breaks, and is then refused for what it has written itself."""
+    account.memory.lose_answers = 1
+    assert account.run(BAD) == 0
+    assert account.told() == ["1 new; 1 open"]
+    assert account.state().pending is None
+
+
+def test_aws_that_does_not_answer_costs_no_more_than_there_is(account: Account) -> None:
+    account.aws.fail("*", "*", slow(20))
+    began = time.monotonic()
+    assert account.run(BAD, seconds=2) == 1
+    assert time.monotonic() - began < 10
+    assert account.told() == []
+
+
+def test_a_connection_that_breaks_is_tried_again(account: Account) -> None:
+    account.aws.fail("*", "*", dropped(), times=1)
+    assert account.run(BAD) == 0
+    assert account.told() == ["1 new; 1 open"]
+
+
+def test_without_state_nothing_is_asked_of_aws(account: Account) -> None:
+    account.asked = replace(account.asked, state=None, topic=None, bus=None)
+    assert account.run(BAD) == 0
+    assert account.aws.calls == []
+
+
+def test_state_alone_is_kept_without_telling_anybody(account: Account) -> None:
+    account.asked = replace(account.asked, topic=None, bus=None)
+    assert [account.run(BAD), account.run(GOOD)] == [0, 0]
+    assert account.told() == [] and account.state().open == ()
