@@ -46,12 +46,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One API call: service and operation in botocore's names, the Region signed for, the parameters."""
+    """One API call: service and operation in botocore's names, the Region signed for, the parameters, and the
+    id of the access key that it was signed with.
+    """
 
     service: str
     operation: str
     region: str
     params: dict[str, Any]
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,13 @@ def operation(call: Call) -> OperationModel:
 
 def read_request(request: Request) -> tuple[str, Call]:
     """The protocol the client speaks, and the call. Raises NotOurs."""
-    service, region = _signed_for(request)
+    service, region, key = _signed_for(request)
     url = urllib.parse.urlsplit(request.target)
     target = request.headers.get("X-Amz-Target")
     if target is not None:
-        return "json", Call(service, target.rpartition(".")[2], region, json.loads(request.body or b"{}"))
+        return "json", Call(
+            service, target.rpartition(".")[2], region, json.loads(request.body or b"{}"), key
+        )
     if request.headers.get("Smithy-Protocol"):
         raise NotOurs(f"{service}: the {request.headers['Smithy-Protocol']} protocol is not spoken here")
     form = dict(urllib.parse.parse_qsl(request.body.decode("latin-1"), keep_blank_values=True))
@@ -88,19 +93,19 @@ def read_request(request: Request) -> tuple[str, Call]:
         protocol = "ec2" if service == "ec2" else "query"
         shape = model(service).operation_model(form["Action"]).input_shape
         params = {} if shape is None else _from_form(shape, form, "", protocol == "ec2") or {}
-        return protocol, Call(service, form["Action"], region, params)
+        return protocol, Call(service, form["Action"], region, params, key)
     op = _routed(model(service), request, url)
     params = {} if op.input_shape is None else _from_rest(op, request, url)
-    return str(model(service).metadata["protocol"]), Call(service, op.name, region, params)
+    return str(model(service).metadata["protocol"]), Call(service, op.name, region, params, key)
 
 
-def _signed_for(request: Request) -> tuple[str, str]:
+def _signed_for(request: Request) -> tuple[str, str, str]:
     signed = re.search(
-        r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request", request.headers.get("Authorization", "")
+        r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request", request.headers.get("Authorization", "")
     )
     if signed is None:
         raise NotOurs(f"not signed with SigV4: {request.method} {request.target}")
-    return SCOPES.get(signed[2], signed[2]), signed[1]
+    return SCOPES.get(signed[3], signed[3]), signed[2], signed[1]
 
 
 # Requests
