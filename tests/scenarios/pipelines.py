@@ -25,11 +25,11 @@ class ScenarioError(Exception):
     """The scenario's data is wrong."""
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """Times stay texts, as AWS's answers have them once they are JSON."""
 
 
-_Loader.yaml_implicit_resolvers = {
+Loader.yaml_implicit_resolvers = {
     sign: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for sign, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
@@ -38,7 +38,7 @@ _Loader.yaml_implicit_resolvers = {
 def base() -> dict[str, Any]:
     """The healthy pipeline, every time a new copy."""
     text = (FOLDER / "base.yaml").read_text("utf-8")
-    data: dict[str, Any] = copy.deepcopy(yaml.load(text, _Loader))
+    data: dict[str, Any] = copy.deepcopy(yaml.load(text, Loader))
     return data
 
 
@@ -48,7 +48,7 @@ def scenarios() -> dict[str, dict[str, Any]]:
     for path in sorted(FOLDER.glob("*.yaml")):
         if path.name == "base.yaml":
             continue
-        for document in yaml.load_all(path.read_text("utf-8"), _Loader):
+        for document in yaml.load_all(path.read_text("utf-8"), Loader):
             if document["name"] in found:
                 raise ScenarioError(f"{path.name}: {document['name']} stands twice")
             found[document["name"]] = document
@@ -59,21 +59,21 @@ def built(scenario: Mapping[str, Any]) -> dict[str, Any]:
     """The pipeline of a scenario: the base with its patches."""
     pipeline = built(scenarios()[scenario["like"]]) if "like" in scenario else base()
     for patch in scenario.get("patch", ()):
-        _apply(pipeline, patch)
+        applied(pipeline, patch)
     for section in ("services", "dns"):
-        pipeline[section] = _merged(pipeline.get(section, {}), scenario.get(section, {}))
+        pipeline[section] = merged(pipeline.get(section, {}), scenario.get(section, {}))
     pipeline["deny"] = [*pipeline.get("deny", ()), *scenario.get("deny", ())]
     pipeline["arguments"] = scenario.get("arguments", pipeline["arguments"])
     return pipeline
 
 
-def _merged(one: Any, other: Any) -> Any:
+def merged(one: Any, other: Any) -> Any:
     if not isinstance(one, dict) or not isinstance(other, dict):
         return other
-    return one | {key: _merged(one.get(key), value) for key, value in other.items()}
+    return one | {key: merged(one.get(key), value) for key, value in other.items()}
 
 
-def _apply(pipeline: Any, patch: Mapping[str, Any]) -> None:
+def applied(pipeline: Any, patch: Mapping[str, Any]) -> None:
     *way, last = patch["at"].split("/")
     holder = pipeline
     for step in way:
@@ -130,7 +130,8 @@ def world(pipeline: Mapping[str, Any]) -> World:
 def _kafka_connect(pipeline: Mapping[str, Any]) -> dict[str, Any]:
     connector = _timed(pipeline["connector"])
     listed = {k: v for k, v in connector.items() if k not in ("connectorConfiguration", "stateDescription")}
-    others = [{**listed, **other} for other in pipeline.get("other_connectors", ())]
+    whole = [{**connector, **other} for other in pipeline.get("other_connectors", ())]
+    others = [{k: v for k, v in each.items() if k in listed} for each in whole]
     configured = connector.get("workerConfiguration", {})
     content = base64.b64encode(pipeline["worker_properties"].encode()).decode()
     return {
@@ -141,7 +142,7 @@ def _kafka_connect(pipeline: Mapping[str, Any]) -> dict[str, Any]:
                 if each["connectorName"].startswith(params.get("connectorNamePrefix", ""))
             ]
         },
-        "DescribeConnector": _the(connector, "connectorArn"),
+        "DescribeConnector": _one_of([connector, *whole], "connectorArn"),
         "ListConnectorOperations": {"connectorOperations": [_timed(each) for each in pipeline["operations"]]},
         "DescribeConnectorOperation": lambda _: _timed(pipeline["operation"]),
         "DescribeWorkerConfiguration": {

@@ -124,9 +124,7 @@ def _waking(upstream: Where, tls: ssl.SSLContext | None, host: str, seconds: flo
     return Peer(serve, tls=tls, host=host)
 
 
-def _name_filter(
-    upstream: Where, certificates: Certificates, allowed: tuple[str, ...], host: str
-) -> Peer:
+def _name_filter(upstream: Where, certificates: Certificates, allowed: tuple[str, ...], host: str) -> Peer:
     """A firewall with a list of names in front of TLS: it reads the ClientHello, and resets or lets through."""
     behind = certificates.good.server_context()
 

@@ -65,8 +65,9 @@ class Site:
             back = "\n".join(way_back(address, f"b{self._turn}")) + "\n"
             self._world.run_all("ip -batch -", {BACKENDS: back})
             with self._world.inside(SITE):
-                self._open_doors(started)
                 self._start_name_servers(started, site)
+                doors = self._open_doors(started)
+            self._world.run_all("nft -f -", {SITE: doors})
             with self._world.inside(WORKER):
                 self._start_name_servers(started, worker)
                 self._aws = started.enter_context(AwsEndpoint(aws_world(self._pipeline)))
@@ -171,7 +172,8 @@ class Site:
 
     # What stands where
 
-    def _open_doors(self, started: contextlib.ExitStack) -> None:
+    def _open_doors(self, started: contextlib.ExitStack) -> str:
+        """Open every door; returns the rules that lead to them."""
         elements = []
         for where, door in self._live["doors"].items():
             address, _, port = where.rpartition(":")
@@ -180,8 +182,7 @@ class Site:
                 started.enter_context(peer)
             if to is not None:
                 elements.append(f"{address} . {port} : {to[0]} . {to[1]}")
-        rules = _rules(self._site_links, elements, self._live.get("drops", ()))
-        self._world.run_all("nft -f -", {SITE: rules})
+        return _rules(self._site_links, elements, self._live.get("drops", ()))
 
     def _start_name_servers(self, started: contextlib.ExitStack, here: frozenset[str]) -> None:
         for address, zone in self._live["name_servers"].items():
