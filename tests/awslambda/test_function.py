@@ -1,0 +1,196 @@
+"""The function as AWS runs it: its own process, behind AWS's runtime client, asked by the runtime API."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from netcheck.awslambda import RESERVE_S
+from netcheck.awslambda.changes import State
+from netcheck.codec import decode
+from netcheck.commands.demo import DEMOS
+from tests.awslambda.runtime import ROOT, Function, TimedOut
+from tests.awslambda.test_metrics import hold
+from tests.commandline import netcheck
+from tests.servers import peers
+from tests.servers.aws_endpoint import AwsEndpoint, slow
+from tests.servers.aws_memory import Memory
+from tests.servers.aws_world import World
+
+HANDLER = "netcheck.awslambda.handler"
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:alarms"
+STATE = {"state": "s3://states-1/netcheck", "topic": TOPIC, "bus": "default"}
+SECRET = "hunter2-is-not-for-logs"
+KILLS = 5
+WARM = 100
+SETTLED = 40
+"""Invocations after which the allocator has the memory that it works with."""
+MOST_GROWTH_KB = 2000
+
+
+def demo(name: str) -> str:
+    return str(ROOT / "netcheck" / "demo" / f"{name}.json.gz")
+
+
+def timeless(text: str) -> str:
+    """The report with every time that was taken now set to nothing."""
+    return re.sub(r'"seconds": [0-9.e-]+', '"seconds": 0', text)
+
+
+@dataclass(frozen=True)
+class Cloud:
+    function: Function
+    aws: AwsEndpoint
+    memory: Memory
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    memory = Memory()
+    with AwsEndpoint(World({}, memory.services())) as aws:
+        logins = {"NETCHECK_CLICKHOUSE_PASSWORD": SECRET}
+        with Function(HANDLER, aws.environment() | logins) as function:
+            yield Cloud(function, aws, memory)
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_recorded_pipeline_gives_what_the_command_prints_byte_for_byte(name: str, cloud: Cloud) -> None:
+    answer = cloud.function.invoke({"replay": demo(name)})
+    printed = netcheck("run", "--replay", demo(name), "--format", "json").out
+    assert answer.error is None
+    assert timeless(json.dumps(answer.value, indent=2, ensure_ascii=False) + "\n") == timeless(printed)
+
+
+def test_a_change_is_told_and_no_change_is_not(cloud: Cloud) -> None:
+    for name in ("expired-certificate", "expired-certificate", "healthy", "healthy"):
+        assert cloud.function.invoke({"replay": demo(name), "name": "told", **STATE}).error is None
+    subjects = [each["Subject"] for each in cloud.memory.published if "told" in each["Subject"]]
+    assert subjects == ["netcheck told: 1 new; 1 open", "netcheck told: 1 resolved; nothing is wrong now"]
+
+
+def test_a_bad_event_is_an_error_of_the_function_in_one_line(cloud: Cloud) -> None:
+    answer = cloud.function.invoke({"conector": "orders-sink"})
+    assert answer.error is not None and answer.error["errorType"] == "UsageError"
+    assert "did you mean connector?" in answer.error["errorMessage"]
+    assert "\n" not in answer.error["errorMessage"]
+    assert cloud.function.invoke({"replay": demo("healthy")}).error is None, "the container goes on"
+
+
+def test_a_timeout_too_short_to_tell_anything_is_said_at_once(cloud: Cloud) -> None:
+    answer = cloud.function.invoke({"replay": demo("healthy")}, seconds=6)
+    assert answer.error is not None and "give it 60 s" in answer.error["errorMessage"]
+
+
+def test_every_line_that_is_logged_is_of_its_invocation_or_a_metric_that_cloudwatch_takes(
+    cloud: Cloud,
+) -> None:
+    before = len(cloud.function.lines())
+    answer = cloud.function.invoke({"replay": demo("wrong-password"), "name": "logged"})
+    lines = cloud.function.lines()[before:]
+    messages = [line for line in lines if "message" in line]
+    assert {line["requestId"] for line in messages} == {answer.request}
+    assert [line["message"] for line in messages if line["level"] == "INFO"] == [
+        "the run begins",
+        "the run ended",
+    ]
+    [cause] = [line for line in messages if line["level"] == "WARN"]
+    assert cause["code"] == answer.value["root_causes"][0]["code"]
+    metrics = [hold(line) for line in lines if "message" not in line]
+    assert metrics[0]["Fail"] == answer.value["summary"]["fail"] > 0
+    assert {line["Pipeline"] for line in metrics} == {"logged"}
+
+
+def test_no_secret_is_in_the_answer_or_the_log(cloud: Cloud) -> None:
+    with peers.http("403 Forbidden", body=f"Authentication failed for {SECRET}".encode()) as peer:
+        event = {"clickhouse": f"http://127.0.0.1:{peer.port}", "timeout": 2}
+        answer = cloud.function.invoke(event, seconds=40)
+    assert answer.error is None
+    assert SECRET not in json.dumps(answer.value) and SECRET not in cloud.function.log()
+
+
+def test_peers_that_hang_cost_the_invocation_no_more_than_the_reserve(cloud: Cloud) -> None:
+    seconds = RESERVE_S + 5
+    with peers.silent() as peer, peers.never_accepts() as deaf:
+        event = {
+            "bootstrap": [f"127.0.0.1:{peer.port}", f"127.0.0.1:{deaf.port}"],
+            "clickhouse": f"https://127.0.0.1:{peer.port}",
+            "clickhouse_native": f"127.0.0.1:{deaf.port}",
+            "timeout": 60,
+            "deadline": 600,
+        }
+        answer = cloud.function.invoke(event, seconds=seconds)
+    assert answer.error is None
+    assert answer.seconds < seconds, "it was over before Lambda would have ended it"
+    assert answer.value["seconds"] < seconds - RESERVE_S + 2
+    causes = {result["cause"] for result in answer.value["results"]}
+    assert "deadline" in causes, "what was not finished is in the report, and says so"
+
+
+def test_aws_that_hangs_costs_the_report_nothing(cloud: Cloud) -> None:
+    cloud.aws.fail("s3", "*", slow(30))
+    try:
+        answer = cloud.function.invoke(
+            {"replay": demo("expired-certificate"), "name": "hung", **STATE}, seconds=12
+        )
+    finally:
+        cloud.aws.mend()
+    assert answer.error is None and answer.value["summary"]["fail"] == 1
+    assert cloud.function.lines()[-1]["Undelivered"] == 1
+
+
+def test_a_hundred_warm_invocations_leave_nothing_behind() -> None:
+    """Threads, descriptors and memory, of a function of its own: another test's leftovers are not its."""
+    memory = Memory()
+    with (
+        AwsEndpoint(World({}, memory.services())) as aws,
+        peers.http(body=b"Ok.\n") as peer,
+        Function(HANDLER, aws.environment()) as function,
+    ):
+        live = {"clickhouse": f"http://127.0.0.1:{peer.port}", "timeout": 5, "name": "live", **STATE}
+        events = [live, *({"replay": demo(name), "name": name, **STATE} for name in DEMOS)]
+        seen = []
+        for number in range(WARM):
+            assert function.invoke(events[number % len(events)], seconds=60).error is None
+            if number >= SETTLED:
+                seen.append((function.threads(), len(function.files()), function.resident_kb()))
+    threads, files, resident = zip(*seen, strict=True)
+    assert max(threads[-10:]) <= max(threads[:10])
+    assert max(files[-10:]) <= max(files[:10])
+    assert min(resident[-10:]) - min(resident[:10]) <= MOST_GROWTH_KB
+
+
+def sound(memory: Memory) -> list[State]:
+    """Every state that was ever there. Raises where one is not whole."""
+    return [decode(State, json.loads(each)) for each in memory.history]
+
+
+def killed(environment: dict[str, str], event: dict[str, Any], moment: float) -> None:
+    """Begin an invocation in a container that is warm, and kill the container at that moment."""
+    with Function(HANDLER, environment) as function:
+        function.invoke({"replay": demo("healthy"), "metrics": "none"})
+        function.start(event, seconds=9)
+        time.sleep(moment)
+        function.process.kill()
+        function.process.wait(10)
+
+
+def test_a_function_that_is_killed_at_any_moment_leaves_a_state_that_is_whole() -> None:
+    memory = Memory()
+    names = ("expired-certificate", "healthy")
+    with AwsEndpoint(World({}, memory.services()), latency=0.02) as aws:
+        for number in range(KILLS):
+            event = {"replay": demo(names[number % 2]), "name": "killed", **STATE}
+            killed(aws.environment(), event, 0.05 + 0.4 * number / KILLS)
+        history = sound(memory)
+        assert [state.version for state in history] == sorted(state.version for state in history)
+
+
+def test_a_process_that_hangs_for_good_is_what_the_runtime_of_these_tests_would_notice() -> None:
+    with Function("tests.awslambda.hangs.handler", {}) as function, pytest.raises(TimedOut):
+        function.invoke({}, seconds=2)
