@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from netcheck.diagnose.place import Place, Where
 from netcheck.diagnose.sides import Configured, configured, in_question, is_silent, observed, ways_of
-from netcheck.model import Cause, Kind, Layer, Result, Status, Target
+from netcheck.model import Cause, Json, Kind, Layer, Result, Status, Target
 
 DELIVERED = "join.delivered"
 """The finding that AWS would deliver what is silent: netcheck.diagnose.join makes it."""
@@ -86,6 +86,7 @@ class Rule:
 
     `same_target`: on the same target. `here`: only as far as this run looks from where the workers are.
     `named`: the failure's text has to name the target's host. `codes`: the failure's code ends in one.
+    `need`: what of the execution role's needs the failure is about.
     """
 
     causes: frozenset[Cause]
@@ -95,6 +96,7 @@ class Rule:
     here: bool = False
     named: bool = False
     codes: tuple[str, ...] = ("",)
+    need: Json = None
 
 
 RULES: tuple[Rule, ...] = (
@@ -156,7 +158,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # Logins: what IAM's policies say, and what is wrong with a secret.
     Rule(frozenset({Cause.KAFKA_AUTH}), BROKERS, ("iam.scram",)),
-    Rule(frozenset({Cause.KAFKA_ACCESS_DENIED}), BROKERS, ("iam.allows",), codes=("_PERMISSION_MISSING",)),
+    Rule(frozenset({Cause.KAFKA_ACCESS_DENIED}), BROKERS, ("iam.allows",), need="Cluster"),
 )
 
 
@@ -235,6 +237,7 @@ class Across:
                     and (one.target == result.target or not rule.same_target)
                     and (not rule.named or result.target.host in one.finding.summary)
                     and (one.finding.code or "").endswith(rule.codes)
+                    and rule.need in (None, one.finding.evidence.get("need"))
                 ):
                     yield one.key
 

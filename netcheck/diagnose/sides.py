@@ -178,8 +178,8 @@ def _verdict(way: Way, place: Place) -> Configured:
     """
     if way.verdict is not Configured.PARTIAL or place.where is not Where.SAME or not place.addresses:
         return way.verdict
-    if any("translated" in one for one in way.passing):
-        return way.verdict  # which connection passes is a NAT gateway's choice
+    if not way.passing or any("translated" in one for one in way.passing):
+        return way.verdict  # not told, or which connection passes is a NAT gateway's choice
     ports = [ports for one in way.passing if _holds(one, place.addresses) for ports in _ports(one)]
     if not ports:
         return Configured.BLOCKED

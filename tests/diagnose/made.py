@@ -1,0 +1,205 @@
+"""Results as the checks of a run give them, made by hand: what each layer says of a target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from netcheck import plugins
+from netcheck.diagnose import Diagnosis, Place, Where, diagnose
+from netcheck.model import PIPELINE, Cause, Finding, Json, Kind, Layer, Result, Security, Status, Target
+
+CHECKS = {check.id: check for check in plugins.find().checks}
+AFTER = {id: check.after for id, check in CHECKS.items()}
+
+WORKERS = ("subnet-a", "subnet-b")
+IN_A = Place(Where.SAME, ("subnet-a",), ("10.0.1.10",))
+LAPTOP = Place(Where.ELSEWHERE, (), ("192.168.1.5",))
+
+B1, B2, B3 = BROKERS = tuple(
+    Target(Kind.KAFKA, f"b-{n}.orders.kafka.example", 9098, Security.SASL_SSL) for n in (1, 2, 3)
+)
+ADDRESS = {one.host: f"10.0.11.{number}" for number, one in enumerate(BROKERS, 1)}
+CLOUD = Target(Kind.CLICKHOUSE_HTTPS, "abc.eu-west-1.aws.clickhouse.cloud", 8443)
+NATIVE = Target(Kind.CLICKHOUSE_NATIVE, "abc.eu-west-1.aws.clickhouse.cloud", 9440)
+STS = Target(Kind.AWS_SERVICE, "sts.amazonaws.com", 443)
+SECRETS = Target(Kind.AWS_SERVICE, "secretsmanager.eu-west-1.amazonaws.com", 443)
+GLUE = Target(Kind.AWS_SERVICE, "glue.eu-west-1.amazonaws.com", 443)
+EVERY = (*BROKERS, CLOUD, SECRETS, GLUE)
+
+LADDER = ("tls.handshake", "tls.certificate", "tls.expiry")
+ABOVE = {
+    Kind.KAFKA: (*LADDER, "kafka.protocol", "kafka.sasl", "kafka.login", "kafka.brokers"),
+    Kind.CLICKHOUSE_HTTPS: (
+        *LADDER, "clickhouse.ping", "clickhouse.login", "clickhouse.version", "clickhouse.tables",
+    ),
+    Kind.CLICKHOUSE_NATIVE: (*LADDER, "clickhouse.native"),
+    Kind.AWS_SERVICE: (*LADDER, "egress.answers"),
+}  # fmt: skip
+_LAYERS = {
+    "dns": Layer.DNS, "resolver": Layer.DNS, "tcp": Layer.TCP, "tls": Layer.TLS, "kafka": Layer.KAFKA,
+    "clickhouse": Layer.CLICKHOUSE, "routes": Layer.ROUTE, "security": Layer.FILTER, "egress": Layer.ROUTE,
+    "privatelink": Layer.DNS, "connector": Layer.CONFIG, "iam": Layer.IAM, "logs": Layer.CONFIG,
+    "vantage": Layer.AGENT,
+}  # fmt: skip
+
+
+def told(
+    check: str,
+    target: Target,
+    status: str,
+    cause: str | None = None,
+    text: str = "",
+    *,
+    code: str | None = None,
+    component: str | None = None,
+    **evidence: Json,
+) -> Result:
+    """One result of a check, its key as the runner would make the first of its kind."""
+    assert check in CHECKS, check
+    summary = text or f"{check} of {target.host or 'the pipeline'}: {cause or 'fine'}"
+    finding = Finding(
+        Status(status), summary, Cause(cause) if cause else None, _LAYERS[check.partition(".")[0]],
+        evidence, (), code, component,
+    )  # fmt: skip
+    return Result(f"{check}@{target}", check, target, finding, 0.0)
+
+
+def failed(check: str, target: Target, cause: str, text: str = "", **more: Json) -> Result:
+    code, component = more.pop("code", None), more.pop("component", None)
+    assert code is None or isinstance(code, str)
+    assert component is None or isinstance(component, str)
+    return told(check, target, "fail", cause, text, code=code, component=component, **more)
+
+
+def passed(target: Target, *checks: str) -> list[Result]:
+    return [told(check, target, "pass") for check in checks]
+
+
+def not_asked(target: Target, *checks: str) -> list[Result]:
+    return [told(check, target, "skip", "not_asked") for check in checks]
+
+
+def well(*targets: Target) -> list[Result]:
+    """Everything that is observed of them works."""
+    return [
+        one
+        for target in targets
+        for one in passed(target, "dns.resolves", "dns.servers", "tcp.connects", *ABOVE[target.kind])
+    ]
+
+
+def up_to(check: str, target: Target, cause: str, text: str = "") -> list[Result]:
+    """What is observed of a target that fails at this check: above it nothing is asked."""
+    order = ("dns.resolves", "tcp.connects", *ABOVE[target.kind])
+    place = order.index(check)
+    above = [name for name in order[place + 1 :] if check in AFTER[name] or _stands_on(name, check)]
+    return [
+        *passed(target, *order[:place]),
+        failed(check, target, cause, text),
+        *not_asked(target, *above),
+    ]
+
+
+def _stands_on(name: str, below: str) -> bool:
+    return any(below == one or _stands_on(one, below) for one in AFTER.get(name, ()))
+
+
+def tried(target: Target, cause: str | None, icmp: Json = None) -> list[Result]:
+    """A connection to the target's one address, and nothing above it where it failed."""
+    address = ADDRESS.get(target.host, "203.0.113.9")
+    seen: Json = [{"address": address, "family": 4, "cause": cause, "icmp": icmp}]
+    text = f"{target.endpoint}: {cause or 'connected'} ({address})"
+    status = "fail" if cause else "pass"
+    above = not_asked(target, *ABOVE[target.kind]) if cause else passed(target, *ABOVE[target.kind])
+    return [
+        *passed(target, "dns.resolves"),
+        told("tcp.connects", target, status, cause, text, connections=seen),
+        *above,
+    ]
+
+
+def silent(*targets: Target) -> list[Result]:
+    return [one for target in targets for one in tried(target, "timed_out")]
+
+
+def unresolved(cause: str, *targets: Target) -> list[Result]:
+    return [
+        one
+        for target in targets
+        for one in (
+            failed("dns.resolves", target, cause),
+            *not_asked(target, "dns.servers", "tcp.connects", *ABOVE[target.kind]),
+        )
+    ]
+
+
+def path(
+    source: str, target: Target, verdict: str, code: str = "", component: str = "", action: str = ""
+) -> Json:
+    """A path of the evidence, as `netcheck path --format json` writes it."""
+    blocked: list[Json] = [{"code": code, "component": one} for one in component.split(", ") if code]
+    gaps: list[Json] = [{"code": "UNKNOWN_RESOURCE", "component": "acl", "action": action}] if action else []
+    destination = ADDRESS.get(target.host, "203.0.113.9")
+    return {
+        "source": source, "destination": destination, "verdict": verdict, "blocked_by": blocked, "gaps": gaps,
+        "assumptions": [],
+    }  # fmt: skip
+
+
+def allowed(*targets: Target) -> list[Result]:
+    """AWS's configuration lets every worker subnet reach them."""
+    return [
+        told(check, target, "pass", paths=[path(one, target, "reachable") for one in WORKERS])
+        for target in targets
+        for check in ("routes.reaches", "security.groups", "security.acls", "routes.alike")
+    ]
+
+
+def stopped(
+    check: str,
+    cause: str,
+    code: str,
+    component: str,
+    targets: Sequence[Target],
+    sources: Sequence[str] = WORKERS,
+    verdict: str = "blocked",
+) -> list[Result]:
+    """AWS's configuration stops the way from these subnets, and lets the others pass."""
+    results = []
+    for target in targets:
+        stops: list[Json] = [path(one, target, verdict, code, component) for one in sources]
+        others: list[Json] = [path(one, target, "reachable") for one in WORKERS if one not in sources]
+        text = f"from {', '.join(sources)} to {target.endpoint}: {component} stops it"
+        results.append(failed(check, target, cause, text, code=code, component=component, paths=stops))
+        if others:
+            results.append(failed("routes.alike", target, "path_partial", paths=[*stops, *others]))
+        else:
+            results += not_asked(target, "routes.alike")
+    return results
+
+
+def closed_group(component: str, *targets: Target) -> list[Result]:
+    return stopped("security.groups", "path_security_group", "ENI_SG_RULES_MISMATCH", component, targets)
+
+
+def setting(check: str, cause: str, code: str, text: str = "") -> Result:
+    return failed(check, PIPELINE, cause, text, code=code, component="orders-sink")
+
+
+def logged(cause: str, line: str, *confirms: str) -> Result:
+    return failed("logs.known", PIPELINE, cause, f"worker log: {line}", confirms=list(confirms), lines=[line])
+
+
+def state_failed() -> Result:
+    return failed("connector.state", PIPELINE, "connector_not_running", component="orders-sink")
+
+
+def diagnosed(results: Iterable[Result], place: Place = IN_A) -> Diagnosis:
+    """The diagnosis of a run with these results; several of one check of one target get numbers."""
+    counts: dict[str, int] = {}
+    stamped = []
+    for one in results:
+        number = counts[one.key] = counts.get(one.key, 0) + 1
+        key = one.key if number == 1 else f"{one.key}#{number}"
+        stamped.append(Result(key, one.check, one.target, one.finding, 0.0, one.caused_by))
+    return diagnose(stamped, AFTER, place)
