@@ -1,0 +1,69 @@
+"""The template for many accounts: as CloudFormation and Step Functions take it, and no probe is sent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from netcheck.config import BY_NAME
+from netcheck.fleet.survey import LIVE
+
+TEMPLATE = Path(__file__).parents[2] / "deploy" / "fleet" / "template.yaml"
+
+
+class _Loader(yaml.SafeLoader):
+    """Short forms of functions (`!Ref`) are left as what they are called with."""
+
+
+def _called(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    assert isinstance(node, (yaml.SequenceNode, yaml.MappingNode))
+    made = loader.construct_sequence if isinstance(node, yaml.SequenceNode) else loader.construct_mapping
+    return made(node, deep=True)  # type: ignore[operator]
+
+
+_Loader.add_multi_constructor("!", _called)  # type: ignore[no-untyped-call]
+
+
+def template() -> Any:
+    return yaml.load(TEMPLATE.read_text("utf-8"), _Loader)
+
+
+def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in machine["States"].items():
+        yield name, state
+        if "ItemProcessor" in state:
+            yield from states(state["ItemProcessor"])
+
+
+def test_cfn_lint_has_nothing_to_say() -> None:
+    # It knows the language of state machines too.
+    ran = subprocess.run(
+        [sys.executable, "-m", "cfnlint", str(TEMPLATE)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "")
+
+
+def test_the_function_is_called_with_what_it_takes_and_sends_nothing_to_a_peer() -> None:
+    machine = template()["Resources"]["Fleet"]["Properties"]["Definition"]
+    event = dict(states(machine))["Connectors"]["ItemSelector"]
+    assert {key.removesuffix(".$") for key in event} <= BY_NAME.keys()
+    assert set(event["skip"]) == set(LIVE)
+
+
+def test_every_task_is_tried_again_with_patience() -> None:
+    machine = template()["Resources"]["Fleet"]["Properties"]["Definition"]
+    tasks = [state for _, state in states(machine) if state["Type"] == "Task"]
+    assert len(tasks) == 4
+    for task in tasks:
+        assert task["Retry"][0]["BackoffRate"] == 2 and task["Retry"][0]["JitterStrategy"] == "FULL"
