@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,7 +59,12 @@ class Function:
     """One container of a function."""
 
     def __init__(
-        self, handler: str, environment: Mapping[str, str], *, cwd: Path = ROOT, python: str = sys.executable
+        self,
+        handler: str,
+        environment: Mapping[str, str],
+        *,
+        cwd: Path = ROOT,
+        python: Sequence[str] = (sys.executable,),
     ) -> None:
         self._handler = handler
         self._environment = environment
@@ -75,7 +80,7 @@ class Function:
         self._thread.start()
         self._output = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [self._python, "-m", "awslambdaric", self._handler],
+            [*self._python, "-m", "awslambdaric", self._handler],
             cwd=self._cwd,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
