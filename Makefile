@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint types docs recordings bench lab check clean
+.PHONY: help lambda demo test lint types docs recordings bench lab check clean
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -56,6 +56,9 @@ bench: $(READY)  ## measure; prints figures and ratios
 lab: $(READY)  ## compare the path engine with the Linux kernel on 500 random networks
 	$(BIN)/python tools/fetch_servers.py
 	$(BIN)/python -m tests.lab --topologies 500
+
+lambda: $(INSTALLED)  ## build the zips of the Lambda function into dist/
+	$(BIN)/python tools/build_lambda.py
 
 clean:  ## remove what was built and fetched
 	rm -rf $(VENV) .cache build dist *.egg-info
