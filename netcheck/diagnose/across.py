@@ -34,7 +34,20 @@ private zone let packets pass."""
 SYMPTOMS = frozenset({Cause.CONNECTOR_NOT_RUNNING, Cause.CONNECTOR_OPERATION_FAILED})
 """What MSK Connect says of a connector, and never says why."""
 
-OF_THE_PLACE = frozenset(
+CLOSER = frozenset(
+    {
+        Cause.INTERMITTENT,
+        Cause.PORT_SILENT,
+        Cause.LISTENER_SILENT,
+        Cause.HOST_SILENT,
+        Cause.SOURCE_PORT_FILTERED,
+        Cause.NO_INTERNET,
+        Cause.PUBLIC_HOST_SILENT,
+    }
+)
+"""What a closer look at silence comes to: more exact, and still silence."""
+
+OF_THE_PLACE = CLOSER | frozenset(
     {
         Cause.TIMED_OUT,
         Cause.DNS_NXDOMAIN,
@@ -44,6 +57,14 @@ OF_THE_PLACE = frozenset(
         Cause.DNS_TIMED_OUT,
         Cause.DNS_MALFORMED,
         Cause.DNS_RESOLVER_FAILED,
+        Cause.DNS_LOSSY,
+        Cause.DNS_NAME_SILENT,
+        Cause.DNS_SERVER_DEAD,
+        Cause.MTU_BLACK_HOLE,
+        Cause.DATA_LOST,
+        Cause.TLS_NAME_FILTERED,
+        Cause.TLS_NAME_REFUSED,
+        Cause.TLS_HELLO_FILTERED,
         Cause.HOST_UNREACHABLE,
         Cause.NETWORK_UNREACHABLE,
         Cause.PERMISSION_DENIED,
@@ -68,6 +89,7 @@ HUNG_UP = frozenset(
         Cause.CONNECTION_CLOSED,
         Cause.TLS_CLOSED_AFTER_CLIENT_HELLO,
         Cause.TLS_RESET_AFTER_CLIENT_HELLO,
+        Cause.TLS_NAME_REFUSED,
     }
 )
 WRONG_LISTENER = HUNG_UP | {
@@ -176,7 +198,8 @@ class Across:
         """The key of the failure that explains this result, or None."""
         if result.finding.code or result.status not in (Status.FAIL, Status.WARN):
             return None
-        found = self._stopped(result) if is_silent(result) else None
+        silent = is_silent(result) or result.finding.cause in CLOSER
+        found = self._stopped(result) if silent else None
         return found or self._ruled(result) or self._confirmed(result)
 
     def symptoms(self, links: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -85,7 +85,8 @@ def _doubt_of_stop(group: Sequence[Result], explained: Sequence[Result], report:
         reading = read(seen.observed, configured(chosen, report.place), report.place.where)
         if report.place.where is Where.UNKNOWN and seen.answered:
             return f"{stop.target.endpoint} answers here, and {_whose_place(report)}"
-        if reading is Reading.PARTLY_BLOCKED and silent:
+        shown = any(one.finding.cause is Cause.SOURCE_PORT_FILTERED for one in explained)
+        if reading is Reading.PARTLY_BLOCKED and silent and not shown:
             return (
                 "AWS's configuration stops only a part of the source addresses and ports; whether what was "
                 "silent was of that part is not certain"

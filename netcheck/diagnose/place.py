@@ -19,7 +19,8 @@ class Where(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run looks from: its subnets and its own addresses, empty where they are not known.
+    """Where a run looks from: its subnets, and those of its own addresses that AWS gave it there; empty where
+    they are not known.
 
     Where nobody said where the workers are, what is observed here is all that was asked: the same place.
     """
@@ -34,7 +35,9 @@ HERE = Place()
 
 
 def place_of(vantage: Mapping[str, Json]) -> Place:
-    """The place that a report's `vantage` tells of: its `parity` with the workers, `subnet`, `addresses`."""
+    """The place that a report's `vantage` tells of: its `parity` with the workers, its `subnet`, and which of
+    this host's `addresses` are `interface_addresses`. Those of a container's bridge are not what AWS sees.
+    """
     match vantage.get("parity"):
         case None | "same":
             where = Where.SAME
@@ -42,9 +45,14 @@ def place_of(vantage: Mapping[str, Json]) -> Place:
             where = Where.ELSEWHERE
         case _:
             where = Where.UNKNOWN
-    subnets, addresses = vantage.get("subnet"), vantage.get("addresses")
+    subnets = vantage.get("subnet")
+    own, of_interface = _texts(vantage.get("addresses")), _texts(vantage.get("interface_addresses"))
     return Place(
         where,
         tuple(subnets.split(", ")) if isinstance(subnets, str) and subnets else (),
-        tuple(str(one) for one in addresses) if isinstance(addresses, list) else (),
+        tuple(one for one in own if one in of_interface),
     )
+
+
+def _texts(value: Json) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []

@@ -19,6 +19,7 @@ OF_THIS_HOST = frozenset(
         Cause.DNS_RESOLVER_FAILED,
         Cause.NETWORK_UNREACHABLE,
         Cause.PERMISSION_DENIED,
+        Cause.NO_INTERNET,
         Cause.TLS_INTERCEPTED,
     }
 )

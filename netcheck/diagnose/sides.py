@@ -48,6 +48,22 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Passing:
+    """Of a partial path, some of what passes: these addresses with these ports. `translated`: only as far as
+    a NAT gateway then chooses an address and port that pass.
+    """
+
+    blocks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    ports: tuple[tuple[int, int], ...]
+    translated: bool
+
+    def holds(self, addresses: Iterable[ipaddress.IPv4Address | ipaddress.IPv6Address]) -> bool:
+        return any(
+            one.version == block.version and one in block for one in addresses for block in self.blocks
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
     """One traced path of the evidence: from a worker subnet to one address."""
 
@@ -55,7 +71,7 @@ class Way:
     destination: str
     verdict: Configured
     blockers: frozenset[tuple[str, str]]
-    passing: tuple[Mapping[str, Json], ...] = ()
+    passing: tuple[Passing, ...] = ()
     permissions: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
 
@@ -139,10 +155,33 @@ def _way(told: Mapping[str, Json]) -> Way:
         frozenset(
             (str(one.get("code")), str(one.get("component"))) for one in _dicts(told.get("blocked_by"))
         ),
-        tuple(_dicts(told.get("passing"))),
+        _passing(_dicts(told.get("passing"))),
         tuple(dict.fromkeys(str(one["action"]) for one in gaps if one.get("action"))),
         tuple(str(one) for one in assumed) if isinstance(assumed, list) else (),
     )
+
+
+def _passing(told: Iterable[Mapping[str, Json]]) -> tuple[Passing, ...]:
+    """The rectangles that pass; none where they are not told as they should be: a plugin may say anything."""
+    found = []
+    for one in told:
+        match one:
+            case {"source_addresses": [*blocks], "source_ports": [*spans]}:
+                try:
+                    networks = tuple(ipaddress.ip_network(str(block)) for block in blocks)
+                except ValueError:
+                    return ()
+                found.append(Passing(networks, tuple(_spans(spans)), "translated" in one))
+            case _:
+                return ()
+    return tuple(found)
+
+
+def _spans(spans: Iterable[Json]) -> Iterator[tuple[int, int]]:
+    for span in spans:
+        match span:
+            case [int(low), int(high)]:
+                yield low, high
 
 
 def _dicts(value: Json) -> list[Mapping[str, Json]]:
@@ -178,29 +217,14 @@ def _verdict(way: Way, place: Place) -> Configured:
     """
     if way.verdict is not Configured.PARTIAL or place.where is not Where.SAME or not place.addresses:
         return way.verdict
-    if not way.passing or any("translated" in one for one in way.passing):
+    if not way.passing or any(one.translated for one in way.passing):
         return way.verdict  # not told, or which connection passes is a NAT gateway's choice
-    ports = [ports for one in way.passing if _holds(one, place.addresses) for ports in _ports(one)]
+    own = [ipaddress.ip_address(one) for one in place.addresses]
+    ports = [ports for one in way.passing if one.holds(own) for ports in one.ports]
     if not ports:
         return Configured.BLOCKED
     whole = any(low <= FIRST_EPHEMERAL and high >= LAST_EPHEMERAL for low, high in ports)
     return Configured.REACHABLE if whole else Configured.PARTIAL
-
-
-def _holds(rectangle: Mapping[str, Json], addresses: Sequence[str]) -> bool:
-    blocks = rectangle.get("source_addresses")
-    networks = [ipaddress.ip_network(str(one)) for one in blocks] if isinstance(blocks, list) else []
-    own = [ipaddress.ip_address(one.partition("%")[0]) for one in addresses]
-    return any(one.version == block.version and one in block for one in own for block in networks)
-
-
-def _ports(rectangle: Mapping[str, Json]) -> list[tuple[int, int]]:
-    spans = rectangle.get("source_ports")
-    return [
-        (span[0], span[1])
-        for span in (spans if isinstance(spans, list) else [])
-        if isinstance(span, list) and len(span) == 2 and isinstance(span[0], int) and isinstance(span[1], int)
-    ]
 
 
 def by_target(results: Iterable[Result]) -> dict[Target, list[Result]]:

@@ -53,8 +53,11 @@ def test_each_cell(observed: str, configured: str, where: Where) -> None:
     ("vantage", "expected"),
     [
         ({}, Place()),
-        ({"parity": "same", "subnet": "subnet-a", "addresses": ["10.0.1.9"]},
+        ({"parity": "same", "subnet": "subnet-a", "addresses": ["10.0.1.9", "172.17.0.1"],
+          "interface_addresses": ["10.0.1.9", "10.0.1.20"]},
          Place(Where.SAME, ("subnet-a",), ("10.0.1.9",))),
+        ({"parity": "same", "subnet": "subnet-a", "addresses": ["172.17.0.3"],
+          "interface_addresses": ["10.0.1.9"]}, Place(Where.SAME, ("subnet-a",))),
         ({"parity": "same", "subnet": "subnet-a, subnet-b"}, Place(Where.SAME, ("subnet-a", "subnet-b"))),
         ({"parity": "similar", "subnet": "subnet-z"}, Place(Where.ELSEWHERE, ("subnet-z",))),
         ({"parity": "different", "subnet": None}, Place(Where.ELSEWHERE)),
