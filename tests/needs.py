@@ -15,7 +15,10 @@ from typing import NoReturn
 
 import pytest
 
+from tests.report import browser
 from tests.servers import clickhouse, kafka
+
+AXE = Path(__file__).resolve().parents[1] / ".cache" / "axe" / "axe.min.js"
 
 
 def skip_or_fail(reason: str) -> NoReturn:
@@ -62,3 +65,11 @@ def network_namespaces() -> None:
     program("nft", "nftables")
     if os.geteuid() != 0:
         skip_or_fail("network namespaces need root")
+
+
+def chromium() -> None:
+    """A browser without a screen, and axe, which looks for barriers in a page."""
+    if browser.program() is None:
+        skip_or_fail("no Chromium: Debian has it in chromium-headless-shell")
+    if not AXE.exists():
+        skip_or_fail(f"{AXE} is missing: run python tools/fetch_servers.py")

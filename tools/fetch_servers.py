@@ -1,11 +1,11 @@
-"""Installs what the tests run against: Java, Maven, Kafka's jars, ClickHouse, nftables.
+"""Installs what the tests run against: Java, Maven, Kafka's jars, ClickHouse, nftables, Chromium, axe.
 
     python tools/fetch_servers.py             # what can be had; one line for each thing that cannot
     python tools/fetch_servers.py --require   # for CI: exit code 1 if anything is missing
 
 On Debian as root it installs packages with apt-get. The Kafka jars come from Maven's repository into
-.cache/kafka, with an archive of the broker's classes that makes it start in half the time. Where all is
-there it returns at once.
+.cache/kafka, with an archive of the broker's classes that makes it start in half the time; axe, which looks
+for barriers in web pages, comes from a Python package that carries it. Where all is there it returns at once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ KAFKA = "4.1.0"
 JAVA = "openjdk-17-jdk-headless"
 CACHE = Path(__file__).resolve().parents[1] / ".cache" / "kafka"
 FETCHED = CACHE / f"kafka-{KAFKA}.complete"
+AXE = CACHE.parent / "axe" / "axe.min.js"
+AXE_PACKAGE = ("axe-playwright-python==0.1.8", "axe_playwright_python/axe.min.js")
 # program -> (Debian package, what goes without it)
 PROGRAMS = {
     "java": (JAVA, "no Kafka broker"),
@@ -33,6 +36,7 @@ PROGRAMS = {
     "setpriv": ("util-linux", "servers may outlive a killed test run"),
     "ip": ("iproute2", "no network namespaces"),
     "nft": ("nftables", "no packet filters in network namespaces"),
+    "chromium-headless-shell": ("chromium-headless-shell", "no browser to open the HTML report in"),
 }
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -62,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     if found("java"):
         problems += fetch_kafka() or archive_kafka()
+    problems += fetch_axe()
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems and options.require else 0
@@ -106,6 +111,25 @@ def fetch_kafka() -> list[str]:
         (CACHE / "classes.jsa").unlink(missing_ok=True)
         (folder / "jars").rename(CACHE / "jars")
     FETCHED.touch()
+    return []
+
+
+def fetch_axe() -> list[str]:
+    """Fetch axe out of the package that carries it, without what that depends on; return what went wrong."""
+    if AXE.exists():
+        return []
+    package, member = AXE_PACKAGE
+    AXE.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=AXE.parent) as name:
+        fetch = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "-q", "--no-deps"]
+        run = subprocess.run([*fetch, "-d", name, package], capture_output=True, text=True)
+        wheels = list(Path(name).glob("*.whl"))
+        if run.returncode or not wheels:
+            return [f"pip could not fetch {package}: {run.stderr.strip()[-500:]}"]
+        with zipfile.ZipFile(wheels[0]) as wheel:
+            whole = Path(name, "axe.min.js")
+            whole.write_bytes(wheel.read(member))
+        whole.rename(AXE)
     return []
 
 

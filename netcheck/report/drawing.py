@@ -37,7 +37,7 @@ def _labelled(label: str, lines: Iterator[str], style: Style) -> Iterator[str]:
 def _folded(leg: Sequence[Stage], style: Style, width: int) -> Iterator[str]:
     """One way in as few lines as it takes: nothing that this picture is about happens on it."""
     broken = any(stage.code for stage in leg)
-    dot = " · " if style.unicode else " - "
+    dot = "\0· " if style.unicode else "\0- "
     names = dot.join(printable(stage.component).replace(" ", "\0") for stage in leg)
     lines = textwrap.wrap(names, max(20, width - 2), break_long_words=False, break_on_hyphens=False)
     for number, line in enumerate(lines):

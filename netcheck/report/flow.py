@@ -66,8 +66,9 @@ class Link:
 
     @property
     def breaks(self) -> Rung | None:
-        """The rung where it breaks first, from the ground up."""
-        return next((rung for rung in self.rungs if rung.status is Status.FAIL), None)
+        """The rung where it breaks first, from the ground up: one that breaks of itself, if there is any."""
+        broken = [rung for rung in self.rungs if rung.status is Status.FAIL]
+        return next((rung for rung in broken if rung.causes), broken[0] if broken else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
@@ -38,7 +39,9 @@ from netcheck.report.words import (
 from netcheck.version import VERSION
 
 _ICON = {Status.PASS: "#1a7338", Status.WARN: "#b98300", Status.FAIL: "#b3201a", Status.UNKNOWN: "#6a3fb5"}
-SEEN = 6
+_NAME = re.compile(r"(?<!\S)(?=\S{3,28}(?!\S))(\S*-\S+)")
+_HEIGHTS = {"name": "its name", "route": "a route", "filter": "a security group or network ACL"}
+SEEN = 3
 """Findings shown of one root cause; the checklist has all."""
 
 
@@ -156,7 +159,7 @@ def _link_told(link: flow.Link) -> tuple[str, tuple[int, ...]]:
         )
         return f"{link.node.name}: {word}", ()
     among = "" if rung.targets == 1 else f" on {rung.failed} of {rung.targets}"
-    return f"{link.node.name}: breaks at {rung.name}{among}", rung.causes
+    return f"{link.node.name}: breaks at {_HEIGHTS.get(rung.name, rung.name)}{among}", rung.causes
 
 
 def _causes_linked(causes: Sequence[int]) -> str:
@@ -175,16 +178,15 @@ def _causes(report: Report) -> Iterator[str]:
     yield f'<h2 id="causes">{"Root cause" if len(report.root_causes) == 1 else "Root causes"}</h2>'
     for number, cause in enumerate(report.root_causes, 1):
         yield f'<article class="cause" id="cause-{number}" aria-labelledby="cause-{number}-title">'
-        yield (
-            f'<h3 id="cause-{number}-title"><span class="number">{number}.</span> {_text(cause.title)}</h3>'
-        )
+        title = f'<span class="number">{number}.</span> {_sentence(cause.title)}'
+        yield f'<h3 id="cause-{number}-title">{title}</h3>'
         yield '<div class="both">'
         yield "<div>"
         yield from _facts(cause, results)
-        yield from _path(of_cause(report, cause))
         yield "</div>"
         yield from _mended(number, cause, results[cause.results[0]].check)
         yield "</div>"
+        yield from _path(of_cause(report, cause))
         yield "</article>"
     yield "</section>"
 
@@ -196,7 +198,7 @@ def _facts(cause: RootCause, results: Mapping[str, Result]) -> Iterator[str]:
     components = "".join(f"<li>{_code(one)}</li>" for one in cause.component.split(", "))
     yield f"<dt>Where</dt><dd><ul>{components}</ul></dd>"
     if len(cause.results) > 1:
-        seen = [f"<li>{_text(results[key].finding.summary)}</li>" for key in cause.results[:SEEN]]
+        seen = [f"<li>{_sentence(results[key].finding.summary)}</li>" for key in cause.results[:SEEN]]
         if len(cause.results) > SEEN:
             seen.append(f"<li>... and {len(cause.results) - SEEN} more</li>")
         yield f"<dt>Seen</dt><dd><ul>{''.join(seen)}</ul></dd>"
@@ -212,11 +214,13 @@ def _path(picture: Picture | None) -> Iterator[str]:
         return
     yield '<figure class="path">'
     yield f"<figcaption>The path {_code(picture.source)} → {_code(picture.destination)}</figcaption>"
+    yield '<div class="legs">'
     for title, leg in (("There", picture.there), ("Back", picture.back)):
         if leg:
-            yield f"<p>{title}</p>"
+            yield f"<div><p>{title}</p>"
             yield from _hops(leg, picture.whole)
-    yield "</figure>"
+            yield "</div>"
+    yield "</div></figure>"
 
 
 def _hops(leg: Iterable[Stage], whole: bool) -> Iterator[str]:
@@ -250,7 +254,7 @@ def _mended(number: int, cause: RootCause, check: str) -> Iterator[str]:
     opened = False
     for remedy in remedies(cause):
         if not remedy.code:
-            yield from (f'<p class="text">{_text(line)}</p>' for line in remedy.text.splitlines() if line)
+            yield from (f'<p class="text">{_sentence(line)}</p>' for line in remedy.text.splitlines() if line)
             continue
         yield from _to_copy(remedy, "" if opened else " open", number)
         opened = True
@@ -287,9 +291,14 @@ def _checklist(report: Report, titles: Mapping[str, str]) -> Iterator[str]:
     )
     yield "<tbody>"
     known = numbers(report)
-    for result in sorted(report.results, key=lambda each: WORST_FIRST.index(each.status)):
+    for result in sorted(report.results, key=_rank):
         yield from _row(result, known.get(result.key), titles)
     yield "</tbody></table></section>"
+
+
+def _rank(result: Result) -> tuple[int, bool]:
+    """What failed first, and what follows from something else after that."""
+    return WORST_FIRST.index(result.status), result.caused_by is not None
 
 
 def _filter(report: Report) -> Iterator[str]:
@@ -318,7 +327,7 @@ def _row(result: Result, number: int | None, titles: Mapping[str, str]) -> Itera
     yield f'<td class="status">{_mark(result.status, str(result.status))}</td>'
     yield f'<th scope="row" class="check"><span{hint}>{_code(result.check)}</span></th>'
     yield f'<td class="target">{_code(where(result))}</td>'
-    yield f"<td>{_text(result.finding.summary)}{link}{_evidence(result)}</td>"
+    yield f"<td>{_sentence(result.finding.summary)}{link}{_evidence(result)}</td>"
     yield "</tr>"
 
 
@@ -374,6 +383,15 @@ def _mark(status: Status, word: str) -> str:
 
 def _code(text: str) -> str:
     return f"<code>{_text(text)}</code>"
+
+
+def _sentence(text: str) -> str:
+    """Words, and names that are not torn at their hyphens where they are short enough for one line."""
+    parts = _NAME.split(printable(text))
+    return "".join(
+        f'<span class="whole">{escape(part, quote=True)}</span>' if number % 2 else escape(part, quote=True)
+        for number, part in enumerate(parts)
+    )
 
 
 def _text(text: str) -> str:

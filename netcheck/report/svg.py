@@ -24,7 +24,7 @@ def broad(flow: Flow, label: str) -> str:
     """Side by side: Kafka, the workers, and on the right ClickHouse and AWS services one below the other."""
     right = [link for link in (flow.clickhouse, flow.aws) if link]
     rows = max(len(right), 1)
-    height = (rows - 1) * _ROW + _BOX_H + 36
+    height = (rows - 1) * _ROW + _BOX_H + 8
     middle = (rows - 1) * _ROW / 2
     left = _BOX_W + _WAY if flow.kafka else 0
     parts = [*_box(flow.workers, left, 0, (rows - 1) * _ROW + _BOX_H)]
@@ -39,14 +39,23 @@ def broad(flow: Flow, label: str) -> str:
 
 
 def tall(flow: Flow, label: str) -> str:
-    """One below the other, for a narrow screen: the workers first, then each way and what it leads to."""
-    parts = [*_box(flow.workers, 0, 0, _BOX_H, _TALL_W)]
-    y: float = _BOX_H
-    for link in flow.links:
-        parts += _down(link, y)
-        y += (len(link.rungs) + 1) * _STEP
+    """One below the other, for a narrow screen: Kafka above the workers, the others below them."""
+    parts: list[str] = []
+    y: float = 0
+    if flow.kafka:
+        parts += _box(flow.kafka.node, 0, 0, _BOX_H, _TALL_W)
+        y = _BOX_H + _length(flow.kafka)
+        parts += _down(flow.kafka, y, -1)
+    parts += _box(flow.workers, 0, y, _BOX_H, _TALL_W)
+    y += _BOX_H
+    for number, link in enumerate(each for each in (flow.clickhouse, flow.aws) if each):
+        if number:
+            y += _STEP
+            parts.append(_words("rung left", 20, y - 6, "and from the workers"))
+        parts += _down(link, y, 1)
+        y += _length(link)
         parts += _box(link.node, 0, y, _BOX_H, _TALL_W)
-        y += _BOX_H + (24 if link is not flow.links[-1] else 0)
+        y += _BOX_H
     return _drawing("tall", _TALL_W, y, label, parts)
 
 
@@ -68,7 +77,7 @@ def _box(node: Node, x: float, y: float, height: float, width: float = _BOX_W) -
         lines = [*lines[:1], f"✗ {_root_causes(node.causes)}"]
     top = y + height / 2 - 9 * len(lines) + 5
     yield _words("name", x + width / 2, top, node.name)
-    room = int(width / 6.6) - 2
+    room = int((width - 16) / 7)
     for number, line in enumerate(lines, 1):
         kind = "break" if line.startswith("✗") else "line"
         yield _words(kind, x + width / 2, top + number * 19, _cut(line, room))
@@ -92,18 +101,24 @@ def _across(link: Link, start: float, way: int, y: float) -> Iterator[str]:
             yield _words("break", x, y + 32 + number * 17, line)
 
 
-def _down(link: Link, y: float) -> Iterator[str]:
+def _down(link: Link, start: float, way: int) -> Iterator[str]:
+    """From the workers downwards (`way` is 1) or upwards (-1), what is told of each rung beside it."""
     x = 28.0
-    places = [(number + 1) * _STEP for number in range(len(link.rungs))] + [(len(link.rungs) + 1) * _STEP]
-    ends = y + places[_whole(link)]
-    yield f'<line class="way" x1="{_n(x)}" y1="{_n(y)}" x2="{_n(x)}" y2="{_n(ends)}"/>'
-    if _whole(link) < len(places) - 1:
-        yield f'<line class="way gone" x1="{_n(x)}" y1="{_n(ends)}" x2="{_n(x)}" y2="{_n(y + places[-1])}"/>'
+    places = _places(link, _length(link))
+    ends, far = start + way * places[_whole(link)], start + way * places[-1]
+    yield f'<line class="way" x1="{_n(x)}" y1="{_n(start)}" x2="{_n(x)}" y2="{_n(ends)}"/>'
+    if ends != far:
+        yield f'<line class="way gone" x1="{_n(x)}" y1="{_n(ends)}" x2="{_n(x)}" y2="{_n(far)}"/>'
     for rung, place in zip(link.rungs, places, strict=False):
-        yield from _dot(rung, x, y + place)
-        told = f"{rung.name}: {', '.join(_called(rung, 30))}" if rung is link.breaks else rung.name
+        y = start + way * place
+        yield from _dot(rung, x, y)
+        told = f"{rung.name}: {_called(rung, 32)[0]}" if rung is link.breaks else rung.name
         kind = "break left" if rung is link.breaks else "rung left"
-        yield _words(kind, x + 20, y + place + 4, _cut(told, 46))
+        yield _words(kind, x + 20, y + 4, _cut(told, 46))
+
+
+def _length(link: Link) -> float:
+    return (len(link.rungs) + 1) * _STEP
 
 
 def _places(link: Link, length: float) -> list[float]:
@@ -133,7 +148,7 @@ def _root_causes(causes: tuple[int, ...]) -> str:
 
 
 def _dot(rung: Rung, x: float, y: float) -> Iterator[str]:
-    size = 12 if rung.status is Status.FAIL else 9
+    size = 12 if rung.causes else 9
     yield f'<circle class="dot {rung.status}" cx="{_n(x)}" cy="{_n(y)}" r="{size}"/>'
     yield f'<text class="sign {rung.status}" x="{_n(x)}" y="{_n(y + 4.2)}">{SIGNS[rung.status]}</text>'
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from netcheck import diagnose, plugins
+from collections.abc import Callable
+from dataclasses import replace
+
+from netcheck import configured, diagnose, plugins
 from netcheck.documentation import page
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Report, Result, Security, Status, Target
+from netcheck.model import Cause, Finding, Fix, Json, Kind, Layer, Report, Result, Security, Status, Target
+from netcheck.path.query import ask
+from netcheck.path.survey import ACL_CODES, GROUP_CODES, Traced
+from netcheck.path.verdict import Blocker
+from tests.path.world import World, acl_line, permission, route
 
 B1 = Target(Kind.KAFKA, "b-1.msk.example", 9096, Security.SASL_SSL)
 B2 = Target(Kind.KAFKA, "b-2.msk.example", 9096, Security.SASL_SSL)
@@ -126,13 +133,168 @@ HOSTILE = report(
     result("kafka.sasl", Target(Kind.KAFKA, "b-3", 9096), Status.SKIP, HOSTILE_TEXT),
 )
 
+# --- a path through AWS that is blocked twice: at the brokers' security group, and on the way back ---------
+
+WORKERS, BROKERS, NATS = "subnet-0a1b2c3d4e5f60711", "subnet-0a1b2c3d4e5f60722", "subnet-0a1b2c3d4e5f60733"
+WORKER_GROUP, BROKER_GROUP = "sg-0f9e8d7c6b5a40311", "sg-0f9e8d7c6b5a40322"
+WORKER_ACL = "acl-0123456789abcde11"
+CLOUD = Target(Kind.CLICKHOUSE_HTTPS, "abc123.eu-west-1.aws.clickhouse.cloud", 8443)
+
+
+def network() -> World:
+    """Workers, brokers and a NAT gateway in subnets of their own; two things are wrong."""
+    world = World()
+    world.vpc("vpc-0aa11bb22cc33dd44", "10.0.0.0/16")
+    local = route("10.0.0.0/16", "local")
+    for number, subnet in enumerate((WORKERS, BROKERS, NATS), 1):
+        world.subnet(subnet, "vpc-0aa11bb22cc33dd44", f"10.0.{number}.0/24")
+    denied = [
+        acl_line(90, "deny", "203.0.113.0/24", (1024, 65535), "tcp"),
+        acl_line(100, "allow", "0.0.0.0/0"),
+    ]
+    world.acl(WORKER_ACL, "vpc-0aa11bb22cc33dd44", WORKERS, ingress=denied)
+    world.acl("acl-0123456789abcde22", "vpc-0aa11bb22cc33dd44", BROKERS)
+    world.acl("acl-0123456789abcde33", "vpc-0aa11bb22cc33dd44", NATS)
+    world.igw("igw-0c0ffee0c0ffee011", "vpc-0aa11bb22cc33dd44")
+    world.group(WORKER_GROUP, "vpc-0aa11bb22cc33dd44")
+    world.group(BROKER_GROUP, "vpc-0aa11bb22cc33dd44", ingress=[permission("10.9.0.0/16", (9096, 9096))])
+    world.nat("nat-0badcafe0badcafe1", NATS, "10.0.3.5")
+    nat, igw = route("0.0.0.0/0", "nat-0badcafe0badcafe1"), route("0.0.0.0/0", "igw-0c0ffee0c0ffee011")
+    world.table("rtb-0d1d2d3d4d5d6d711", "vpc-0aa11bb22cc33dd44", [local, nat], WORKERS)
+    world.table("rtb-0d1d2d3d4d5d6d722", "vpc-0aa11bb22cc33dd44", [local], BROKERS)
+    world.table("rtb-0d1d2d3d4d5d6d733", "vpc-0aa11bb22cc33dd44", [local, igw], NATS)
+    for number in (1, 2, 3):
+        world.eni(f"eni-0b20000000000000{number}", BROKERS, f"10.0.2.1{number}", groups=(BROKER_GROUP,))
+    return world
+
+
+def traced(address: str, port: int) -> list[Traced]:
+    question = {"from": WORKERS, "security_groups": [WORKER_GROUP], "to": address, "port": port}
+    return [Traced(WORKERS, address, ask(question, network().snapshot()))]
+
+
+def stopped(
+    check: str, target: Target, address: str, wanted: Callable[[Blocker], bool], cause: Cause, *fixes: Fix
+) -> Result:
+    """What a check of the configured path finds, with fixes for it."""
+    (found,) = configured.stopped(traced(address, target.port), target, wanted, cause, Layer.FILTER)
+    fix: list[Json] = [{"kind": each.kind, "text": each.text} for each in fixes]
+    found = replace(found, evidence={**found.evidence, "fix": fix} if fix else found.evidence)
+    return Result(f"{check}@{target}", check, target, found, 0.002)
+
+
+LET_IN = (
+    Fix(
+        "awscli",
+        f"aws ec2 authorize-security-group-ingress --group-id {BROKER_GROUP} --ip-permissions "
+        f"IpProtocol=tcp,FromPort=9096,ToPort=9096,UserIdGroupPairs=[{{GroupId={WORKER_GROUP}}}]",
+    ),
+    Fix(
+        "terraform",
+        'resource "aws_vpc_security_group_ingress_rule" "kafka" {\n'
+        f'  security_group_id            = "{BROKER_GROUP}"\n'
+        f'  referenced_security_group_id = "{WORKER_GROUP}"\n'
+        '  ip_protocol                  = "tcp"\n'
+        "  from_port                    = 9096\n"
+        "  to_port                      = 9096\n"
+        "}",
+    ),
+)
+
+
+def silent(target: Target, address: str) -> list[Result]:
+    return [
+        *passed(target, "dns.resolves"),
+        result(
+            "tcp.connects",
+            target,
+            Status.FAIL,
+            f"{target.endpoint} does not answer: nothing came back from {address} in 5.0 s",
+            Cause.TIMED_OUT,
+        ),
+        *not_asked(target, "tls.handshake", "tls.certificate"),
+    ]
+
+
+def blocked() -> Report:
+    """Both sides of the same run: silence, and what AWS's configuration stops; one fix has been proved."""
+    made = report(
+        *(
+            each
+            for number, broker in enumerate((B1, B2, B3), 1)
+            for each in (
+                *silent(broker, f"10.0.2.1{number}"),
+                stopped(
+                    "security.groups",
+                    broker,
+                    f"10.0.2.1{number}",
+                    lambda blocker: blocker.code in GROUP_CODES,
+                    Cause.PATH_SECURITY_GROUP,
+                    *LET_IN,
+                ),
+            )
+        ),
+        *silent(CLOUD, "203.0.113.80"),
+        stopped(
+            "security.acls",
+            CLOUD,
+            "203.0.113.80",
+            lambda blocker: blocker.code in ACL_CODES,
+            Cause.PATH_NETWORK_ACL,
+        ),
+    )
+    proved = (replace(cause, fix_proved=cause.component == BROKER_GROUP) for cause in made.root_causes)
+    return replace(made, root_causes=tuple(proved))
+
+
+BLOCKED = blocked()
+
+# --- names and texts that are markup somewhere ------------------------------------------------------------
+
+MARKUP = (
+    '</script><script>window.owned=1</script><img src=x onerror=\'window.owned=1\'>" onclick="owned" '
+    "]]> <!-- --> & &lt; | `code` ``` ~~~ **bold** [link](javascript:alert(1)) @somebody #1 $x$ \\ "
+    "::error title=owned::%0A"
+)
+EVIL = Target(Kind.KAFKA, "b-1.<b>evil</b>|`'\"&.example", 9094)
+HOSTILE_MARKUP = replace(
+    report(
+        *passed(EVIL, "dns.resolves"),
+        Result(
+            f"tls.certificate@{EVIL}",
+            "tls.certificate",
+            EVIL,
+            Finding(
+                Status.FAIL,
+                f"the certificate is for {MARKUP}",
+                Cause.TLS_HOSTNAME_MISMATCH,
+                Layer.TLS,
+                {
+                    "subject": MARKUP,
+                    "fix": [
+                        {"kind": "text", "text": MARKUP},
+                        {"kind": "properties", "text": f"```\n{MARKUP}"},
+                    ],
+                },
+            ),
+            0.1,
+        ),
+        *not_asked(EVIL, "kafka.protocol", why=MARKUP),
+        result("tls.expiry", EVIL, Status.WARN, MARKUP),
+    ),
+    vantage={"kind": "host", "host": MARKUP, "summary": MARKUP},
+    pipeline={"targets": [str(EVIL)], "connector": {"name": MARKUP}, "values": {MARKUP: {"value": MARKUP}}},
+)
+
 NOTHING = report()
 REPORTS = {
     "healthy": HEALTHY,
     "wrong-password": WRONG_PASSWORD,
     "silent-brokers": SILENT_BROKERS,
+    "blocked": BLOCKED,
     "warned": WARNED,
     "unknown": UNKNOWN,
     "hostile": HOSTILE,
+    "markup": HOSTILE_MARKUP,
     "nothing": NOTHING,
 }
