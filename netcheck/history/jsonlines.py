@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
 from collections.abc import Iterable
+
+LONGEST_WAIT_SECONDS = 2.0
+"""For another run that is writing at this moment; then the lines are appended without a look at the last."""
 
 
 def append(path: str, lines: Iterable[bytes]) -> None:
@@ -15,10 +20,28 @@ def append(path: str, lines: Iterable[bytes]) -> None:
     data = b"".join(lines)
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        size = os.fstat(handle).st_size
-        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-        data = b"\n" * torn + data
+        data = b"\n" * (_locked(handle) and _ends_torn(handle)) + data
         if os.write(handle, data) != len(data):
             raise OSError("the disk took only a part of it")
     finally:
         os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Whether nobody else writes now: in the middle of another's write the file ends anywhere."""
+    end = time.monotonic() + LONGEST_WAIT_SECONDS
+    while time.monotonic() < end:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.01)
+        except OSError:  # a file system without locks
+            return False
+        else:
+            return True
+    return False
+
+
+def _ends_torn(handle: int) -> bool:
+    size = os.fstat(handle).st_size
+    return size > 0 and os.pread(handle, 1, size - 1) != b"\n"

@@ -59,16 +59,16 @@ def parse_place(text: str) -> Place:
         if Path(text).is_dir():
             raise EndpointError(f"{shown(text)}: is a folder, give a file's name")
         return FilePlace(text)
+    if ":" in text[len(SCHEME) :].rpartition("@")[0]:  # a password may hold any sign, also those of a URL
+        raise EndpointError(
+            "the URL holds a password: leave it out, and set NETCHECK_HISTORY_PASSWORD "
+            "or use --credentials FILE"
+        )
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         raise EndpointError(f"{shown(text)}: not a URL with a port from 1 to 65535") from None
-    if parts.password is not None or "@" in parts.path:
-        raise EndpointError(
-            "the URL holds a password: leave it out, and set NETCHECK_HISTORY_PASSWORD "
-            "or use --credentials FILE"
-        )
     given = _parameters(parts.query, text)
     tls = _tls(given.get("tls"), port, text)
     return TablePlace(

@@ -1,0 +1,56 @@
+"""Reports as a history gets them: of one pipeline, at known times, with known answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from netcheck.model import Cause, Finding, Json, Kind, Layer, Report, Result, RootCause, Status, Target
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+B1, B2 = (Target(Kind.KAFKA, f"b-{number}.example", 9094) for number in (1, 2))
+CLICKHOUSE = Target(Kind.CLICKHOUSE_HTTPS, "ch.example", 8443)
+
+
+def result(
+    check: str,
+    target: Target,
+    status: Status = Status.PASS,
+    seconds: float = 0.01,
+    evidence: Mapping[str, Json] | None = None,
+) -> Result:
+    """One result; a failure is a time-out."""
+    cause = Cause.TIMED_OUT if status is Status.FAIL else None
+    summary = f"{target.host} \t'quoted' \"twice\" — {status}"
+    finding = Finding(status, summary, cause, Layer.TCP, evidence or {"tried": 1})
+    return Result(f"{check}@{target}", check, target, finding, seconds)
+
+
+def run(ago: timedelta, results: Iterable[Result], name: str = "orders-sink", seconds: float = 1.5) -> Report:
+    """A report of so long ago; every failure is a root cause."""
+    found = tuple(results)
+    causes = tuple(
+        RootCause("TIMED_OUT", str(each.target), each.finding.summary, False, (each.key,))
+        for each in found
+        if each.status is Status.FAIL
+    )
+    started = (NOW - ago).isoformat().replace("+00:00", "Z")
+    pipeline: dict[str, Json] = {"targets": [str(B1)], "connector": {"name": name}}
+    return Report(started, seconds, {"summary": "worker-a"}, pipeline, found, causes)
+
+
+def many(count: int, number: int) -> Report:
+    """A run with so many results."""
+    targets = [Target(Kind.KAFKA, f"b-{each}.example", 9094) for each in range(100)]
+    made = (result(f"check.c{each // 100}", targets[each % 100]) for each in range(count))
+    return run(timedelta(minutes=number), made, seconds=number + 0.25)
+
+
+def answered(report: Report, key: str, status: Status) -> Report:
+    """The report, with another answer to one question."""
+    changed = (
+        replace(each, finding=replace(each.finding, status=status)) if each.key == key else each
+        for each in report.results
+    )
+    return replace(report, results=tuple(changed))

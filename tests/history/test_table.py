@@ -1,0 +1,255 @@
+"""A history in a real ClickHouse: in batches, the same however often it is sent, never in the run's way."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import re
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from netcheck.context import Deadline
+from netcheck.credentials import ClickHouseLogin
+from netcheck.history import table
+from netcheck.history.place import TablePlace
+from netcheck.history.rows import lines
+from netcheck.history.table import NotWritten, schema, write
+from netcheck.model import Report, Status
+from netcheck.secret import Secret
+from tests.commandline import netcheck
+from tests.history.runs import B1, B2, CLICKHOUSE, many, result, run
+from tests.servers import peers
+from tests.servers.chdb_front import ChdbFront
+from tests.servers.clickhouse import ClickHouse
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "history.md"
+STATEMENTS = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.S)
+QUERIES = {found[1]: each for each in STATEMENTS if (found := re.match(r"-- (.+)\n", each))}
+
+Ask = Callable[[str], list[list[str]]]
+
+
+def place_on(server: ChdbFront, name: str) -> TablePlace:
+    """A table of that name in a server's database `empty`."""
+    ca = str(server.certificates.authority.certificate)
+    return TablePlace(True, server.host, server.port, "admin", "empty", name, ca)
+
+
+def login(server: ChdbFront) -> ClickHouseLogin:
+    return ClickHouseLogin("admin", Secret(server.users["admin"]), "empty")
+
+
+def asked(server: ChdbFront, sql: str) -> list[list[str]]:
+    """The rows of a query, as plain HTTP has them."""
+    context = ssl.create_default_context(cafile=str(server.certificates.authority.certificate))
+    connection = http.client.HTTPSConnection(server.host, server.port, timeout=30, context=context)
+    token = base64.b64encode(f"admin:{server.users['admin']}".encode()).decode()
+    connection.request("POST", "/?database=empty", sql.encode(), {"Authorization": f"Basic {token}"})
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    assert answer.status == 200, text
+    return [line.split("\t") for line in text.splitlines()]
+
+
+def send(server: ChdbFront, name: str, *reports: Report) -> list[int]:
+    return [write(Deadline(60), place_on(server, name), login(server), lines(each)) for each in reports]
+
+
+def test_the_document_has_the_schema_that_is_made(chdb_server: ChdbFront) -> None:
+    assert STATEMENTS[0] == schema(place_on(chdb_server, table.__name__)).replace(
+        f"empty.{table.__name__}", "netcheck_results"
+    )
+
+
+def test_a_hundred_thousand_results_in_batches_and_sending_them_again_changes_nothing(
+    chdb_server: ChdbFront,
+) -> None:
+    runs = [many(25_000, number) for number in range(4)]
+    assert send(chdb_server, "bulk", *runs) == [25_000] * 4
+    state = "SELECT count(), uniqExact(run, key), sum(cityHash64(*)) FROM bulk"
+    [before] = asked(chdb_server, state)
+    assert before[:2] == ["100000", "100000"]
+    assert send(chdb_server, "bulk", runs[2]) == [0]
+    assert asked(chdb_server, state) == [before]
+    assert asked(chdb_server, state.replace("bulk", "bulk FINAL")) == [before]
+
+
+def test_batches_are_bounded_in_rows_and_bytes() -> None:
+    assert [each.count(b"\n") for each in table.batches([b"{}\n"] * 25_001)] == [10_000, 10_000, 5_001]
+    large = b"x" * (3 << 20) + b"\n"
+    assert [len(each) // len(large) for each in table.batches([large] * 5)] == [2, 2, 1]
+    assert list(table.batches([])) == []
+
+
+def test_a_run_that_was_sent_in_part_is_completed(chdb_server: ChdbFront) -> None:
+    whole = run(timedelta(0), [result("tcp.connects", target) for target in (B1, B2, CLICKHOUSE)])
+    part = list(lines(whole))[1:2]
+    assert write(Deadline(30), place_on(chdb_server, "part"), login(chdb_server), part) == 1
+    assert send(chdb_server, "part", whole, whole) == [2, 0]
+    assert asked(chdb_server, "SELECT count(), uniqExact(key) FROM part") == [["3", "3"]]
+
+
+def test_two_that_send_the_same_run_at_once_leave_one(chdb_server: ChdbFront) -> None:
+    """Neither saw the other's rows: FINAL shows them once, and merging makes them one."""
+    same = run(timedelta(0), [result("tcp.connects", B1), result("tcp.connects", B2)])
+    send(chdb_server, "twice", same)
+    body = b"".join(lines(same)).decode()
+    asked(chdb_server, f"INSERT INTO twice FORMAT JSONEachRow {body}")
+    assert asked(chdb_server, "SELECT count() FROM twice FINAL") == [["2"]]
+    asked(chdb_server, "OPTIMIZE TABLE twice FINAL")
+    assert asked(chdb_server, "SELECT count() FROM twice") == [["2"]]
+
+
+def test_what_peers_write_comes_back_as_it_was(chdb_server: ChdbFront) -> None:
+    odd = "tab\there, 'quotes' \"twice\", \\ back, %(x)s {y:String}, ; -- €🙂\x00\x1f"
+    report = run(timedelta(0), [result("tcp.connects", B1, evidence={"said": odd})])
+    [one] = report.results
+    report = replace(report, results=(replace(one, finding=replace(one.finding, summary=odd)),))
+    send(chdb_server, "odd", report)
+    [[summary, evidence]] = asked(chdb_server, "SELECT hex(summary), hex(evidence) FROM odd")
+    assert bytes.fromhex(summary).decode() == odd
+    assert json.loads(bytes.fromhex(evidence)) == {"said": odd}
+
+
+# Queries
+
+HOURS = 3600
+
+
+def a_history() -> Sequence[Report]:
+    """b-1 flaps: good, failing, good, failing; b-2 fails twice in a row and is good since; ClickHouse is slow
+    and its certificate nears its end. Another pipeline is well.
+    """
+    good, bad = Status.PASS, Status.FAIL
+    told = []
+    for hours, first, second in ((4, good, bad), (3, bad, bad), (2, good, good), (1, bad, good)):
+        chain: list[object] = [{"expires_in_days": 20.0 - (4 - hours) / 24}, {"expires_in_days": 900.0}]
+        told.append(
+            run(
+                timedelta(hours=hours),
+                [
+                    result("tcp.connects", B1, first),
+                    result("tcp.connects", B2, second),
+                    result("tls.expiry", CLICKHOUSE, good, evidence={"chain": chain}),  # type: ignore[dict-item]
+                    result("clickhouse.ping", CLICKHOUSE, good, seconds=2.0 + hours),
+                ],
+            )
+        )
+    return (*told, run(timedelta(hours=1), [result("tcp.connects", B1)], "payments-sink", seconds=9.0))
+
+
+def holds(ask: Ask) -> None:
+    """What each query of the document answers about that history."""
+    b1, b2, slow = str(B1), str(B2), str(CLICKHOUSE)
+    found = {name: ask(query) for name, query in QUERIES.items()}
+    assert [(row[0], row[2], row[3], row[5], row[6]) for row in found["current state"]] == [
+        ("orders-sink", "fail", "TIMED_OUT", "tcp.connects", b1)
+    ]
+    assert found["flaps"] == [
+        ["orders-sink", "tcp.connects", b1, "4", "50", "3"],
+        ["orders-sink", "tcp.connects", b2, "4", "50", "1"],
+    ]
+    assert [(row[0], row[1], row[2], row[5]) for row in found["failure timeline"]] == [
+        ("orders-sink", "TIMED_OUT", b2, "2"),
+        ("orders-sink", "TIMED_OUT", b1, "2"),
+    ]
+    assert found["slowest targets"][0] == [
+        "orders-sink",
+        slow,
+        "clickhouse.ping",
+        found["slowest targets"][0][3],
+        "6",
+        "6",
+    ]
+    assert [(row[0], row[1]) for row in found["certificate days left"]] == [(slow, "19.875")]
+
+
+def test_the_queries_of_the_document_on_todays_clickhouse(chdb_server: ChdbFront) -> None:
+    send(chdb_server, "netcheck_results", *a_history())
+    holds(lambda sql: asked(chdb_server, sql))
+
+
+def test_the_same_schema_lines_and_queries_on_clickhouse_18(clickhouse_server: ClickHouse) -> None:
+    server = clickhouse_server
+    server.query("CREATE DATABASE IF NOT EXISTS kept")
+    named = "kept.netcheck_results"
+    server.query(STATEMENTS[0].replace("netcheck_results", named))
+    for report in a_history():
+        for _ in range(2):
+            server.query(f"INSERT INTO {named} FORMAT JSONEachRow {b''.join(lines(report)).decode()}")
+
+    def ask(sql: str) -> list[list[str]]:
+        answer = server.query(sql.replace("netcheck_results", named))
+        return [line.split("\t") for line in answer.splitlines()]
+
+    holds(ask)
+    server.query("DROP DATABASE kept")
+
+
+# What goes wrong
+
+CLOSED = ("run", "--bootstrap", "127.0.0.1:1", "--only", "tcp.*")
+
+
+def told(
+    monkeypatch: pytest.MonkeyPatch, server: ChdbFront | ClickHouse, port: int, place: str
+) -> tuple[int, str]:
+    """Exit code and standard error of a run whose history goes there."""
+    monkeypatch.setenv("NETCHECK_HISTORY_PASSWORD", server.users["admin"])
+    ca = server.certificates.authority.certificate
+    url = f"clickhouse://admin@{server.host}:{port}/{place}{'&' if '?' in place else '?'}ca={ca}"
+    done = netcheck(*CLOSED, "--history", url)
+    assert "1 root cause" in done.out
+    assert server.users["admin"] not in done.err
+    return done.code, done.err
+
+
+def test_the_command_writes_there(chdb_server: ChdbFront, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told(monkeypatch, chdb_server, chdb_server.port, "empty?table=by_command") == (1, "")
+    assert asked(chdb_server, "SELECT check, status, root_cause FROM by_command") == [
+        ["tcp.connects", "fail", "CONNECTION_REFUSED"]
+    ]
+
+
+def test_a_database_that_is_not_there(chdb_server: ChdbFront, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, err = told(monkeypatch, chdb_server, chdb_server.port, "nowhere")
+    assert code == 1 and err.count("\n") == 1
+    assert err.startswith("netcheck: warning: --history clickhouse://127.0.0.1:") and "nowhere" in err
+
+
+def test_a_wrong_password(chdb_server: ChdbFront, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(chdb_server.users, "admin", "not-the-password")
+    code, err = told(monkeypatch, chdb_server, chdb_server.port, "empty")
+    assert code == 1 and err.count("\n") == 1 and "516" in err
+
+
+def test_a_clickhouse_that_the_library_does_not_speak_with(
+    clickhouse_server: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 2018: its SQL would do, clickhouse-connect's first question does not."""
+    code, err = told(monkeypatch, clickhouse_server, clickhouse_server.https, "orders")
+    assert code == 1 and err.count("\n") == 1 and "not written" in err
+
+
+def test_a_server_that_is_silent_costs_what_is_left_and_a_little_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("netcheck.history.append.OWN_SECONDS", 0.5)
+    with peers.silent() as silent:
+        place = f"clickhouse://127.0.0.1:{silent.address[1]}/db?tls=no"
+        done = netcheck(*CLOSED, "--deadline", "1", "--history", place)
+    assert done.code == 1 and done.err.count("\n") == 1
+    assert "not written" in done.err
+
+
+def test_nothing_is_left_of_the_time() -> None:
+    place = TablePlace(False, "127.0.0.1", 1, None, "db", "t")
+    with pytest.raises(NotWritten):
+        write(Deadline(0), place, ClickHouseLogin("default", Secret(""), "db"), [b"{}\n"])
