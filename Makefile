@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
-.PHONY: help lambda demo test lint types docs recordings bench lab check clean
+.PHONY: help lambda demo test lint types docs site recordings bench lab check clean
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -44,6 +44,9 @@ check: lint types test  ## what CI runs
 
 docs: $(READY)  ## write the pages of docs/ that are made from the code
 	$(BIN)/python tools/write_docs.py
+
+site: $(READY)  ## build the documentation as a site into build/site
+	$(BIN)/mkdocs build --quiet
 
 recordings: $(READY)  ## record the demo's runs again, against real servers
 	$(BIN)/python tools/fetch_servers.py --require
