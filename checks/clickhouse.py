@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from netcheck import facts
 from netcheck.check import Check, answer, warning
 from netcheck.context import Context, NotAsked, Skip
 from netcheck.model import Cause, Finding, Kind, Layer, Target
+from netcheck.separate.facts import had, second_ping
+from netcheck.separate.judge import of_second_answer
+
+if TYPE_CHECKING:
+    from netcheck.probe.http import HttpAnswer
 
 HTTP = frozenset({Kind.CLICKHOUSE_HTTPS})
 BELOW = frozenset({"tcp.connects", "tls.handshake", "tls.certificate"})
@@ -18,8 +24,8 @@ class AnswersPing(Check):
 
     GET /ping, the first thing the sink does; it needs no login. It fails when nothing, a load balancer,
     a proxy or something else answers, when the port is the native one, and when TLS and port do not
-    belong together. It warns when the first answer took long: an idle Cloud service was waking, and the
-    sink may have given up by then.
+    belong together. It warns when the first answer took long, and asks once more to tell why: an idle Cloud
+    service was waking, and the sink may have given up by then, or service or network are slow each time.
 
     Side effect: any request wakes an idle ClickHouse Cloud service, which is then billed; leave it out
     with --skip 'clickhouse.*'.
@@ -39,11 +45,21 @@ class AnswersPing(Check):
         if seen.cause is None:
             yield answer(None, f"Ok. in {seen.seconds * 1000:.0f} ms", Layer.HTTP, seen)
         elif seen.cause is Cause.CLICKHOUSE_SLOW_WAKE:
-            text = f"{target.endpoint} answered only after {seen.first_byte or seen.seconds:.0f} s"
-            yield warning(seen.cause, text, Layer.CLICKHOUSE, seen)
+            yield warning(*_why_slow(ctx, target, seen), Layer.CLICKHOUSE, seen)
         else:
             text = f"{target.endpoint} does not answer /ping as ClickHouse does: {seen.detail}"
             yield answer(seen.cause, text, Layer.HTTP, seen)
+
+
+def _why_slow(ctx: Context, target: Target, first: HttpAnswer) -> tuple[Cause, str]:
+    """Asleep, or slow: a second request tells. Nothing sleeps that has just answered."""
+    again = had(ctx, second_ping, target)
+    if again is None:
+        text = f"{target.endpoint} answered only after {first.first_byte or first.seconds:.0f} s"
+        return Cause.CLICKHOUSE_SLOW_WAKE, text
+    seen = ctx.get(facts.connections, target.host, target.port)
+    connecting = next(one.seconds for one in seen.connections if one.cause is None)
+    return of_second_answer(target.endpoint, first, again, connecting)
 
 
 class TakesLogin(Check):

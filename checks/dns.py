@@ -9,7 +9,9 @@ from netcheck.check import Check, answer, warning
 from netcheck.context import Context, Skip
 from netcheck.endpoint import is_address
 from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
-from netcheck.probe.dns import NameServer, Resolution, compare
+from netcheck.probe.dns import NameServer, NameServers, Resolution, compare
+from netcheck.separate.facts import had, losses
+from netcheck.separate.judge import of_loss
 
 
 class Resolves(Check):
@@ -31,6 +33,9 @@ class Resolves(Check):
         seen = ctx.get(facts.resolution, target.host)
         if is_address(target.host) and seen.cause is None:
             raise Skip("an address was given, there is no name to resolve")
+        if seen.cause is Cause.DNS_TIMED_OUT and (lost := _loss(ctx, target)):
+            yield answer(*lost, Layer.DNS, seen)
+            return
         if seen.cause is not None:
             cause, detail = _known_better(seen, ctx, target)
             text = f"{target.host} does not resolve here: {_why(cause, detail)}"
@@ -45,10 +50,11 @@ class ServersAgree(Check):
     """Every configured name server answers, and they agree.
 
     Each name server of /etc/resolv.conf is asked on its own, for A and AAAA, over UDP and TCP. It warns
-    when one of them is silent or fails while another answers (lookups are slow, or fail now and then),
-    when their answers differ in a way that matters (one private, one public; one knows the name and
-    another does not), and when this host's own view differs from theirs (hosts file). That the name
-    does not exist anywhere is said by dns.resolves.
+    when one of them is silent or fails while another answers (lookups are slow, or fail now and then), when
+    their answers differ in a way that matters (one private, one public; one knows the name and another does
+    not), and when this host's own view differs from theirs (hosts file). Where one was silent, or had to be
+    asked again, each is asked ten times more, to count what is lost, and three times for another name. That
+    the name does not exist anywhere is said by dns.resolves.
 
     Fix: workers use the name servers of the VPC's DHCP options: make them agree, open UDP and TCP port
     53 to each of them, or use AmazonProvidedDNS alone.
@@ -66,6 +72,9 @@ class ServersAgree(Check):
         if comparison.cause is not None:
             text = f"views of {target.host} differ: {'; '.join(comparison.differences)}"
             yield warning(comparison.cause, text, Layer.DNS, seen)
+            return
+        if _was_waited_for(seen) and (lost := _loss(ctx, target)):
+            yield warning(*lost, Layer.DNS, seen)
             return
         bad = [one for one in seen.servers if one.cause in _NO_ANSWER]
         if bad and bad[0].cause is not None:
@@ -87,6 +96,21 @@ _NO_ANSWER = frozenset(
         Cause.CONNECTION_REFUSED,
     }
 )
+
+
+SLOW_ANSWER = 1.0
+"""Seconds from which on a question had to be repeated."""
+
+
+def _was_waited_for(seen: NameServers) -> bool:
+    """Whether a server was silent, or answered only when it was asked again."""
+    return any(one.cause is Cause.DNS_TIMED_OUT or one.udp.seconds >= SLOW_ANSWER for one in seen.servers)
+
+
+def _loss(ctx: Context, target: Target) -> tuple[Cause, str] | None:
+    """Which name server loses questions, and how many: the same question ten times to each."""
+    seen = had(ctx, losses, target.host)
+    return None if seen is None else of_loss(seen)
 
 
 def _known_better(seen: Resolution, ctx: Context, target: Target) -> tuple[Cause | None, str]:

@@ -9,15 +9,16 @@ from netcheck.check import Check, answer, warning
 from netcheck.context import Context
 from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.probe.tcp import Connection
+from netcheck.separate.judge import of_families
 
 
 class Connects(Check):
     """The port accepts a TCP connection.
 
     Every address that the name resolves to is tried side by side, IPv4 and IPv6. It fails when none of
-    them connects, and warns when only some do: clients that try one address only will work sometimes.
-    Silence, a refusal, a reset and an unreachable network are told apart: a refusal has crossed the
-    path both ways, silence may be lost anywhere.
+    them connects, and warns when only some do, and says so where they are all of one family: clients that
+    try one address only will work sometimes. Silence, a refusal, a reset and an unreachable network are told
+    apart: a refusal has crossed the path both ways, silence may be lost anywhere.
 
     Fix: for silence look at security groups, network ACLs (the reply too), routes and NAT, in this
     order; for a refusal look at the port and whether the listener is enabled.
@@ -25,7 +26,7 @@ class Connects(Check):
 
     id = "tcp.connects"
     kinds = WITH_PORT
-    after = frozenset({"dns.resolves"})
+    after = frozenset({"dns.resolves", "tcp.source-ports", "tcp.ports", "tcp.internet"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.connections, target.host, target.port)
@@ -33,6 +34,8 @@ class Connects(Check):
         told = "; ".join(_told(one) for one in failed)
         if seen.cause is not None:
             yield answer(seen.cause, f"{target.endpoint} {told}", Layer.TCP, seen)
+        elif split := of_families(target.endpoint, seen):
+            yield warning(Cause.FAMILY_SPLIT, split, Layer.TCP, seen)
         elif failed and (cause := failed[0].cause) and _worth_a_warning(failed):
             good = len(seen.connections) - len(failed)
             text = f"{target.endpoint} connects at {good} of {len(seen.connections)} addresses: {told}"

@@ -36,7 +36,7 @@ class HandshakeCompletes(Check):
 
     id = "tls.handshake"
     kinds = WITH_PORT
-    after = frozenset({"tcp.connects"})
+    after = frozenset({"tcp.connects", "tls.path"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.handshake, target)

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TypeVar
 
 import dns.exception
 import dns.name
 
 from netcheck.context import Deadline
 from netcheck.model import Cause
+from netcheck.probe.background import in_background
 from netcheck.probe.dnswire import TYPES, Answer, Type, over_tcp, over_udp
 from netcheck.probe.failure import cause_of, is_long_enough
-
-T = TypeVar("T")
 
 RESOLV_CONF = "/etc/resolv.conf"
 _PORT = 53
@@ -147,7 +143,7 @@ def resolve(deadline: Deadline, host: str) -> Resolution:
     """
     start, step = time.monotonic(), deadline.left()
     try:
-        return _in_background(lambda: _getaddrinfo(host, start)).result(timeout=deadline.left())
+        return in_background(lambda: _getaddrinfo(host, start)).result(timeout=deadline.left())
     except TimeoutError:
         seconds = time.monotonic() - start
         cause = Cause.DNS_TIMED_OUT if is_long_enough(step, seconds) else Cause.DEADLINE
@@ -240,10 +236,10 @@ def _ask_all(
     tcp_deadline = deadline.step(_TCP_PATIENCE)
 
     def ask_over_tcp(place: tuple[str, int], kind: Type) -> Future[Answer]:
-        return _in_background(lambda: over_tcp(tcp_deadline, place, name, kind))
+        return in_background(lambda: over_tcp(tcp_deadline, place, name, kind))
 
     def ask_over_udp(place: tuple[str, int]) -> Future[tuple[Answer, ...]]:
-        return _in_background(lambda: over_udp(deadline, place, name))
+        return in_background(lambda: over_udp(deadline, place, name))
 
     asked = [(ask_over_udp(place), [ask_over_tcp(place, kind) for kind in TYPES]) for place in where]
     # Each of them ends at the deadline by itself.
@@ -251,20 +247,6 @@ def _ask_all(
         _name_server(*place, _asked(udp.result()), _asked(tuple(one.result() for one in tcp)))
         for place, (udp, tcp) in zip(where, asked, strict=True)
     )
-
-
-def _in_background(work: Callable[[], T]) -> Future[T]:
-    """Run in a daemon thread: unlike an executor's, it holds up neither run nor process."""
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except Exception as error:  # noqa: BLE001 - kept, and raised to whoever waits
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True, name="resolve").start()
-    return future
 
 
 def _name_server(address: str, port: int, udp: Asked, tcp: Asked) -> NameServer:

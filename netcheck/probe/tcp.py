@@ -7,7 +7,9 @@ import ipaddress
 import os
 import selectors
 import socket
+import struct
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netcheck.context import Deadline
@@ -66,8 +68,16 @@ class Connections:
 def connect(deadline: Deadline, addresses: tuple[str, ...], port: int) -> Connections:
     """Connect to every address side by side, and close again. Takes as long as the slowest of them."""
     start = time.monotonic()
+    ended = finish(deadline, [open_to(address, port) for address in addresses], addresses)
+    return _all(port, ended, time.monotonic() - start)
+
+
+def finish(
+    deadline: Deadline, opened: Sequence[socket.socket | Connection], addresses: Sequence[str]
+) -> tuple[Connection, ...]:
+    """Wait for what `open_to` began, side by side, and close it all again; what became of each, in order."""
+    start = time.monotonic()
     step = deadline.left()
-    opened = [_open(address, port) for address in addresses]
     done: dict[int, Connection] = {}
     with selectors.PollSelector() as selector:  # the one that needs no descriptor of its own
         for index, one in enumerate(opened):
@@ -85,11 +95,14 @@ def connect(deadline: Deadline, addresses: tuple[str, ...], port: int) -> Connec
             if isinstance(one, socket.socket) and index not in done:
                 done[index] = _silent(one, addresses[index], step, time.monotonic() - start)
                 one.close()
-    return _all(port, tuple(done[index] for index in range(len(opened))), time.monotonic() - start)
+    return tuple(done[index] for index in range(len(opened)))
 
 
-def _open(address: str, port: int) -> socket.socket | Connection:
-    """A socket that is connecting, or what already went wrong."""
+def open_to(address: str, port: int, source_ports: Sequence[int] = ()) -> socket.socket | Connection:
+    """A socket that is connecting, or what already went wrong.
+
+    From the first of `source_ports` that is free, or from one that the kernel picks where none is named.
+    """
     start = time.monotonic()
     family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
     try:
@@ -99,6 +112,8 @@ def _open(address: str, port: int) -> socket.socket | Connection:
     try:
         opened.setblocking(False)
         kernel.want_icmp_errors(opened)
+        if source_ports:
+            _bind(opened, source_ports)
         opened.connect((address, port))
     except BlockingIOError:
         pass
@@ -106,6 +121,24 @@ def _open(address: str, port: int) -> socket.socket | Connection:
         opened.close()
         return _failure(address, error, None, None, time.monotonic() - start)
     return opened
+
+
+def _bind(opened: socket.socket, source_ports: Sequence[int]) -> None:
+    """Take the first free one. Raises OSError, EADDRINUSE where none is.
+
+    Ended by a reset, so that the port does not linger in TIME_WAIT; shared with our connections elsewhere.
+    """
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    for port in source_ports:
+        try:
+            opened.bind(("", port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
 def _finished(one: socket.socket, address: str, seconds: float) -> Connection:

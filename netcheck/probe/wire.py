@@ -24,8 +24,10 @@ class Wire:
     `received` and `sent` count raw bytes; `first_bytes` are the first 64 that the peer ever sent.
     """
 
-    def __init__(self, deadline: Deadline, address: str, port: int) -> None:
-        """Connect. Raises Failed."""
+    def __init__(
+        self, deadline: Deadline, address: str, port: int, *, largest_segment: int | None = None
+    ) -> None:
+        """Connect. Raises Failed. `largest_segment` is what both sides then keep to, in bytes (TCP's MSS)."""
         self.received = 0
         self.sent = 0
         self.first_bytes = b""
@@ -40,6 +42,8 @@ class Wire:
         except OSError as error:
             raise failed(error, "open a socket", self._family) from error
         try:
+            if largest_segment is not None:
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, largest_segment)
             self._connect(address, port)
         except BaseException:
             self._socket.close()

@@ -68,7 +68,7 @@ FAILS = [
     ("a name with other records only", "nodata.example.test", {"dns_no_address"}, None),
     ("a server that failed", "servfail.example.test", {"dns_servfail", UNTOLD}, "dns_servfail"),
     ("a server that refuses", "refused.example.test", {"dns_refused", UNTOLD}, "dns_refused"),
-    ("a server that is silent", "silent.example.test", {"dns_timed_out"}, "dns_timed_out"),
+    ("a server that is silent", "silent.example.test", {"dns_name_silent"}, "dns_name_silent"),
 ]
 
 
@@ -87,7 +87,7 @@ VIEWS = [
     ("two servers that agree", "same.example.test", ("INSIDE", "OUTSIDE"), "pass", None),
     ("private here, public there", "split.example.test", ("INSIDE", "OUTSIDE"), "warn", "dns_views_differ"),
     ("one knows the name", "inside-only.example.test", ("INSIDE", "OUTSIDE"), "warn", "dns_views_differ"),
-    ("the second is silent", "a.example.test", ("ORDINARY", "SILENT"), "warn", "dns_timed_out"),
+    ("the second is silent", "a.example.test", ("ORDINARY", "SILENT"), "warn", "dns_server_dead"),
     ("the second fails", "a.example.test", ("ORDINARY", "FAILING"), "warn", "dns_servfail"),
     ("the second is not there", "a.example.test", ("ORDINARY", "CLOSED"), "warn", "dns_resolver_failed"),
     ("the first fails", "a.example.test", ("FAILING", "ORDINARY"), "warn", "dns_servfail"),

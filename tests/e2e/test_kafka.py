@@ -172,7 +172,7 @@ def test_one_bootstrap_broker_leads_to_all_three(
 
 STRAYS = [
     ("a closed port", "STRAY_REFUSED", {"connection_refused"}, "tcp.connects"),
-    ("a port that swallows packets", "STRAY_SILENT", {"timed_out"}, "tcp.connects"),
+    ("a port that swallows packets", "STRAY_SILENT", {"port_silent"}, "tcp.ports"),
     ("a name that does not resolve", "STRAY_NAME", UNRESOLVED, "dns.resolves"),
 ]
 
