@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netcheck.aws.addresses import Prefix
-from netcheck.aws.entities import TransitAttachment
+from netcheck.aws.entities import Subnet, TransitAttachment
+from netcheck.aws.snapshot import Snapshot
 from netcheck.path.codes import Code
 from netcheck.path.verdict import Leg
 from netcheck.path.walk import Fault
@@ -27,9 +28,7 @@ def transit_options(scene: Scene, fault: Fault) -> Iterator[tuple[Change, ...]]:
         case Code.TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION:
             yield from ((TransitAssociation(name, table),) for table in _tables(scene, name))
         case Code.TGW_ROUTE_AZ_RESTRICTION:
-            subnet = _left_from(scene, fault)
-            if subnet is not None:
-                yield (TransitSubnet(name, subnet),)
+            yield from ((TransitSubnet(name, subnet),) for subnet in _alike(scene, fault, name))
 
 
 def _routes(scene: Scene, fault: Fault, table: str) -> Iterator[tuple[Change, ...]]:
@@ -93,9 +92,30 @@ def _tables(scene: Scene, attachment: str) -> list[str]:
     return sorted(mine, key=lambda name: (-used.count(name), name))
 
 
-def _left_from(scene: Scene, fault: Fault) -> str | None:
-    """The subnet whose zone the attachment lacks: that of whoever sends on this leg."""
-    if fault.blocker.leg is Leg.FORWARD:
-        return fault.stretch.subnet.id if fault.stretch.subnet is not None else None
+def _alike(scene: Scene, fault: Fault, attachment: str) -> list[str]:
+    """Subnets of the zone that the attachment lacks, with the network ACL and route table of one that it has.
+
+    What comes to the VPC by the gateway then comes out in the new subnet, if it is for this zone: with other
+    rules there it might be stopped, or let pass, though it was not before. Others than the sender's first.
+    """
+    snapshot, sender = scene.snapshot, _sender(scene, fault)
+    held = snapshot.attachments[attachment].subnets or ()
+    ways = {_rules(snapshot, name) for name in held}
+    if sender is None:
+        return []
+    same_zone = [s.id for s in snapshot.subnets.values() if (s.vpc, s.zone) == (sender.vpc, sender.zone)]
+    return sorted((s for s in same_zone if _rules(snapshot, s) in ways), key=lambda name: name == sender.id)
+
+
+def _rules(snapshot: Snapshot, subnet: str) -> tuple[str, str]:
+    """The network ACL and the route table of a subnet; "" for the main table."""
+    acl, table = snapshot.acl_of_subnet.get(subnet), snapshot.table_of_subnet.get(subnet)
+    return acl.id if acl else "", table.id if table else ""
+
+
+def _sender(scene: Scene, fault: Fault) -> Subnet | None:
+    """The subnet that the packets of this leg leave from."""
     end = scene.walk.end
-    return end.subnet.id if end is not None and end.subnet is not None else None
+    if fault.blocker.leg is Leg.FORWARD:
+        return fault.stretch.subnet
+    return end.subnet if end is not None else None

@@ -1,7 +1,7 @@
 """The engine against the kernel, from the command line.
 
 ``python -m tests.lab SEED`` shows one topology's differences, ``--topologies 500`` runs many, ``--sets`` asks
-about whole subnets instead of single flows.
+about whole subnets instead of single flows, ``--repairs`` mends blocked flows and tries them again.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from tests.lab import sandbox
 from tests.lab.compare import Tally, compare_seed
+from tests.lab.repairs import RepairTally, compare_repairs
 from tests.lab.sandbox import Sandbox
 from tests.lab.sets import SetTally, compare_sets
 from tests.lab.topology import generate
@@ -60,6 +61,14 @@ def run_sets(seeds: list[int], workers: int) -> SetTally:
     return total
 
 
+def run_repairs(seeds: list[int], workers: int) -> RepairTally:
+    """Mend some of the blocked flows of all seeds."""
+    total = RepairTally()
+    for tally in in_sandboxes(compare_repairs, seeds, workers):
+        total.add(tally)
+    return total
+
+
 def save(seed: int, folder: Path) -> None:
     """Write the topology as a snapshot folder, for ``netcheck path --snapshot``."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,6 +82,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--topologies", type=int, default=0, metavar="N", help="compare N topologies")
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="where --topologies begins")
     parser.add_argument("--sets", action="store_true", help="ask about whole subnets")
+    parser.add_argument("--repairs", action="store_true", help="mend blocked flows and try them again")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--save", type=Path, metavar="DIR", help="write the first topology as a snapshot too")
     given = parser.parse_args()
@@ -91,7 +101,8 @@ def main() -> int:
     if given.save:
         save(given.seeds[0], given.save)
     started = time.monotonic()
-    tally = run_sets(given.seeds, given.workers) if given.sets else run(given.seeds, given.workers)
+    ask = run_repairs if given.repairs else run_sets if given.sets else run
+    tally: Tally | SetTally | RepairTally = ask(given.seeds, given.workers)
     for difference in tally.differences[:40]:
         print(difference)
     print(f"{tally} in {time.monotonic() - started:.1f} s")
