@@ -14,7 +14,7 @@ import netcheck
 ROOT = Path(netcheck.__file__).parent.parent
 SOURCES = sorted([*ROOT.glob("netcheck/**/*.py"), *ROOT.glob("checks/*.py")])
 NETWORK = {"socket", "ssl", "boto3", "botocore", "kafka", "clickhouse_connect", "dns", "urllib3", "requests"}
-MAY_TOUCH_THE_NETWORK = ("netcheck.probe.", "netcheck.aws.")
+MAY_TOUCH_THE_NETWORK = ("netcheck.probe.", "netcheck.aws.", "netcheck.history.table")
 
 
 def module_of(path: Path) -> str:
@@ -75,6 +75,19 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("netcheck.check", ("netcheck.codec", "netcheck.context", "netcheck.model", "netcheck.secret")),
     ("netcheck.advice", ("netcheck.model",)),
     ("netcheck.version", ()),
+    ("netcheck.compare.change", ("netcheck.model",)),
+    ("netcheck.compare.results", ("netcheck.compare.change", "netcheck.model")),
+    (
+        "netcheck.compare.undo",
+        (
+            "netcheck.compare",
+            "netcheck.compare.change",
+            "netcheck.compare.components",
+            "netcheck.compare.words",
+            "netcheck.model",
+        ),
+    ),
+    ("netcheck.history.place", ("netcheck.endpoint",)),
 ]
 
 
