@@ -191,15 +191,22 @@ def _leads_out(scene: Scene, nat: NatGateway) -> bool:
 
 
 def _endpoint_routes(scene: Scene, table: RouteTable, address: int) -> Iterator[Change]:
-    """A gateway endpoint of this VPC whose service has the address, for a table that does not use it yet."""
+    """A gateway endpoint of this VPC whose service has the address, for a table that leads to none of the
+    service's addresses yet: where it does, other traffic would be led another way.
+    """
     for endpoint in scene.snapshot.endpoints.values():
         if (endpoint.kind, endpoint.vpc, endpoint.state) != ("Gateway", table.vpc, "available"):
             continue
         name = _prefix_list(scene, endpoint)
         blocks = scene.snapshot.prefix_lists.get(name or "", ())
-        used = any(route.destination == name for route in table.routes)
-        if name and not used and _inside(single(scene.version, address), blocks):
+        if name and _inside(single(scene.version, address), blocks) and _leads_nowhere(scene, table, blocks):
             yield EndpointRoute(endpoint.id, table.id, name)
+
+
+def _leads_nowhere(scene: Scene, table: RouteTable, blocks: Iterable[Prefix]) -> bool:
+    ways = compiled(scene.snapshot, table, scene.version)
+    hits = [hit for b in blocks if b.version == scene.version for *_, hit in ways.pieces(b.first, b.last)]
+    return all(hit is None or hit.route.state == "blackhole" for hit in hits)
 
 
 def _prefix_list(scene: Scene, endpoint: VpcEndpoint) -> str | None:

@@ -1,7 +1,7 @@
 """Which blocked flows can be mended by narrow changes, told from the JSON: written apart from the repair.
 
-A flow is mendable for certain if filters alone stop it, or if there is a way for which only routes are missing:
-an active peering connection between the two VPCs, or a working NAT gateway for a public address.
+A flow is mendable for certain if filters alone stop it, or if there is a way for which only routes are
+missing: an active peering connection between the two VPCs, or a working NAT gateway for a public address.
 """
 
 from __future__ import annotations

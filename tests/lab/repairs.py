@@ -196,8 +196,8 @@ def _between(account: Account, rule: GroupRule, flow: Flow, mended: Flow) -> boo
 
 
 def _packets(account: Account, flow: Flow, egress: bool) -> set[tuple[str, int]]:
-    """(the far end, destination port) of its packets as an ACL's inbound or outbound rules see them: there and
-    back. Behind a NAT gateway the sender is the gateway, and its port any.
+    """(the far end, destination port) of its packets as an ACL's inbound or outbound rules see them, there
+    and back. Behind a NAT gateway the sender is the gateway, and its port any.
     """
     senders = {flow.address, *_nat_addresses(account)}
     receiver = _private(account, flow.destination)
