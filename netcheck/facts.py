@@ -21,6 +21,7 @@ from netcheck.probe.tls import handshake as shake_hands
 if TYPE_CHECKING:
     from netcheck.aws.endpoints import Access
     from netcheck.aws.names import Listed, Lookups
+    from netcheck.aws.neighbours import Neighbours
     from netcheck.aws.snapshot import Snapshot
     from netcheck.aws.source import Documents
     from netcheck.credentials import KafkaLogin
@@ -409,6 +410,14 @@ def execution_role(ctx: Context) -> RoleSeen:
     return seen
 
 
+def neighbours(ctx: Context, own: str) -> Neighbours:
+    """The connectors beside the one with this ARN."""
+    from netcheck.aws.neighbours import neighbours
+
+    where = (ctx.get(pipeline).region or ctx.config.region, ctx.config.profile)
+    return ctx.observe_for(COLLECTING_SECONDS, neighbours, *where, own)
+
+
 def cloud_services(ctx: Context) -> CloudServices:
     """ClickHouse Cloud's services, as its API lists them. Raises Skip without a key."""
     from netcheck.credentials import Trust
@@ -476,6 +485,7 @@ def place(ctx: Context) -> dict[str, Json]:
         "subnet": ", ".join(who.subnets) or None,
         "zone": who.zone,
         "security_groups": list(who.security_groups or ()),
+        "interface_addresses": list(who.addresses),
         "parity": str(ctx.get(parity).parity),
     }
 

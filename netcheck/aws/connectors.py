@@ -27,6 +27,11 @@ def named(prefix: str) -> Question:
     return Question("ListConnectors", "connectors", {"connectorNamePrefix": prefix}, SERVICE)
 
 
+def every() -> Question:
+    """All connectors of the Region, described in the same way."""
+    return Question("ListConnectors", "connectors", {}, SERVICE)
+
+
 def described(arn: str) -> Question:
     return Question("DescribeConnector", "", {"connectorArn": arn}, SERVICE)
 
