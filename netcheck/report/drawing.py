@@ -57,16 +57,21 @@ def _rail(leg: Sequence[Stage], style: Style, width: int, whole: bool) -> Iterat
         stopped = stopped or (whole and bool(stage.code))
         below = _bar(style, stopped, stage is leg[-1])
         rail = style.paint(_cross(style), _BOLD_RED if stage.own else _RED) if stage.code else below
-        plain = printable(stage.component).ljust(name)
-        shown = style.paint(plain, _BOLD_RED) if stage.own else plain
-        column = f"  {stage.kind.ljust(kind)}" if kind else ""
         text = _told(stage)
         beside = left >= min(ROOM, len(text))
         lines = textwrap.wrap(
             text, left if beside else width - 6, break_long_words=False, break_on_hyphens=False
         )
         first = lines.pop(0) if beside and lines else ""
-        yield f"{rail} {shown}{style.dim(column)}  {stage.way:<3}  {first}".rstrip()
+        rule = f"  {stage.way:<3}  {first}".rstrip()
+        column = f"  {stage.kind}" if kind else ""
+        plain = printable(stage.component)
+        if column or rule:
+            plain = plain.ljust(name)
+        if rule:
+            column = column.ljust(kind + 2 if kind else 0)
+        shown = style.paint(plain, _BOLD_RED) if stage.own else plain
+        yield f"{rail} {shown}{style.dim(column) if column else ''}{rule}"
         indent = width - left - 2 if beside else 4
         for line in lines:
             yield f"{_bar(style, stopped, False)} {' ' * indent}{line}"

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
+from itertools import groupby
 from urllib.parse import quote
 
 from netcheck.model import Json, Report, Result, RootCause, Status
@@ -24,16 +25,17 @@ from netcheck.report.style import printable
 from netcheck.report.words import (
     DONE,
     PROVED,
-    UNCERTAIN,
     WORST_FIRST,
     Remedy,
     by_key,
     counted,
     counts,
+    doubt,
     headline,
     numbers,
     place,
     remedies,
+    seen,
     where,
 )
 from netcheck.version import VERSION
@@ -193,15 +195,17 @@ def _causes(report: Report) -> Iterator[str]:
 
 def _facts(cause: RootCause, results: Mapping[str, Result]) -> Iterator[str]:
     yield '<dl class="facts">'
-    unsure = "" if cause.certain else f' <span class="note">({UNCERTAIN})</span>'
-    yield f"<dt>What</dt><dd>{_code(cause.code)}{unsure}</dd>"
+    yield f"<dt>What</dt><dd>{_code(cause.code)}</dd>"
     components = "".join(f"<li>{_code(one)}</li>" for one in cause.component.split(", "))
     yield f"<dt>Where</dt><dd><ul>{components}</ul></dd>"
-    if len(cause.results) > 1:
-        seen = [f"<li>{_sentence(results[key].finding.summary)}</li>" for key in cause.results[:SEEN]]
-        if len(cause.results) > SEEN:
-            seen.append(f"<li>... and {len(cause.results) - SEEN} more</li>")
-        yield f"<dt>Seen</dt><dd><ul>{''.join(seen)}</ul></dd>"
+    sights = seen(cause, results)
+    for label, group in groupby(sights[:SEEN], key=lambda sight: sight[0]):
+        items = [f"<li>{_sentence(text)}</li>" for _, text in group]
+        yield f"<dt>{label.capitalize()}</dt><dd><ul>{''.join(items)}</ul></dd>"
+    if len(sights) > SEEN:
+        yield f"<dt>Also</dt><dd>{len(sights) - SEEN} more of these: see the checklist</dd>"
+    if unsure := doubt(cause):
+        yield f'<dt>Not certain</dt><dd class="note">{_sentence(unsure)}</dd>'
     if cause.explains:
         checks = dict.fromkeys(results[key].check for key in cause.explains)
         names = ", ".join(_code(check) for check in checks)

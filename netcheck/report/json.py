@@ -41,6 +41,8 @@ def _root_cause(cause: RootCause) -> dict[str, Json]:
         "explains": list(cause.explains),
         "fix": [{"kind": fix.kind, "text": fix.text} for fix in cause.fix],
         "fix_proved": cause.fix_proved,
+        "evidence": list(cause.evidence),
+        "doubt": cause.doubt,
     }
 
 

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as xml
 
 from netcheck.model import Report, Result, RootCause, Status
 from netcheck.report.style import printable
-from netcheck.report.words import DONE, PROVED, counts, headline, numbers, place, remedies
+from netcheck.report.words import DONE, PROVED, counts, doubt, headline, numbers, place, remedies
 from netcheck.version import VERSION
 
 _ELEMENTS = {Status.FAIL: "failure", Status.UNKNOWN: "error", Status.SKIP: "skipped"}
@@ -91,7 +91,9 @@ def _explained(report: Report, result: Result, number: int | None) -> list[str]:
     cause = report.root_causes[number - 1]
     if result.key not in cause.results:
         return [_line(f"Follows from root cause {number}: {cause.title}")]
-    return [_line(f"Root cause {number}: {cause.code} at {cause.component}"), *_mended(cause)]
+    about = [f"Root cause {number}: {cause.code} at {cause.component}", *cause.evidence]
+    about += [f"Not certain: {unsure}"] if (unsure := doubt(cause)) else []
+    return [*(_line(text) for text in about), *_mended(cause)]
 
 
 def _mended(cause: RootCause) -> list[str]:

@@ -12,14 +12,15 @@ from netcheck.report.style import Style, printable
 from netcheck.report.words import (
     DONE,
     PROVED,
-    UNCERTAIN,
     by_key,
     counted,
     counts,
+    doubt,
     headline,
     numbers,
     place,
     remedies,
+    seen,
     where,
 )
 
@@ -36,6 +37,7 @@ _LANGUAGES = {
     "properties": "properties",
     "iam": "json",
     "iam-trust": "json",
+    "undo": "sh",
 }
 _SPECIAL = re.compile(r"[\\`*_\[\]~|$]")
 OPEN_ROWS = 100
@@ -73,13 +75,15 @@ def _causes(report: Report) -> Iterator[str]:
 
 
 def _told(cause: RootCause, results: Mapping[str, Result]) -> Iterator[str]:
-    yield f"- **What:** {_code(cause.code)}" + ("" if cause.certain else f" ({UNCERTAIN})")
+    yield f"- **What:** {_code(cause.code)}"
     yield f"- **Where:** {', '.join(_code(part) for part in cause.component.split(', '))}"
-    if len(cause.results) > 1:
-        for key in cause.results[:SEEN]:
-            yield f"- **Seen:** {_text(results[key].finding.summary)}"
-        if len(cause.results) > SEEN:
-            yield f"- **Seen:** ... and {len(cause.results) - SEEN} more"
+    sights = seen(cause, results)
+    for label, text in sights[:SEEN]:
+        yield f"- **{label.capitalize()}:** {_text(text)}"
+    if len(sights) > SEEN:
+        yield f"- **Seen:** ... and {len(sights) - SEEN} more"
+    if unsure := doubt(cause):
+        yield f"- **Not certain:** {_text(unsure)}"
     if cause.explains:
         checks = ", ".join(
             _code(check) for check in dict.fromkeys(results[key].check for key in cause.explains)
@@ -95,7 +99,9 @@ def _mended(cause: RootCause) -> Iterator[str]:
             yield f"**{_text(remedy.title)}**"
             yield _fenced(remedy.text, _LANGUAGES.get(remedy.kind, ""))
         else:
-            yield f"**{_text(remedy.title)}:** {_text(' '.join(remedy.text.split()))}"
+            yield "\n\n".join(
+                f"**{_text(remedy.title)}:** {_text(line)}" for line in remedy.text.splitlines()
+            )
 
 
 def _open(report: Report) -> Iterator[str]:

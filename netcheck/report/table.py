@@ -19,9 +19,11 @@ from netcheck.report.words import (
     by_key,
     counted,
     counts,
+    doubt,
     headline,
     place,
     remedies,
+    seen,
     where,
 )
 
@@ -30,6 +32,8 @@ CHECK_WIDTH, WHERE_WIDTH = 28, 40
 """Columns that the checklist needs for marks and checks, and at most for a target."""
 ACTIONABLE = re.compile(r"\b(?:give|set|use) (?:--|[A-Z])")
 """A reason that tells which option or variable would have the question asked."""
+MOST_SEEN = 6
+"""Sentences that show one root cause."""
 MOST_REASONS = 2
 """Reasons that the reader cannot act on: more of them share one line."""
 
@@ -71,13 +75,17 @@ def _told(number: int, cause: RootCause, results: Mapping[str, Result], style: S
         break_on_hyphens=False,
     )
     yield from (style.bold(line) for line in title)
-    yield _field("what", cause.code + ("" if cause.certain else f"  ({UNCERTAIN})"), style)
+    unsure = doubt(cause)
+    short = f"  ({unsure})" if unsure == UNCERTAIN else ""
+    yield _field("what", cause.code + short, style)
     yield _field("where", cause.component, style)
-    if len(cause.results) > 1:
-        for key in cause.results[:6]:
-            yield _field("seen", results[key].finding.summary, style)
-        if len(cause.results) > 6:
-            yield _field("seen", f"... and {len(cause.results) - 6} more", style)
+    sights = seen(cause, results)
+    for label, text in sights[:MOST_SEEN]:
+        yield _field(label, text, style)
+    if len(sights) > MOST_SEEN:
+        yield _field("seen", f"... and {len(sights) - MOST_SEEN} more", style)
+    if unsure and not short:
+        yield _field("doubt", unsure, style)
     if cause.explains:
         checks = dict.fromkeys(results[key].check for key in cause.explains)
         yield _field("explains", f"{counted(len(cause.explains), 'result')}: {', '.join(checks)}", style)
@@ -100,7 +108,9 @@ def _mended(cause: RootCause, style: Style) -> Iterator[str]:
     for number, remedy in enumerate(remedies(cause)):
         label = "" if number or cause.fix_proved else "fix"
         if not remedy.code:
-            yield _field(label, remedy.text, style)
+            for line in remedy.text.splitlines():
+                yield _field(label, line, style)
+                label = ""
             continue
         yield _field(label, f"{remedy.title}:", style)
         for line in remedy.text.splitlines():

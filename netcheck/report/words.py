@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from netcheck.model import Fix, Report, Result, RootCause, Status
@@ -25,7 +25,11 @@ _KINDS = {
     "properties": "Connector or worker properties",
     "iam": "IAM policy statement",
     "iam-trust": "IAM trust policy",
+    "undo": "To take it back (AWS CLI)",
 }
+_NOTE = "To know"
+"""What words are that come after a change, and are none of their own."""
+_SIDES = {"observed": "observed", "configured": "config"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +96,31 @@ def remedies(cause: RootCause) -> tuple[Remedy, ...]:
     return tuple(
         Remedy(
             kind,
-            _KINDS.get(kind, kind),
+            _NOTE if kind == "text" and kind != next(iter(kinds)) else _KINDS.get(kind, kind),
             "\n".join(dict.fromkeys(fix.text.strip("\n") for fix in fixes)),
             kind != "text",
         )
         for kind, fixes in kinds.items()
     )
+
+
+def doubt(cause: RootCause) -> str:
+    """Why it is not certain, and what would make it so; nothing where it is."""
+    return "" if cause.certain else cause.doubt or UNCERTAIN
+
+
+def seen(cause: RootCause, results: Mapping[str, Result]) -> tuple[tuple[str, str], ...]:
+    """What there is to see of it: what each side says, then what else shows it. The title is not repeated."""
+    told: dict[str, str] = {}
+    for sentence in cause.evidence:
+        side, colon, text = sentence.partition(": ")
+        label = _SIDES.get(side) if colon else None
+        told.setdefault(text if label else sentence, label or "seen")
+    if len(cause.results) > 1:
+        for key in cause.results:
+            told.setdefault(results[key].finding.summary, "seen")
+    told.pop(cause.title, None)
+    return tuple((label, text) for text, label in told.items())
 
 
 def by_key(report: Report) -> dict[str, Result]:

@@ -8,13 +8,16 @@ After a change that is meant, write them again and look at the difference:
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from netcheck.assess import Assessment
 from netcheck.commands.run import exit_code
-from netcheck.report import json, table
+from netcheck.config import FORMATS
+from netcheck.model import Report
+from netcheck.report import formats, table
 from netcheck.report.style import Style
 from tests.report.samples import REPORTS, TITLES
 
@@ -25,14 +28,41 @@ STYLES = {
     "-ascii": Style(unicode=False),
     "-colour": Style(colour=True),
 }
-PAGES = {
-    **{f"{name}.txt": table.render(report, Style(), TITLES) for name, report in REPORTS.items()},
-    **{
-        f"silent-brokers{name}.txt": table.render(REPORTS["silent-brokers"], style, TITLES)
-        for name, style in STYLES.items()
-    },
-    **{f"{name}.json": json.render(REPORTS[name]) for name in ("healthy", "wrong-password", "unknown")},
+ENDINGS = {
+    "table": "txt",
+    "json": "json",
+    "junit": "xml",
+    "markdown": "md",
+    "html": "html",
+    "prometheus": "prom",
+    "github": "annotations",
 }
+OWN = re.compile(r"(<style>).*?(</style>)|(<script>).*?(</script>)", re.S)
+"""The page's own style sheet and script: files of their own in netcheck/report, the same in every page."""
+
+
+def kept(report: Report, format: str) -> str:
+    """A report in a format, as it is kept."""
+    page = formats.render(report, format, TITLES, Style())
+    return OWN.sub(r"\1\2\3\4", page) if format == "html" else page
+
+
+PAGES = {
+    **{
+        f"{name}.{ending}": kept(report, format)
+        for name, report in REPORTS.items()
+        for format, ending in ENDINGS.items()
+    },
+    **{
+        f"{name}{ending}.txt": table.render(REPORTS[name], style, TITLES)
+        for name in ("silent-brokers", "blocked")
+        for ending, style in STYLES.items()
+    },
+}
+
+
+def test_every_format_is_kept() -> None:
+    assert tuple(ENDINGS) == FORMATS
 
 
 def golden(page: str) -> Path:
@@ -61,7 +91,7 @@ def test_the_exit_codes_are_those_of_the_contract() -> None:
     codes = {name: golden(f"{name}.txt").suffixes[0] for name in REPORTS}
     assert codes == {
         "healthy": ".0", "wrong-password": ".1", "silent-brokers": ".1", "warned": ".0", "unknown": ".3",
-        "hostile": ".1", "nothing": ".3",
+        "hostile": ".1", "nothing": ".3", "blocked": ".1", "markup": ".1",
     }  # fmt: skip
 
 
