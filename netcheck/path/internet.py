@@ -16,7 +16,7 @@ from netcheck.path.steps import ENDED, Deliver, Onward
 from netcheck.path.verdict import Blocker, Explanation, Leg
 from netcheck.path.walk import End, Lost, Stretch, Walk, region_text, unknown_from
 
-_SHARED = parse_prefix("100.64.0.0/10")
+SHARED = parse_prefix("100.64.0.0/10")
 _ATTACHED = ("available", "attached")
 
 _TAKEN_TO_BE_OFF = "VPC block public access was not collected; it is taken to be off, AWS's default."
@@ -97,7 +97,7 @@ def _refuse_private_destination(walk: Walk, gateway_id: str, piece: Region) -> b
     far = walk.stretch.far
     if is_private(far):
         code, name = Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS, "a private address (RFC 1918)"
-    elif _SHARED.holds(4, far):
+    elif SHARED.holds(4, far):
         code, name = Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC6598_EGRESS, "a shared address (RFC 6598)"
     else:
         return False
@@ -350,7 +350,7 @@ def _reply_through(walk: Walk, gateway_id: str, vpc: str, subnet: Subnet | None,
     code = Code.NO_POSSIBLE_DESTINATION
     if walk.flow.version == 4 and is_private(address):
         code = Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS
-    elif walk.flow.version == 4 and _SHARED.holds(4, address):
+    elif walk.flow.version == 4 and SHARED.holds(4, address):
         code = Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC6598_EGRESS
     where = subnet.id if subnet else vpc
     more = (Explanation(Code.NO_POSSIBLE_DESTINATION, where, f"{where} has no better route for the reply."),)

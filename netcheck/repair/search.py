@@ -189,10 +189,12 @@ class _Search:
         return Repair(changes, {one: self.origins[one] for one in told}, questions, offered, parts)
 
     def _offered(self, query: Query, parts: Parts, snapshot: Snapshot) -> Iterator[Change]:
-        """Of a question that cannot be mended: changes that each take away a blocker of their own."""
+        """Of a question that cannot be mended: rules that each take away a blocker of their own. No routes: what
+        leads nowhere in the end helps nobody.
+        """
         path, walk = ask_closely(query, snapshot)
         for need in needs(Scene(parts, snapshot, walk)):
-            for option in () if self.hurry() else need.options:
+            for option in () if need.leads or self.hurry() else need.options:
                 left = ask(query, from_parts(applied(parts, option))).blockers
                 if len(left) < len(path.blockers) and not set(map(_spot, need.blockers)) & set(
                     map(_spot, left)

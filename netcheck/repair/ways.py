@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from netcheck.aws.addresses import Prefix
 from netcheck.aws.entities import NatGateway, Route, RouteTable, VpcEndpoint
 from netcheck.path.codes import Code
-from netcheck.path.internet import is_private
+from netcheck.path.internet import SHARED, is_private
 from netcheck.path.routing import compiled
 from netcheck.path.verdict import Leg
 from netcheck.path.walk import Fault
@@ -96,7 +96,8 @@ def _around(scene: Scene, fault: Fault, table: RouteTable) -> Iterator[tuple[Cha
         yield from ((one,) for one in _endpoint_routes(scene, table, fault.stretch.far))
     for key, target in _targets(scene, fault, table, blocks[0].first, forward):
         made = [_route(table, block, key, target) for block in blocks]
-        yield tuple(route for route in made if route is not None)
+        if any(made):
+            yield tuple(route for route in made if route is not None)
 
 
 def _inside(block: Prefix, prefixes: Iterable[Prefix]) -> bool:
@@ -117,12 +118,22 @@ def _targets(
     scene: Scene, fault: Fault, table: RouteTable, address: int, forward: bool
 ) -> Iterator[tuple[str, str]]:
     """Where a route from this VPC may lead, the likeliest first."""
+    if not forward and (fault.stretch.mapping is not None or scene.walk.crossed_internet):
+        yield from _internet_gateways(scene, table.vpc)  # asked by a public address: answered by the same way
+        return
     owners = _owners(scene, fault, address) if forward else [fault.stretch.vpc]
     ways = [way for owner in owners if owner != table.vpc for way in _ways(scene, table.vpc, owner)]
     used = {hop.component for hop in (*scene.walk.forward, *scene.walk.trail)}
     yield from sorted(ways, key=lambda way: way[1] not in used)
-    if forward and (scene.version == 6 or not is_private(address)):
+    if forward and not _is_private(scene.version, address):
         yield from _to_internet(scene, fault, table)
+
+
+def _is_private(version: int, address: int) -> bool:
+    """Whether no internet gateway carries it: RFC 1918, RFC 6598, RFC 4193."""
+    if version == 6:
+        return address >> 121 == 0xFC >> 1
+    return is_private(address) or SHARED.holds(4, address)
 
 
 def _owners(scene: Scene, fault: Fault, address: int) -> list[str]:
@@ -154,22 +165,20 @@ def _ways(scene: Scene, here: str, there: str) -> Iterator[tuple[str, str]]:
 def _to_internet(scene: Scene, fault: Fault, table: RouteTable) -> Iterator[tuple[str, str]]:
     """NAT gateways for what has no public address, the sender's zone first; else the VPC's own gateway."""
     stretch, snapshot = fault.stretch, scene.snapshot
-    inside = [
-        gateway.id for gateway in snapshot.internet_gateways.values() if table.vpc in gateway.attachments
-    ]
     if scene.version == 6:
         only = snapshot.egress_only_gateways.values()
-        yield from (
-            ("EgressOnlyInternetGatewayId", gateway.id)
-            for gateway in only
-            if table.vpc in gateway.attachments
-        )
+        yield from (("EgressOnlyInternetGatewayId", one.id) for one in only if table.vpc in one.attachments)
     elif not stretch.is_nat:
         zone = stretch.subnet.zone if stretch.subnet is not None else ""
         for nat in sorted(_nats(scene, table.vpc), key=lambda nat: _rank(scene, nat, zone)):
             yield "NatGatewayId", nat.id
     if scene.version == 6 or stretch.public:
-        yield from (("GatewayId", gateway) for gateway in inside)
+        yield from _internet_gateways(scene, table.vpc)
+
+
+def _internet_gateways(scene: Scene, vpc: str) -> Iterator[tuple[str, str]]:
+    gateways = scene.snapshot.internet_gateways.values()
+    yield from (("GatewayId", gateway.id) for gateway in gateways if vpc in gateway.attachments)
 
 
 def _nats(scene: Scene, vpc: str) -> list[NatGateway]:
