@@ -96,11 +96,29 @@ def name_servers(ctx: Context, host: str) -> NameServers:
 
 
 def connections(ctx: Context, host: str, port: int) -> Connections:
-    """A connection to every address of a name. Raises NotAsked when there is no address."""
-    addresses = tuple(address.address for address in ctx.get(resolution, host).addresses)
-    if not addresses:
+    """A connection to every address of a name, of the family that the port is for. Raises NotAsked when there
+    is no address, Skip for a port over IPv6 where this host speaks none.
+    """
+    found = ctx.get(resolution, host).addresses
+    if not found:
         raise NotAsked("no address to connect to")
-    return ctx.observe(connect, addresses, port)
+    if ctx.get(is_over_ipv6, host, port):
+        if not any(":" in address for address in ctx.get(looked).addresses):
+            raise Skip(f"port {port} listens over IPv6, which this host does not speak")
+        found = tuple(address for address in found if address.family == 6)
+        if not found:
+            raise NotAsked(f"port {port} listens over IPv6, and the name has no IPv6 address here")
+    return ctx.observe(connect, tuple(address.address for address in found), port)
+
+
+def is_over_ipv6(ctx: Context, host: str, port: int) -> bool:
+    """Whether a broker's port is one of MSK's listeners over IPv6, where its IPv4 addresses do not answer
+    (https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html).
+    """
+    from netcheck.listeners import spoken_at
+
+    listener = spoken_at(ctx.get(pipeline).cluster, host, port)
+    return listener is not None and listener.ipv6
 
 
 def reachable(ctx: Context, target: Target) -> str:
@@ -152,8 +170,8 @@ def snapshot(ctx: Context) -> Snapshot:
 def paths(ctx: Context, target: Target) -> tuple[Traced, ...]:
     """The way from every worker subnet to every address of a target, as AWS is configured.
 
-    Over IPv4 where the target has such an address, as a JVM prefers it. Raises Skip when nobody said
-    where the workers are, and NotAsked when the name has no address.
+    Over IPv4 where the target has such an address, as a JVM prefers it, unless its port is one for IPv6.
+    Raises Skip when nobody said where the workers are, and NotAsked when the name has no address.
     """
     from netcheck.aws.entities import TCP
     from netcheck.path.survey import Traced
@@ -163,8 +181,11 @@ def paths(ctx: Context, target: Target) -> tuple[Traced, ...]:
     if not config.source_subnet:
         raise Skip("where the workers are was not said: give --source-subnet and --source-security-group")
     known, groups = ctx.get(snapshot), config.source_security_group or None
+    over_ipv6 = ctx.get(is_over_ipv6, target.host, target.port)
     pairs = [
-        (subnet, one) for subnet in config.source_subnet for one in workers_see(ctx, subnet, target.host)
+        (subnet, one)
+        for subnet in config.source_subnet
+        for one in (_ipv6_of(ctx, target) if over_ipv6 else workers_see(ctx, subnet, target.host))
     ]
     if not pairs:
         raise NotAsked("no address to find a way to")
@@ -369,6 +390,10 @@ def naming(ctx: Context, vpc: str, host: str) -> Naming:
         where = (ctx.config.region, ctx.config.profile)
         found = ctx.observe_for(NAMES_SECONDS, records, *where, chosen.id, chosen.name, host.lower())
     return by_route53(known, ways, host, chosen, found)
+
+
+def _ipv6_of(ctx: Context, target: Target) -> tuple[str, ...]:
+    return tuple(one.address for one in ctx.get(resolution, target.host).addresses if one.family == 6)
 
 
 def workers_see(ctx: Context, subnet: str, host: str) -> tuple[str, ...]:

@@ -94,16 +94,14 @@ def other_brokers(config: Config, cluster: Cluster) -> Iterator[Target]:
 
 
 def listening(strings: Mapping[str, str], cluster: Cluster | None) -> Iterator[Target]:
-    """The listeners of a cluster that a client here may use: those inside the VPC, public ones, and those of
-    managed VPC connections where this account has one that is up.
-
-    Not those over IPv6, which have the brokers' own names too: whether this host speaks it is not known.
+    """The listeners of a cluster that a client here may use: those inside the VPC, over IPv6 too, public
+    ones, and those of managed VPC connections where this account has one that is up.
     """
     connections = cluster.vpc_connections if cluster else ()
     connected = {each.authentication for each in connections if each.state == "AVAILABLE"}
     for name, text in strings.items():
         listener = BY_STRING.get(name)
-        if listener is None or listener.ipv6:
+        if listener is None:
             continue
         if listener.reach is Reach.VPC_CONNECTION and CONNECTED_BY[listener.login] not in connected:
             continue

@@ -192,6 +192,7 @@ def test_a_cluster_alone_gives_every_listener_that_may_be_used_here(patch: pytes
         "kafka://b-1.tls.example:9094",
         "kafka://b-1.sasliam.example:9098",
         "kafka://b-1.publicsasliam.example:9198",
+        "kafka://b-1.sasliamipv6.example:20098",
     ]
     assert report["cluster"]["arn"] == CLUSTER
     pipeline["vpc_connections"] = [
