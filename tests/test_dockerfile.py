@@ -15,13 +15,17 @@ from pathlib import Path
 
 import pytest
 
+from netcheck.commands.demo import DEMOS
 from netcheck.version import VERSION
 from tests import needs
+from tests.commandline import netcheck
+from tests.timeless import timeless
 
 ROOT = Path(__file__).resolve().parents[1]
 INSTALLED = "/opt/netcheck"
 NOBODY = 65532
 PATIENCE_S = 100
+LARGEST_BYTES = 120_000_000
 BUILD_TOOLS = ("pip", "setuptools", "wheel", "build", "hatchling")
 
 
@@ -37,9 +41,9 @@ class Instruction:
         return shlex.split(self.text)
 
 
-def stages() -> list[list[Instruction]]:
+def stages(path: Path = ROOT / "Dockerfile") -> list[list[Instruction]]:
     """The instructions of each stage, FROM first."""
-    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    text = path.read_text().replace("\\\n", " ")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     found: list[list[Instruction]] = []
     for line in lines:
@@ -186,6 +190,20 @@ def test_the_installed_command_runs_as_another_user_and_writes_nothing(image: Im
     assert demo.returncode == 0, demo.stderr
     assert "Everything asked works from here" in demo.stdout
     assert image.files() == before
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_recorded_pipeline_gives_what_the_command_prints_here_byte_for_byte(
+    name: str, image: Image
+) -> None:
+    there, here = image.run("demo", name, "--format", "json"), netcheck("demo", name, "--format", "json")
+    assert (there.returncode, there.stderr) == (here.code, "")
+    assert timeless(there.stdout) == timeless(here.out)
+
+
+def test_what_the_build_adds_to_the_base_image_is_small(image: Image) -> None:
+    size = sum(path.lstat().st_size for path in Path(f"{image.root}{INSTALLED}").rglob("*") if path.is_file())
+    assert size <= LARGEST_BYTES
 
 
 def test_without_arguments_the_image_shows_its_help(image: Image) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from tests.servers import peers
 from tests.servers.aws_endpoint import AwsEndpoint, slow
 from tests.servers.aws_memory import Memory
 from tests.servers.aws_world import World
+from tests.timeless import timeless
 
 HANDLER = "netcheck.awslambda.handler"
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:alarms"
@@ -36,11 +36,6 @@ MOST_GROWTH_KB = 2000
 
 def demo(name: str) -> str:
     return str(ROOT / "netcheck" / "demo" / f"{name}.json.gz")
-
-
-def timeless(text: str) -> str:
-    """The report with every time that was taken now set to nothing."""
-    return re.sub(r'"seconds": [0-9.e-]+', '"seconds": 0', text)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,57 @@
+"""python tools/write_deployments.py: write netcheck's own policy, and the code that finds a connector's
+workers, into the files of deploy/ that hold them, between the lines that name them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from pathlib import Path
+
+import yaml
+
+from netcheck.aws.permissions import policy
+
+DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
+TEMPLATES = (DEPLOY / "sam" / "template.yaml", DEPLOY / "ecs" / "template.yaml")
+POLICY = DEPLOY / "terraform" / "policy.json"
+PART = re.compile(r"( *)# begin: (?P<name>[a-z ]+)\n(?P<text>.*?)( *)# end: (?P=name)\n", re.DOTALL)
+
+
+class _Indented(yaml.SafeDumper):
+    """Indents lists below their keys."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        super().increase_indent(flow, False)
+
+
+def texts() -> dict[str, str]:
+    """What stands in a template, by the name of the part."""
+    code = (DEPLOY / "workers.py").read_text()
+    return {
+        "netcheck policy": yaml.dump(policy()["Statement"], Dumper=_Indented, sort_keys=False, width=100),
+        "workers code": "ZipFile: |\n" + textwrap.indent(code, "  "),
+    }
+
+
+def written(template: str) -> str:
+    """The template with all of its parts as they should be."""
+    parts = texts()
+
+    def part(found: re.Match[str]) -> str:
+        indent, name = found[1], found["name"]
+        body = textwrap.indent(parts[name], indent)
+        return f"{indent}# begin: {name}\n{body}{indent}# end: {name}\n"
+
+    return PART.sub(part, template)
+
+
+def main() -> None:
+    for path in TEMPLATES:
+        path.write_text(written(path.read_text()))
+    POLICY.write_text(json.dumps(policy(), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
