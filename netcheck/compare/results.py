@@ -76,7 +76,8 @@ def _state(result: Raw | None) -> str:
     """The status; `unasked` for a question that could not be asked, `absent` for one not in the report."""
     if result is None:
         return "absent"
-    return "unasked" if result["cause"] == "not_asked" else str(result["status"])
+    unasked = result["status"] == "skip" and result["cause"] == "not_asked"
+    return "unasked" if unasked else str(result["status"])
 
 
 def _cause(result: Raw | None) -> str | None:

@@ -1,0 +1,224 @@
+"""What changed in AWS's configuration: a table of changes, and the words for each."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netcheck.compare.components import component_changes, not_compared
+from netcheck.compare.undo import undone
+from tests.commandline import netcheck
+from tests.scenarios.pipelines import base
+
+Documents = dict[str, Any]
+ANYWHERE = {"CidrIp": "0.0.0.0/0"}
+
+
+def account() -> Documents:
+    """The answers about the network of `tests/scenarios/base.yaml`."""
+    return {stem: {stem: held} for stem, held in base()["ec2"].items()}
+
+
+def the(documents: Documents, stem: str, key: str, name: str) -> Any:
+    return next(item for item in documents[stem][stem] if item[key] == name)
+
+
+def group(documents: Documents, name: str = "sg-workers") -> Any:
+    return the(documents, "SecurityGroups", "GroupId", name)
+
+
+def acl(documents: Documents) -> Any:
+    return the(documents, "NetworkAcls", "NetworkAclId", "acl-default")
+
+
+def table(documents: Documents, name: str = "rtb-workers-a") -> Any:
+    return the(documents, "RouteTables", "RouteTableId", name)
+
+
+def entry(documents: Documents, number: int, egress: bool) -> Any:
+    return next(e for e in acl(documents)["Entries"] if (e["RuleNumber"], e["Egress"]) == (number, egress))
+
+
+def rule(**more: Any) -> dict[str, Any]:
+    return {"IpProtocol": "tcp", "FromPort": 9094, "ToPort": 9094, **more}
+
+
+def moves_a_subnet(documents: Documents) -> None:
+    """To a route table of its own: as AWS says it, in the associations of both tables."""
+    for each in documents["RouteTables"]["RouteTables"]:
+        each["Associations"] = [a for a in each["Associations"] if a.get("SubnetId") != "subnet-workers-a"]
+    table(documents, "rtb-workers-b")["Associations"].append(
+        {
+            "RouteTableAssociationId": "rtbassoc-new",
+            "RouteTableId": "rtb-workers-b",
+            "SubnetId": "subnet-workers-a",
+        }
+    )
+
+
+CHANGES: list[tuple[str, Callable[[Documents], object], list[str]]] = [
+    ("nothing", dict.copy, []),
+    (
+        "a rule is removed",
+        lambda d: group(d)["IpPermissionsEgress"].pop(0),
+        ["sg-workers: outbound rule removed: tcp 9098 to sg-brokers"],
+    ),
+    (
+        "a rule is added",
+        lambda d: group(d)["IpPermissions"].append(rule(IpRanges=[ANYWHERE])),
+        ["sg-workers: inbound rule added: tcp 9094 from 0.0.0.0/0"],
+    ),
+    (
+        "one of two peers of a rule is added",
+        lambda d: group(d)["IpPermissionsEgress"][1]["IpRanges"].append(
+            {"CidrIp": "10.0.0.0/8", "Description": "x"}
+        ),
+        ["sg-workers: outbound rule added: tcp 8443 to 10.0.0.0/8"],
+    ),
+    (
+        "IPv6 and a prefix list",
+        lambda d: group(d)["IpPermissions"].extend(
+            [
+                {"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]},
+                rule(FromPort=0, ToPort=65535, PrefixListIds=[{"PrefixListId": "pl-1"}]),
+            ]
+        ),
+        [
+            "sg-workers: inbound rule added: all traffic from ::/0",
+            "sg-workers: inbound rule added: tcp all ports from pl-1",
+        ],
+    ),
+    ("only a description", lambda d: group(d).update(Description="other"), []),
+    (
+        "an ACL's entry turns",
+        lambda d: entry(d, 100, True).update(RuleAction="deny"),
+        [
+            "acl-default: outbound entry 100 changed: "
+            "allow all traffic to 0.0.0.0/0 → deny all traffic to 0.0.0.0/0"
+        ],
+    ),
+    (
+        "an ACL's entry is added",
+        lambda d: acl(d)["Entries"].append(
+            {
+                "RuleNumber": 90,
+                "RuleAction": "deny",
+                "Egress": False,
+                "Protocol": "6",
+                "CidrBlock": "10.0.11.0/24",
+                "PortRange": {"From": 1024, "To": 65535},
+            }
+        ),
+        ["acl-default: inbound entry 90 added: deny tcp 1024-65535 from 10.0.11.0/24"],
+    ),
+    (
+        "a route is gone",
+        lambda d: table(d).update(Routes=[r for r in table(d)["Routes"] if "NatGatewayId" not in r]),
+        ["rtb-workers-a: route 0.0.0.0/0 removed: nat-a"],
+    ),
+    (
+        "a route leads elsewhere",
+        lambda d: next(r for r in table(d)["Routes"] if "NatGatewayId" in r).update(NatGatewayId="nat-b"),
+        ["rtb-workers-a: route 0.0.0.0/0 changed: nat-a → nat-b"],
+    ),
+    (
+        "a route is a blackhole",
+        lambda d: next(r for r in table(d)["Routes"] if "NatGatewayId" in r).update(State="blackhole"),
+        ["rtb-workers-a: route 0.0.0.0/0 changed: nat-a → nat-a (blackhole)"],
+    ),
+    (
+        "a subnet goes by another table",
+        moves_a_subnet,
+        ["subnet-workers-a: route table: rtb-workers-a → rtb-workers-b"],
+    ),
+    (
+        "a NAT gateway fails",
+        lambda d: the(d, "NatGateways", "NatGatewayId", "nat-a").update(State="failed"),
+        ["nat-a: State: available → failed"],
+    ),
+    (
+        "a NAT gateway is gone",
+        lambda d: d["NatGateways"]["NatGateways"].pop(0),
+        ["nat-a: nat gateway is gone"],
+    ),
+    (
+        "DNS support is off",
+        lambda d: d["VpcAttributes"]["VpcAttributes"][0].update(EnableDnsSupport={"Value": False}),
+        ["vpc-shop: EnableDnsSupport.Value: on → off"],
+    ),
+    (
+        "an interface is in another group",
+        lambda d: the(d, "NetworkInterfaces", "NetworkInterfaceId", "eni-broker-1").update(
+            Groups=[{"GroupId": "sg-other", "GroupName": "other"}]
+        ),
+        ["eni-broker-1: Groups: without sg-brokers, with sg-other"],
+    ),
+    (
+        "an endpoint is new",
+        lambda d: d["VpcEndpoints"]["VpcEndpoints"].append({"VpcEndpointId": "vpce-1", "VpcId": "vpc-shop"}),
+        ["vpce-1: vpc endpoint is new"],
+    ),
+    (
+        "addresses come and go by themselves",
+        lambda d: the(d, "Subnets", "SubnetId", "subnet-workers-a").update(AvailableIpAddressCount=3),
+        [],
+    ),
+]
+
+
+@pytest.mark.parametrize(("case", "edit", "told"), CHANGES, ids=[case for case, _, _ in CHANGES])
+def test_a_change_in_words(case: str, edit: Callable[[Documents], object], told: list[str]) -> None:
+    before, after = account(), account()
+    edit(after)
+    changes = component_changes({"": before}, {"": after})
+    assert [f"{change.component}: {change.text}" for change in changes] == told, case
+
+
+@pytest.mark.parametrize(("case", "edit", "told"), CHANGES, ids=[case for case, _, _ in CHANGES])
+def test_taking_every_change_back_leaves_none(
+    case: str, edit: Callable[[Documents], object], told: list[str]
+) -> None:
+    before, after = account(), account()
+    edit(after)
+    kept = copy.deepcopy(after)
+    documents: Any = {"": after}
+    for change in component_changes({"": before}, documents):
+        documents = undone({"": before}, documents, change)
+        assert documents is not None, case
+    assert component_changes({"": before}, documents) == (), told
+    assert after == kept, "the later answers are not to be touched"
+
+
+def saved(folder: Path, documents: Documents) -> Path:
+    folder.mkdir()
+    for stem, held in documents.items():
+        (folder / f"{stem}.json").write_text(json.dumps(held))
+    return folder
+
+
+def test_two_snapshot_folders(tmp_path: Path) -> None:
+    before, after = account(), account()
+    group(after)["IpPermissionsEgress"].pop(0)
+    del after["NatGateways"]
+    done = netcheck("diff", str(saved(tmp_path / "a", before)), str(saved(tmp_path / "b", after)))
+    assert (done.code, done.err) == (0, "")
+    assert "sg-workers: outbound rule removed: tcp 9098 to sg-brokers" in done.out
+    assert "NatGateways: not collected after" in done.out
+    assert "nat-a" not in done.out, "what was not collected is not gone"
+
+
+def test_a_vpc_that_only_one_side_has_is_not_compared() -> None:
+    before, after = account(), account()
+    other = {"VpcId": "vpc-other", "CidrBlock": "10.7.0.0/16"}
+    after["Vpcs"]["Vpcs"].append(other)
+    after["SecurityGroups"]["SecurityGroups"].append({"GroupId": "sg-far", "VpcId": "vpc-other"})
+    told = component_changes({"": before}, {"": after})
+    assert [change.component for change in told] == ["vpc-other"]
+    assert list(not_compared({"": before}, {"": after})) == [
+        "what is in vpc-other: the VPC is not there before"
+    ]

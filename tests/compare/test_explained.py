@@ -1,0 +1,161 @@
+"""The change that explains what fails now stands first, and is proved: among others that do not matter.
+
+Each case is two runs in a real AWS account of `tests/servers`: before, and with changes, of which one breaks
+something.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commandline import netcheck
+from tests.compare.recorded import record, run
+from tests.compare.test_results import diff, report, result
+
+OUTBOUND = "ec2/SecurityGroups/GroupId=sg-workers/IpPermissionsEgress"
+INBOUND = "ec2/SecurityGroups/GroupId=sg-brokers/IpPermissions"
+ENTRIES = "ec2/NetworkAcls/NetworkAclId=acl-default/Entries"
+ROUTES = "ec2/RouteTables/RouteTableId=rtb-workers-{}/Routes"
+SETTING = "connector/connectorConfiguration/{}"
+ELSEWHERE = {
+    "DestinationCidrBlock": "172.16.0.0/12",
+    "NatGatewayId": "nat-b",
+    "State": "active",
+    "Origin": "CreateRoute",
+}
+DENY: dict[str, Any] = {
+    "RuleNumber": 90,
+    "RuleAction": "deny",
+    "Egress": False,
+    "Protocol": "6",
+    "CidrBlock": "10.0.11.0/24",
+    "PortRange": {"From": 1024, "To": 65535},
+}
+UNRELATED = {**DENY, "RuleNumber": 80, "CidrBlock": "172.16.0.0/12"}
+HOST = "abc123xyz.eu-west-1.aws.clickhouse.cloud"
+
+Patch = Mapping[str, Any]
+Reason = tuple[str, str, bool]
+"""Component, what was done to it, and whether that is proved."""
+CASES: list[tuple[str, list[Patch], list[Reason], int]] = [
+    (
+        "a rule of the workers' group is gone; the brokers' allows more ports than it did",
+        [{"at": f"{OUTBOUND}/0", "drop": True}, {"at": f"{INBOUND}/0/FromPort", "set": 9000}],
+        [("sg-workers", "outbound rule removed: tcp 9098 to sg-brokers", True)],
+        2,
+    ),
+    (
+        "of two new entries of one ACL, one stops the replies",
+        [
+            {"at": ENTRIES, "add": DENY},
+            {"at": ENTRIES, "add": UNRELATED},
+        ],
+        [("acl-default", "inbound entry 90 added: deny tcp 1024-65535 from 10.0.11.0/24", True)],
+        1,
+    ),
+    (
+        "one subnet's way out is gone; another table has a route more",
+        [{"at": f"{ROUTES.format('a')}/1", "drop": True}, {"at": ROUTES.format("b"), "add": ELSEWHERE}],
+        [("rtb-workers-a", "route 0.0.0.0/0 removed: nat-a", True)],
+        1,
+    ),
+    (
+        "two things broke: each has its own reason",
+        [
+            {"at": f"{OUTBOUND}/0", "drop": True},
+            {"at": "ec2/NatGateways/NatGatewayId=nat-a/State", "set": "failed"},
+            {"at": SETTING.format("tasks.max"), "set": "9"},
+        ],
+        [
+            ("nat-a", "State: available → failed", True),
+            ("sg-workers", "outbound rule removed: tcp 9098 to sg-brokers", True),
+        ],
+        1,
+    ),
+    (
+        "a setting of the connector: nothing to take back in AWS's network, so it is only said to be likely",
+        [
+            {"at": SETTING.format("hostname"), "set": f"https://{HOST}"},
+            {"at": SETTING.format("tasks.max"), "set": "9"},
+        ],
+        [("connector orders-sink", f"hostname: {HOST} → https://{HOST}", False)],
+        1,
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return record(tmp_path_factory.mktemp("good") / "good.json.gz")
+
+
+LOST_RULE = {"at": f"{OUTBOUND}/0", "drop": True}
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same account without the rule that lets the workers out to the brokers."""
+    return record(tmp_path_factory.mktemp("bad") / "bad.json.gz", LOST_RULE)
+
+
+@pytest.mark.parametrize(("case", "patch", "reasons", "others"), CASES, ids=[case[0] for case in CASES])
+def test_the_reason_stands_first(
+    case: str,
+    patch: list[Patch],
+    reasons: list[Reason],
+    others: int,
+    good: Path,
+    tmp_path: Path,
+) -> None:
+    bad = record(tmp_path / "bad.json.gz", *patch)
+    done = netcheck("diff", str(good), str(bad), "--format", "json")
+    assert (done.code, done.err) == (1, ""), case
+    told = json.loads(done.out)
+    changes = [(change["component"], change["text"], change["proved"]) for change in told["changes"]]
+    assert sorted(changes[: len(reasons)]) == sorted(reasons)
+    assert [change["explains"] for change in told["changes"][len(reasons) :]] == [[]] * others
+    explained = {number for change in told["changes"] for number in change["explains"]}
+    appeared = [cause for cause in told["root_causes"] if cause["change"] == "appeared"]
+    assert explained == set(range(1, len(appeared) + 1)), "a new root cause has no reason"
+
+
+def test_the_way_back_is_resolved_and_blames_nothing(good: Path, bad: Path) -> None:
+    done = netcheck("diff", str(bad), str(good))
+    assert done.code == 0
+    assert "1 root cause resolved" in done.out and "because" not in done.out
+    assert "sg-workers: outbound rule added: tcp 9098 to sg-brokers" in done.out
+
+
+def test_a_baseline_is_told_after_the_report(good: Path, bad: Path) -> None:
+    plain, table = (netcheck("run", "--replay", str(bad), *more) for more in ((), ("--baseline", str(good))))
+    assert table.code == plain.code == 1
+    assert table.out.startswith(plain.out)
+    reason = "sg-workers: outbound rule removed: tcp 9098 to sg-brokers"
+    assert reason in table.out[len(plain.out) :].partition("new root cause")[2]
+
+
+def test_in_markdown_too(good: Path, bad: Path) -> None:
+    done = netcheck("run", "--replay", str(bad), "--baseline", str(good), "--format", "markdown")
+    assert "because `sg-workers`: outbound rule removed" in done.out
+
+
+def test_a_live_run_is_compared_with_the_recording_it_is_given(good: Path) -> None:
+    """AWS's configuration too, though the run itself leaves no recording. JSON has it as one more key."""
+    told = json.loads(run((LOST_RULE,), "--baseline", str(good), "--format", "json").out)
+    assert told["schema"] == "netcheck.report/1"
+    since = told["since_baseline"]
+    assert since["schema"] == "netcheck.diff/1"
+    assert [(change["component"], change["proved"]) for change in since["changes"]] == [("sg-workers", True)]
+
+
+def test_markdown_holds_no_markup_of_a_peers(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script> [x](http://evil) | `a` \x1b[31m\nnext"
+    after = report(result("fail", "timed_out", summary=evil))
+    done = diff(tmp_path, report(result("pass")), after, "--format", "markdown")
+    assert "<script>" not in done.out.replace("\\<", "") and "\x1b" not in done.out
+    assert "\\[x\\](http://evil)" in done.out

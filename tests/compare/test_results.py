@@ -1,0 +1,242 @@
+"""What changed between two reports: a table of turns, root causes and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netcheck.compare.change import Fate, Turn
+from netcheck.compare.results import cause_changes, result_changes
+from tests.commandline import Done, netcheck
+
+B1, B2 = "kafka://b-1.example:9094", "kafka://b-2.example:9094"
+
+
+def result(status: str, cause: str | None = None, by: str | None = None, **more: Any) -> dict[str, Any]:
+    told = {"check": "tcp.connects", "target": B1, "summary": f"{status} {cause}", "evidence": {}, **more}
+    key = f"{told['check']}@{told['target']}{told.pop('number', '')}"
+    return {"key": key, "status": status, "cause": cause, "caused_by": by, **told}
+
+
+def report(*results: dict[str, Any], causes: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """A report; without `causes`, each failure that nothing explains is a root cause."""
+    failed = [r for r in results if r["status"] == "fail" and not r["caused_by"]]
+    made = [
+        {
+            "code": str(r["cause"]).upper(),
+            "component": r["target"],
+            "title": r["summary"],
+            "shown_by": [r["key"]],
+            "explains": [other["key"] for other in results if other["caused_by"] == r["key"]],
+        }
+        for r in failed
+    ]
+    return {
+        "schema": "netcheck.report/1",
+        "started": "2026-01-01T00:00:00Z",
+        "pipeline": {"targets": []},
+        "results": list(results),
+        "root_causes": made if causes is None else causes,
+    }
+
+
+TURNS = [
+    ("nothing", result("pass"), result("pass"), None, 0),
+    ("in other words", result("pass"), result("pass", summary="other words"), None, 0),
+    ("fails", result("pass"), result("fail", "timed_out"), Turn.FAILS, 1),
+    ("failed when last not asked", result("skip", "not_asked"), result("fail", "timed_out"), Turn.FAILS, 1),
+    ("unknown, then fails", result("unknown", "deadline"), result("fail", "timed_out"), Turn.FAILS, 1),
+    ("was not there", None, result("fail", "timed_out"), Turn.FAILS, 1),
+    ("is mended", result("fail", "timed_out"), result("pass"), Turn.RESOLVED, 0),
+    (
+        "is mended but for a warning",
+        result("fail", "timed_out"),
+        result("warn", "clock_skew"),
+        Turn.RESOLVED,
+        0,
+    ),
+    (
+        "fails for another reason",
+        result("fail", "timed_out"),
+        result("fail", "connection_refused"),
+        Turn.CAUSE,
+        1,
+    ),
+    ("fails alike", result("fail", "timed_out"), result("fail", "timed_out"), None, 0),
+    ("warns", result("pass"), result("warn", "clock_skew"), Turn.WARNS, 0),
+    ("warns no more", result("warn", "clock_skew"), result("pass"), Turn.WARNED, 0),
+    ("is not known any more", result("pass"), result("unknown", "deadline"), Turn.LOST, 3),
+    (
+        "failed, and is not known any more",
+        result("fail", "timed_out"),
+        result("unknown", "deadline"),
+        Turn.LOST,
+        3,
+    ),
+    ("is known now", result("unknown", "deadline"), result("pass"), Turn.KNOWN, 0),
+    ("is moot now", result("pass"), result("skip"), Turn.MOOT, 0),
+    ("is moot still", result("skip"), result("skip", summary="for another reason"), None, 0),
+    ("failed, and its target is gone", result("fail", "timed_out"), None, Turn.GONE, 0),
+    ("passed, and its target is gone", result("pass"), None, None, 0),
+]
+
+
+def diff(tmp_path: Path, before: Any, after: Any, *more: str) -> Done:
+    for name, made in (("a", before), ("b", after)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(made))
+    return netcheck("diff", str(tmp_path / "a.json"), str(tmp_path / "b.json"), *more)
+
+
+@pytest.mark.parametrize(("case", "before", "after", "turn", "code"), TURNS, ids=[row[0] for row in TURNS])
+def test_a_result_that_differs(
+    case: str,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+    turn: Turn | None,
+    code: int,
+    tmp_path: Path,
+) -> None:
+    one, other = (report(*([made] if made else [])) for made in (before, after))
+    assert [change.turn for change in result_changes(one, other)] == ([turn] if turn else []), case
+    done = diff(tmp_path, one, other, "--format", "json")
+    assert (done.code, done.err) == (code, "")
+    assert [change["change"] for change in json.loads(done.out)["results"]] == ([str(turn)] if turn else [])
+
+
+def test_new_failures_come_first_and_consequences_after_causes() -> None:
+    first = result("fail", "timed_out")
+    before = report(
+        *(result("fail", "timed_out", target=B2), result("pass"), result("pass", check="tls.handshake")),
+    )
+    after = report(
+        *(
+            result("pass", target=B2),
+            result("fail", "tls_stalled", first["key"], check="tls.handshake"),
+            first,
+        ),
+    )
+    told = [(change.turn, change.check, change.folded) for change in result_changes(before, after)]
+    assert told == [
+        (Turn.FAILS, "tcp.connects", False),
+        (Turn.FAILS, "tls.handshake", True),
+        (Turn.RESOLVED, "tcp.connects", False),
+    ]
+
+
+def test_several_results_of_one_question_are_matched_by_what_they_say() -> None:
+    """One more at the front must not make all behind it look new."""
+    before = report(
+        result("fail", "setting_wrong", summary="b"), result("warn", "setting_risky", number="#2")
+    )
+    after = report(
+        result("fail", "setting_missing", summary="a"),
+        result("fail", "setting_wrong", summary="b", number="#2"),
+        result("warn", "setting_risky", number="#3"),
+    )
+    assert [(c.turn, c.after and c.after.summary) for c in result_changes(before, after)] == [
+        (Turn.FAILS, "a")
+    ]
+
+
+def cause(code: str, component: str, *shown: str, explains: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "code": code,
+        "component": component,
+        "title": f"{code} at {component}",
+        "shown_by": list(shown),
+        "explains": list(explains),
+    }
+
+
+KEY1, KEY2 = f"tcp.connects@{B1}", f"tcp.connects@{B2}"
+FAILED1, FAILED2 = result("fail", "timed_out"), result("fail", "timed_out", target=B2)
+FATES = [
+    ("appears", report(result("pass")), report(FAILED1), [Fate.APPEARED]),
+    ("is resolved", report(FAILED1), report(result("pass")), [Fate.RESOLVED]),
+    ("stays", report(FAILED1), report(FAILED1), []),
+    ("is not known any more", report(FAILED1), report(result("unknown", "deadline")), [Fate.UNCLEAR]),
+    ("its target is gone", report(FAILED1), report(result("pass", target=B2)), [Fate.RESOLVED]),
+    (
+        "spreads to another target",
+        report(FAILED1, causes=[cause("TIMED_OUT", B1, KEY1)]),
+        report(FAILED1, FAILED2, causes=[cause("TIMED_OUT", f"{B1}, {B2}", KEY1, KEY2)]),
+        [Fate.CHANGED],
+    ),
+    (
+        "is explained by another now",
+        report(FAILED1),
+        report(
+            result("fail", "timed_out", "x"),
+            result("fail", "path_no_route", check="routes.way"),
+            causes=[cause("NO_ROUTE", "rtb-1", f"routes.way@{B1}", explains=(KEY1,))],
+        ),
+        [Fate.APPEARED, Fate.FOLDED],
+    ),
+    (
+        "stands alone, as what explained it is mended",
+        report(
+            result("fail", "timed_out", "x"),
+            result("fail", "path_no_route", check="routes.way"),
+            causes=[cause("NO_ROUTE", "rtb-1", f"routes.way@{B1}", explains=(KEY1,))],
+        ),
+        report(FAILED1, result("pass", check="routes.way")),
+        [Fate.RESOLVED, Fate.ALONE],
+    ),
+]
+
+
+@pytest.mark.parametrize(("case", "before", "after", "fates"), FATES, ids=[row[0] for row in FATES])
+def test_what_becomes_of_a_root_cause(case: str, before: Any, after: Any, fates: list[Fate]) -> None:
+    assert [change.fate for change in cause_changes(before, after)] == fates, case
+
+
+def test_new_and_gone_targets(tmp_path: Path) -> None:
+    done = diff(tmp_path, report(result("pass")), report(result("pass", target=B2)), "--format", "json")
+    told = json.loads(done.out)
+    assert (told["new_targets"], told["gone_targets"], done.code) == ([B2], [B1], 0)
+
+
+def test_nothing_changed_is_said(tmp_path: Path) -> None:
+    done = diff(tmp_path, report(FAILED1), report(FAILED1))
+    assert done.code == 0 and "Nothing changed" in done.out
+
+
+UNREADABLE = [
+    ("not there", None, "No such file"),
+    ("not JSON", b"{", "not JSON"),
+    ("a broken archive", b"\x1f\x8b\x08broken", "cut short"),
+    ("of another kind", b'{"schema": "netcheck.diff/1"}', "neither a report"),
+    ("a list", b"[]", "neither a report"),
+    ("a report without results", b'{"schema": "netcheck.report/1"}', "parts missing"),
+    (
+        "results that are none",
+        b'{"schema": "netcheck.report/1", "results": [1], "root_causes": [], "pipeline": {}, "started": ""}',
+        "parts missing",
+    ),
+    ("half a recording", b'{"schema": "netcheck.recording/1"}', "record it again"),
+]
+
+
+@pytest.mark.parametrize(("case", "content", "words"), UNREADABLE, ids=[row[0] for row in UNREADABLE])
+def test_what_cannot_be_read_is_one_line(
+    case: str, content: bytes | None, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "b.json"
+    if content is not None:
+        path.write_bytes(content)
+    (tmp_path / "a.json").write_text(json.dumps(report(result("pass"))))
+    for given in (
+        ("diff", str(tmp_path / "a.json"), str(path)),
+        ("run", "--bootstrap", "[::1]:1", "--baseline", str(path)),
+    ):
+        done = netcheck(*given)
+        assert (done.code, done.out) == (2, ""), case
+        assert done.err.count("\n") == 1 and (words in done.err or "no such file" in done.err)
+
+
+def test_an_empty_folder_is_one_line(tmp_path: Path) -> None:
+    done = netcheck("diff", str(tmp_path), str(tmp_path))
+    assert done.code == 2 and "no snapshot here" in done.err
