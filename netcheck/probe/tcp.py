@@ -85,8 +85,10 @@ def finish(
                 done[index] = one
             else:
                 selector.register(one, selectors.EVENT_WRITE, index)
-        while len(done) < len(opened) and deadline.left() > 0:
-            for key, _ in selector.select(deadline.left()):
+        left = 1.0
+        while len(done) < len(opened) and left > 0:
+            left = deadline.left()  # and where none is left, what has come while this host was busy
+            for key, _ in selector.select(left):
                 assert isinstance(key.fileobj, socket.socket)
                 done[key.data] = _finished(key.fileobj, addresses[key.data], time.monotonic() - start)
                 selector.unregister(key.fileobj)
