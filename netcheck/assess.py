@@ -107,11 +107,20 @@ def select(checks: Sequence[Check], only: Sequence[str], skip: Sequence[str]) ->
 
 
 def asked(checks: Sequence[Check], discovered: discover.Discovered) -> tuple[Check, ...]:
-    """The checks without our questions about a pipeline, in a run of bare targets: there is none."""
+    """The checks without our questions about a pipeline, in a run of bare targets: there is none. Those of
+    a worker's log stay where one was given.
+    """
     known, config = discovered.pipeline, discovered.config
     if known.connector or known.cluster or known.missing or config.source_subnet:
         return tuple(checks)
-    return tuple(check for check in checks if check.kinds != {Kind.PIPELINE} or not plugins.is_own(check))
+    of_log = "logs." if config.worker_log else None
+    return tuple(
+        check
+        for check in checks
+        if check.kinds != {Kind.PIPELINE}
+        or not plugins.is_own(check)
+        or (of_log and check.id.startswith(of_log))
+    )
 
 
 def _discovered(context: Context) -> discover.Discovered:

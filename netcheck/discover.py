@@ -6,6 +6,7 @@ cluster. `Pipeline.origins` says of every value where it came from.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -46,7 +47,33 @@ def discover(ctx: Context) -> Discovered:
     looked = _look_up(ctx) if config.connector or config.cluster else None
     found = _Found(config, file, looked)
     effective = found.effective()
+    if config.snapshot and config.source_subnet:
+        _check_subnets(ctx, config.snapshot)
     return Discovered(effective, found.pipeline(effective), found.targets(effective))
+
+
+def _check_subnets(ctx: Context, folder: str) -> None:
+    """Raise UsageError for a subnet that a snapshot, which has all of them, does not have: a slip of the
+    pen, most likely. What AWS itself has is asked later, beside everything else.
+    """
+    from netcheck.aws.source import saved
+
+    seen = ctx.observe_for(LOOKING_UP_SECONDS, saved, folder)
+    documents = [region.get("Subnets") for region in seen.regions.values()]
+    there: set[str] = set()
+    for document in documents:
+        match document:
+            case {"Subnets": list(subnets)}:
+                there |= {str(one.get("SubnetId")) for one in subnets if isinstance(one, dict)}
+            case _:
+                return
+    if seen.error:
+        return
+    for name in ctx.config.source_subnet:
+        if name not in there:
+            near = difflib.get_close_matches(name, sorted(there), n=1)
+            hint = f", did you mean {near[0]}?" if near else ""
+            raise UsageError(f"--source-subnet {name}: the snapshot {folder} has no such subnet{hint}")
 
 
 def _file(ctx: Context) -> Connector:

@@ -45,9 +45,11 @@ PRIVATE_PORTS = frozenset({9092, 9094, 9096, 9098})
 
 
 def of_arguments(config: Config) -> tuple[Target, ...]:
-    """Every target that the configuration names. Raises UsageError when there is none."""
+    """Every target that the configuration names: a worker's log is one of the pipeline alone. Raises
+    UsageError when there is none.
+    """
     found = named(config)
-    if not found:
+    if not found and not config.worker_log:
         raise UsageError(
             "nothing to check: give --bootstrap HOST:PORT, --clickhouse URL, --clickhouse-native HOST:PORT "
             "or --aws-service NAME, or a --connector to find them all (netcheck demo shows a run without any)"
