@@ -1,0 +1,261 @@
+"""`netcheck run --watch`: a real port that opens and closes, signals, and what hundreds of runs cost."""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netcheck.assess import Assessment, assess
+from netcheck.config import Config
+from netcheck.report.style import Style
+from netcheck.runner import unwatched
+from netcheck.watch.events import Teller
+from netcheck.watch.loop import Watch
+from netcheck.watch.tally import Tally
+from tests.commandline import netcheck
+
+LONGEST = 60.0
+"""Seconds for anything to happen: a bound for hangs."""
+
+
+class Watching:
+    """`netcheck run --watch` as a process, and the lines it prints."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "netcheck", "run", "--watch", "1", *arguments]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line.rstrip("\n"))
+
+    def until(self, word: str) -> list[str]:
+        """The lines up to the first that holds this."""
+        found = [self._lines.get(timeout=LONGEST)]
+        while word not in found[-1]:
+            found.append(self._lines.get(timeout=LONGEST))
+        return found
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[list[str], str, int]:
+        """Send a signal; the lines after it, standard error and the exit code."""
+        self.process.send_signal(number)
+        assert self.process.stderr is not None
+        err = self.process.stderr.read()
+        code = self.process.wait(LONGEST)
+        self._reader.join(LONGEST)
+        return [self._lines.get() for _ in range(self._lines.qsize())], err, code
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(LONGEST)
+        self._reader.join(LONGEST)
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+@contextmanager
+def watching(*arguments: str) -> Iterator[Watching]:
+    made = Watching(*arguments)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port of this host that nothing listens on: reserved, and let go when the test wants to listen."""
+    with socket.socket() as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]
+
+
+@contextmanager
+def listening(port: int) -> Iterator[None]:
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", port))
+        server.listen(64)
+        yield
+
+
+def target(port: int) -> tuple[str, ...]:
+    return ("--bootstrap", f"127.0.0.1:{port}", "--only", "tcp.connects")
+
+
+def test_a_port_that_comes_and_goes_as_json_lines(port: int) -> None:
+    with watching(*target(port), "--format", "json") as run:
+        [first] = map(json.loads, run.until('"first"'))
+        with listening(port):
+            back = [json.loads(line) for line in run.until('"resolved", "key"')]
+        gone = [json.loads(line) for line in run.until('"new_failure"')]
+        lines, err, code = run.end()
+    assert (first["schema"], first["event"], first["run"]) == ("netcheck.watch/1", "first", 1)
+    assert [cause["code"] for cause in first["root_causes"]] == ["CONNECTION_REFUSED"]
+    assert [(event["event"], event["change"]) for event in back] == [
+        ("root_cause", "resolved"),
+        ("result", "resolved"),
+    ]
+    assert [(event["event"], event["change"]) for event in gone] == [
+        ("root_cause", "appeared"),
+        ("result", "new_failure"),
+    ]
+    assert gone[-1]["before"]["status"] == "pass" and gone[-1]["after"]["cause"] == "connection_refused"
+    ended = json.loads(lines[-1])
+    assert (ended["event"], ended["exit_code"], code, err) == ("ended", 1, 1, "")
+    [changed] = ended["changed"]
+    assert changed["flaps"] == 2 and 1 <= changed["good"] < changed["known"] == ended["runs"]
+
+
+def test_the_same_for_people_with_a_history(port: int, tmp_path: Path) -> None:
+    kept = tmp_path / "h.jsonl"
+    with watching(*target(port), "--history", str(kept)) as run:
+        first = run.until("CONNECTION_REFUSED")
+        with listening(port):
+            run.until("fail (connection_refused) → pass")
+            lines, err, code = run.end(signal.SIGINT)
+    assert "1 root cause" in first[0] and first[0][:2] == "20"
+    assert (code, err) == (0, ""), "the last run found nothing wrong"
+    assert "1 flap" in lines[-1] and "tcp.connects" in lines[-1] and "ended after" in lines[-2]
+    rows = [json.loads(line) for line in kept.read_text().splitlines()]
+    assert len({row["run"] for row in rows}) == len(rows) >= 2
+    assert {rows[0]["status"], rows[-1]["status"]} == {"fail", "pass"}
+
+
+def test_nothing_is_printed_while_nothing_changes(port: int) -> None:
+    with watching(*target(port), "--history", "/dev/null") as run:
+        run.until("CONNECTION_REFUSED")
+        with pytest.raises(queue.Empty):
+            run._lines.get(timeout=2.5)
+        lines, _, code = run.end()
+    assert code == 1 and "nothing turned" in lines[-1]
+
+
+def test_a_signal_in_the_middle_of_the_first_run_ends_with_a_summary() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(LONGEST)
+        port = silent.getsockname()[1]
+        with watching("--bootstrap", f"127.0.0.1:{port}", "--timeout", "50", "--deadline", "60") as run:
+            connection, _ = silent.accept()
+            with connection:
+                lines, err, code = run.end()
+    assert (code, err) == (3, ""), "no run came to its end: nothing is known"
+    assert len(lines) == 1 and "ended after 0 runs" in lines[0]
+
+
+SLOW = """
+import time
+from netcheck.check import Check
+from netcheck.model import Finding, Status
+class Slow(Check):
+    'It is slow.'
+    id, kinds = 'zz.slow', frozenset({'kafka'})
+    def run(self, target, ctx):
+        time.sleep(1.3)
+        yield Finding(Status.PASS, 'at last')
+"""
+
+
+def test_a_run_that_is_longer_than_the_interval_is_told(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    given = ("--bootstrap", "127.0.0.1:1", "--plugins", str(tmp_path), "--only", "zz.*")
+    with watching(*given, "--format", "json") as run:
+        late = json.loads(run.until('"late"')[-1])
+        run.until('"late"')
+        lines, _, code = run.end()
+    assert late["run"] == 1 and late["interval"] == 1.0 and late["seconds"] >= 1.3
+    assert json.loads(lines[-1])["late_runs"] >= 2 and code == 0
+
+
+REFUSED = [
+    ("--replay", "x.json"),
+    ("--record", "x.json"),
+    ("--output", "x.txt"),
+    ("--format", "junit"),
+]
+
+
+@pytest.mark.parametrize("more", REFUSED, ids=[" ".join(more) for more in REFUSED])
+def test_what_does_not_go_with_it_is_one_line(more: tuple[str, str]) -> None:
+    done = netcheck(
+        "run", "--watch", "60", *(() if "--replay" in more else ("--bootstrap", "[::1]:1")), *more
+    )
+    assert (done.code, done.out) == (2, "")
+    assert "--watch" in done.err and done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("given", ["0", "0.5", "-1", "nan", "soon", "86401"])
+def test_an_interval_is_from_a_second_to_a_day(given: str) -> None:
+    done = netcheck("run", "--watch", given, "--bootstrap", "[::1]:1")
+    assert done.code == 2 and "from 1 to 86400" in done.err
+
+
+def test_a_hundred_runs_leave_nothing_behind() -> None:
+    """Neither threads nor files nor memory: of the runs gone by, one is kept."""
+    config = replace(Config(), bootstrap=(("127.0.0.1", 1),), only=("tcp.*",), watch=0.001)
+    seen: list[tuple[int, int, int]] = []
+
+    def after(_: Assessment) -> int:
+        if len(seen) in (19, 119):
+            gc.collect()
+        files = len(list(Path("/proc/self/fd").iterdir()))
+        seen.append((threading.active_count(), files, tracemalloc.get_traced_memory()[0]))
+        if len(seen) == 120:
+            raise KeyboardInterrupt
+        return 1
+
+    def run(given: Config) -> Assessment:
+        return assess(given, unwatched)
+
+    tracemalloc.start()
+    try:
+        out = io.StringIO()
+        Watch(config, Teller(out, Style(), as_json=True), run, after).until_ended(None)
+    finally:
+        tracemalloc.stop()
+    (threads, files, memory), (last_threads, last_files, last_memory) = seen[19], seen[119]
+    assert last_threads <= threads + 1 and last_files <= files + 1
+    assert last_memory - memory < 200_000, "more than 2 kB a run"
+    events = [json.loads(line)["event"] for line in out.getvalue().splitlines()]
+    assert set(events) <= {"first", "late", "ended"}, "nothing changed"
+
+
+def test_what_is_counted() -> None:
+    def report(**statuses: str) -> dict[str, Any]:
+        return {"results": [{"key": key, "status": status} for key, status in statuses.items()]}
+
+    tally = Tally()
+    for a, b in (("pass", "pass"), ("fail", "warn"), ("unknown", "skip"), ("fail", "pass"), ("warn", "pass")):
+        tally.add(report(a=a, b=b))
+    assert tally.runs == 5
+    [(key, count)] = tally.changed().items()
+    assert (key, count.known, count.good, count.flaps, count.uptime) == ("a", 4, 2, 2, 0.5)
+
+
+def test_a_peer_that_is_called_otherwise_each_time_does_not_fill_the_memory() -> None:
+    tally = Tally()
+    for number in range(12):
+        tally.add({"results": [{"key": f"x@{number}-{each}", "status": "pass"} for each in range(1000)]})
+    assert (len(tally.counts), tally.uncounted) == (10_000, 2_000)
