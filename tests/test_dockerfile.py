@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,10 @@ INSTALLED = "/opt/netcheck"
 NOBODY = 65532
 PATIENCE_S = 100
 LARGEST_BYTES = 120_000_000
+READ_ONLY = f"""
+mount --make-rprivate / && mount -o remount,bind,ro / && ! touch /written 2>/dev/null &&
+exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups "$0" "$@"
+"""
 BUILD_TOOLS = ("pip", "setuptools", "wheel", "build", "hatchling")
 
 
@@ -104,23 +109,36 @@ class Image:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The entry point as the final stage has it: its environment, and its user where we may switch."""
-        final = stages()[1]
-        [entry] = given(final, "ENTRYPOINT")
-        environment = dict(word.split("=", 1) for text in given(final, "ENV") for word in shlex.split(text))
-        path = self.here(environment.pop("PATH")).replace("$PATH", os.defpath)
         nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
         if nobody and not everybody_can_run(self.python):
             needs.skip_or_fail(f"no Python 3.11 or later that another user can run: {self.python}")
+        return self._run([self.entry_point(), *arguments], **nobody)
+
+    def run_read_only(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The same where nothing can be written at all, as `docker run --read-only` has it."""
+        return self._run(["unshare", "--mount", "sh", "-c", READ_ONLY, self.entry_point(), *arguments])
+
+    def entry_point(self) -> str:
+        [entry] = given(stages()[1], "ENTRYPOINT")
+        found = shutil.which(entry.strip('[]"'), path=self.environment()["PATH"])
+        assert found is not None
+        return found
+
+    def environment(self) -> dict[str, str]:
+        texts = given(stages()[1], "ENV")
+        found = dict(word.split("=", 1) for text in texts for word in shlex.split(text))
+        return {**found, "PATH": self.here(found["PATH"]).replace("$PATH", os.defpath)}
+
+    def _run(self, command: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*entry.strip('[]"').split('", "'), *arguments],
-            executable=shutil.which(entry.strip('[]"'), path=path),
+            command,
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,
             cwd="/",
-            env={**environment, "PATH": path},
+            env=self.environment(),
             check=False,
-            **nobody,
+            **how,
         )
 
 
@@ -190,6 +208,18 @@ def test_the_installed_command_runs_as_another_user_and_writes_nothing(image: Im
     assert demo.returncode == 0, demo.stderr
     assert "Everything asked works from here" in demo.stdout
     assert image.files() == before
+
+
+def test_on_a_root_that_is_read_only_it_runs_just_so(image: Image) -> None:
+    if os.geteuid() != 0:
+        needs.skip_or_fail("to make the root read-only, even for oneself alone, needs root")
+    for program, package in (("unshare", "util-linux"), ("setpriv", "util-linux"), ("mount", "mount")):
+        needs.program(program, package)
+    there = image.run_read_only("demo", "healthy")
+    if "mount: " in there.stderr:
+        needs.skip_or_fail(f"no mount namespace can be made here: {there.stderr.strip()}")
+    assert (there.returncode, there.stderr) == (0, "")
+    assert there.stdout == image.run("demo", "healthy").stdout
 
 
 @pytest.mark.parametrize("name", DEMOS)
