@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netcheck.advice import ADVICE
-from netcheck.diagnose import explain, root_causes, settle
-from netcheck.model import Cause, Finding, Kind, Result, Status, Target
+from netcheck.diagnose import JOINED, Place, Where, diagnose, explain, root_causes, settle
+from netcheck.model import Cause, Finding, Json, Kind, Layer, Result, Status, Target
 
 ONE = Target(Kind.KAFKA, "b-1", 9094)
 TWO = Target(Kind.KAFKA, "b-2", 9094)
@@ -218,6 +218,78 @@ def test_nothing_is_lost_and_every_cause_stands_on_its_own(
     assert len(shown) == len(set(shown))
     assert set(failed) <= set(shown), "every failure is a root cause or explained by one"
     assert bool(failed) == bool(causes)
+
+
+PATHS: list[Json] = [
+    {"source": source, "destination": address, "verdict": verdict, "blocked_by": [
+        {"code": "SUBNET_ACL_RESTRICTION", "component": "acl-1"}], "passing": passing}
+    for source in ("subnet-a", "subnet-b")
+    for address in ("10.0.1.1", "10.0.1.2")
+    for verdict, passing in (
+        ("reachable", []), ("blocked", []), ("unknown", []),
+        ("partial", [{"source_addresses": ["10.0.0.0/25"], "source_ports": [[1024, 40000]]}]),
+        ("partial", "a plugin's own"), ("partial", [{"source_addresses": ["here"], "source_ports": [[1]]}]),
+    )
+]  # fmt: skip
+CONNECTIONS: list[Json] = [
+    {"address": address, "cause": cause, "icmp": None}
+    for address in ("10.0.1.1", "10.0.1.2")
+    for cause in (None, "timed_out", "connection_refused", "host_unreachable")
+]
+
+
+@st.composite
+def two_sided(draw: st.DrawFn) -> tuple[list[Result], dict[str, frozenset[str]], Place]:
+    """Any results, some of them of both sides of a path, seen from anywhere."""
+    results, after = draw(runs())
+    for number, target in enumerate(draw(st.lists(st.sampled_from(TARGETS), max_size=6))):
+        if draw(st.booleans()):
+            seen = draw(st.lists(st.sampled_from(CONNECTIONS), max_size=3))
+            cause = draw(st.sampled_from([None, Cause.TIMED_OUT, Cause.CONNECTION_REFUSED]))
+            status = Status.FAIL if cause else Status.PASS
+            finding = Finding(status, "seen", cause, Layer.TCP, {"connections": seen})
+            results.append(Result(f"tcp.connects@{number}", "tcp.connects", target, finding, 0.0))
+        else:
+            paths = draw(st.lists(st.sampled_from(PATHS), max_size=4))
+            stops = draw(st.booleans())
+            finding = Finding(
+                Status.FAIL if stops else Status.PASS, "said", Cause.PATH_NETWORK_ACL if stops else None,
+                Layer.FILTER, {"paths": paths}, (), "SUBNET_ACL_RESTRICTION" if stops else None, "acl-1",
+            )  # fmt: skip
+            results.append(Result(f"security.acls@{number}", "security.acls", target, finding, 0.0))
+    subnets = draw(st.sampled_from([(), ("subnet-a",), ("subnet-a", "subnet-b")]))
+    addresses = draw(st.sampled_from([(), ("10.0.0.5",), ("10.0.0.200",)]))
+    return results, after, Place(draw(st.sampled_from(list(Where))), subnets, addresses)
+
+
+@settings(max_examples=400, deadline=None)
+@given(two_sided())
+def test_whatever_both_sides_say_nothing_is_lost_and_certainty_has_no_doubt(
+    run: tuple[list[Result], dict[str, frozenset[str]], Place],
+) -> None:
+    results, after, place = run
+    told = diagnose(results, after, place)
+    assert [r.key for r in told.results][: len(results)] == [r.key for r in results]
+    by_key = {r.key: r for r in told.results}
+    assert len(by_key) == len(told.results)
+    for one in told.results:
+        if one.caused_by is not None:
+            assert by_key[one.caused_by].caused_by is None
+            wanted = (Status.FAIL,) if one.status is Status.FAIL else (Status.FAIL, Status.UNKNOWN)
+            assert by_key[one.caused_by].status in wanted
+    shown = [key for cause in told.root_causes for key in (*cause.results, *cause.explains)]
+    assert len(shown) == len(set(shown))
+    assert {r.key for r in told.results if r.status is Status.FAIL} <= set(shown)
+    for cause in told.root_causes:
+        assert cause.certain == (not cause.doubt)
+        assert cause.evidence and all(
+            one.startswith(("observed: ", "configured: ")) for one in cause.evidence
+        )
+    if place.where is not Where.SAME:
+        assert not [r for r in told.results if r.check in JOINED]
+        silent = {r.key for r in told.results if r.finding.cause is Cause.TIMED_OUT}
+        assert not [one for one in told.root_causes if one.certain and silent & {*one.results, *one.explains}]
+    assert diagnose(results, after, place) == told
 
 
 # --- root causes ----------------------------------------------------------------------------------------
