@@ -325,6 +325,50 @@ ROWS = (
         [one for target in EVERY for one in tried(target, "network_unreachable")],
         (("NETWORK_UNREACHABLE", ", ".join(map(str, EVERY))),),
     ),
+    # silence, looked at more closely
+    Row(
+        "a closer look names the port: that explains the plain silence, and AWS would deliver it",
+        [
+            *silent(B1), failed("tcp.ports", B1, "port_silent"), *well(B2, B3, CLOUD), *allowed(*BROKERS),
+        ],
+        (("PORT_SILENT", str(B1)),),
+    ),
+    Row(
+        "no internet, found once for each target, is one thing",
+        [*silent(*OUT), *(failed("tcp.internet", target, "no_internet") for target in OUT), *well(*BROKERS)],
+        (("NO_INTERNET", f"{CLOUD}, {SECRETS}, {GLUE}"),),
+    ),
+    Row(
+        "S03 answers depend on the source port: that follows from the network ACL, and makes it certain",
+        [
+            *silent(B1), failed("tcp.source-ports", B1, "source_port_filtered"),
+            *stopped(
+                "security.acls", "path_network_acl", "SUBNET_ACL_RESTRICTION", "acl-1", [B1],
+                verdict="partial",
+            ),
+        ],
+        (("SUBNET_ACL_RESTRICTION", "acl-1"),),
+    ),
+    Row(
+        "S03 without a closer look it is likely",
+        [
+            *silent(B1),
+            *stopped(
+                "security.acls", "path_network_acl", "SUBNET_ACL_RESTRICTION", "acl-1", [B1],
+                verdict="partial",
+            ),
+        ],
+        (("SUBNET_ACL_RESTRICTION", "acl-1"),),
+        certain=False,
+    ),
+    Row(
+        "T04 packets of full size are lost",
+        [
+            *well(*BROKERS), *up_to("tls.handshake", CLOUD, "tls_silent_after_client_hello"),
+            failed("tls.path", CLOUD, "mtu_black_hole"), *allowed(*EVERY),
+        ],
+        (("MTU_BLACK_HOLE", str(CLOUD)),),
+    ),
     # TLS
     Row(
         "X01 a private authority: both interfaces of one server",
