@@ -67,7 +67,7 @@ class LetsWorkersIn(Check):
 
     id = "clickhouse.access_list"
     kinds = CLICKHOUSE
-    after = frozenset({"dns.resolves", "routes.reaches", "routes.nat"})
+    after = frozenset({"dns.resolves", "routes.reaches", "routes.nat", "security.groups", "security.acls"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         traced = ctx.get(facts.paths, target)
