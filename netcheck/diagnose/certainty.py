@@ -27,6 +27,17 @@ from netcheck.diagnose.table import Reading, read
 from netcheck.model import Cause, Json, Result, Status, Target
 
 OF_DATES = frozenset({Cause.TLS_CERTIFICATE_EXPIRED, Cause.TLS_CERTIFICATE_NOT_YET_VALID})
+DENIED_BY = {
+    Cause.DNS_SHADOWED: "dns.resolves",
+    Cause.DNS_FIREWALL: "dns.resolves",
+    Cause.PRIVATELINK_NO_RECORD: "dns.resolves",
+    Cause.ENDPOINT_PRIVATE_DNS_OFF: "tcp.connects",
+    Cause.ENDPOINT_NOT_AVAILABLE: "tcp.connects",
+    Cause.CLICKHOUSE_ACCESS_LIST: "tls.handshake",
+    Cause.CLICKHOUSE_STOPPED: "clickhouse.ping",
+}
+"""What is said of a target from outside, and the check that could not pass here if it were so. A hosts file
+or another way out of this host may make it pass all the same: that is a doubt, and no contradiction."""
 LOST = "what is silent is certain; where it is lost is not"
 
 
@@ -48,6 +59,9 @@ def doubt(group: Sequence[Result], explained: Sequence[Result], report: Whole) -
     """Why this is not certain, and what would make it so; "" where it is."""
     first = group[0]
     match first.finding.cause:
+        case _ if passing := _denied(group, report):
+            said = passing.finding.summary
+            return f"from here {passing.check} passes all the same ({said}): see whether the workers differ"
         case cause if cause in STOPS_PACKETS and first.finding.code:
             return "" if _is_told_by_workers(explained) else _doubt_of_stop(group, explained, report)
         case Cause.TIMED_OUT if is_silent(first):
@@ -64,6 +78,15 @@ def doubt(group: Sequence[Result], explained: Sequence[Result], report: Whole) -
         case _ if any(one.finding.cause in OF_THE_PLACE and not _is_of_log(one) for one in explained):
             return _from_elsewhere(report)
     return ""
+
+
+def _denied(group: Sequence[Result], report: Whole) -> Result | None:
+    """The check that passes here although it could not: from elsewhere it may."""
+    if report.place.where is Where.ELSEWHERE:
+        return None
+    pairs = {(one.target, DENIED_BY[one.finding.cause]) for one in group if one.finding.cause in DENIED_BY}
+    told = (one for one in report.results if (one.target, one.check) in pairs)
+    return next((one for one in told if one.status is Status.PASS), None)
 
 
 def _is_of_log(result: Result) -> bool:

@@ -674,6 +674,28 @@ def test_what_belongs_to_a_place_is_certain_from_the_workers_only(place: Place) 
     assert [one.certain for one in found.root_causes] == [True]
 
 
+DENIED = (
+    ("resolver.zones", "dns_shadowed", "PRIVATE_ZONE_LACKS_RECORD", "dns.resolves"),
+    ("resolver.firewall", "dns_firewall", "DNS_FIREWALL_BLOCKS", "dns.resolves"),
+    ("privatelink.endpoint", "endpoint_not_available", "BAD_STATE", "tcp.connects"),
+    ("clickhouse.access_list", "clickhouse_access_list", "CLICKHOUSE_ACCESS_LIST", "tls.handshake"),
+    ("clickhouse.service", "clickhouse_stopped", None, "clickhouse.ping"),
+)
+
+
+@pytest.mark.parametrize(("check", "cause", "code", "passing"), DENIED, ids=[row[1] for row in DENIED])
+def test_what_passes_here_all_the_same_is_a_doubt_unless_we_are_elsewhere(
+    check: str, cause: str, code: str | None, passing: str
+) -> None:
+    said = failed(check, CLOUD, cause, code=code, component="thing-1")
+    (one,) = diagnosed([said, *well(CLOUD)]).root_causes
+    assert not one.certain and passing in one.doubt
+    (one,) = diagnosed([said, *well(CLOUD)], LAPTOP).root_causes
+    assert one.certain
+    (one,) = diagnosed([said, *well(B1)]).root_causes
+    assert one.certain
+
+
 def test_no_alarm_of_what_is_moot() -> None:
     moot = [told(check, CLOUD, "skip") for check in ("routes.nat", "egress.path")]
     assert diagnosed([*well(CLOUD), *moot, *passed(CLOUD, "dns.servers"), *not_asked(B1)]).root_causes == ()
