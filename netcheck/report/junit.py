@@ -91,7 +91,8 @@ def _explained(report: Report, result: Result, number: int | None) -> list[str]:
     cause = report.root_causes[number - 1]
     if result.key not in cause.results:
         return [_line(f"Follows from root cause {number}: {cause.title}")]
-    about = [f"Root cause {number}: {cause.code} at {cause.component}", *cause.evidence]
+    about = [f"Root cause {number}: {cause.code} at {cause.component}"]
+    about += [sentence for sentence in cause.evidence if result.finding.summary not in sentence]
     about += [f"Not certain: {unsure}"] if (unsure := doubt(cause)) else []
     return [*(_line(text) for text in about), *_mended(cause)]
 

@@ -34,6 +34,8 @@ ACTIONABLE = re.compile(r"\b(?:give|set|use) (?:--|[A-Z])")
 """A reason that tells which option or variable would have the question asked."""
 MOST_SEEN = 6
 """Sentences that show one root cause."""
+_SHORT = {"configured": "config"}
+"""Labels have nine columns."""
 MOST_REASONS = 2
 """Reasons that the reader cannot act on: more of them share one line."""
 
@@ -81,7 +83,7 @@ def _told(number: int, cause: RootCause, results: Mapping[str, Result], style: S
     yield _field("where", cause.component, style)
     sights = seen(cause, results)
     for label, text in sights[:MOST_SEEN]:
-        yield _field(label, text, style)
+        yield _field(_SHORT.get(label, label), text, style)
     if len(sights) > MOST_SEEN:
         yield _field("seen", f"... and {len(sights) - MOST_SEEN} more", style)
     if unsure and not short:

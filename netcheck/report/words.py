@@ -29,7 +29,7 @@ _KINDS = {
 }
 _NOTE = "To know"
 """What words are that come after a change, and are none of their own."""
-_SIDES = {"observed": "observed", "configured": "config"}
+_SIDES = ("observed", "configured")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,10 @@ def seen(cause: RootCause, results: Mapping[str, Result]) -> tuple[tuple[str, st
     told: dict[str, str] = {}
     for sentence in cause.evidence:
         side, colon, text = sentence.partition(": ")
-        label = _SIDES.get(side) if colon else None
-        told.setdefault(text if label else sentence, label or "seen")
+        if colon and side in _SIDES:
+            told.setdefault(text, side)
+        else:
+            told.setdefault(sentence, "seen")
     if len(cause.results) > 1:
         for key in cause.results:
             told.setdefault(results[key].finding.summary, "seen")
