@@ -356,12 +356,27 @@ def worker_vpcs(ctx: Context) -> tuple[str, ...]:
 
 
 def lookups(ctx: Context, vpc: str) -> Lookups:
-    """Private zones, Resolver rules and DNS Firewall of a VPC. Raises Skip where a snapshot is judged."""
+    """Private zones, Resolver rules and DNS Firewall of a VPC; of a snapshot what it holds of them."""
     from netcheck.aws.names import look_up
+    from netcheck.aws.savednames import saved_lookups
 
     if ctx.config.snapshot:
-        raise Skip("private zones and Resolver rules are not part of a snapshot; run without --snapshot")
+        return saved_lookups(_merged(ctx.get(documents)), vpc)
     return ctx.observe_for(NAMES_SECONDS, look_up, ctx.config.region, ctx.config.profile, vpc)
+
+
+def _merged(seen: Documents) -> dict[str, Json]:
+    """How names are looked up, of all Regions of a snapshot: a VPC is in one of them."""
+    from netcheck.aws.savednames import RULES, ZONES
+
+    found: dict[str, Json] = {}
+    for stem in (ZONES, RULES):
+        documents = [region[stem] for region in seen.regions.values() if stem in region]
+        members = [document.get(stem) for document in documents if isinstance(document, dict)]
+        items = [item for each in members if isinstance(each, list) for item in each]
+        if documents:
+            found[stem] = {stem: items}
+    return found
 
 
 def blocked_lists(ctx: Context, lists: tuple[str, ...], host: str) -> Listed:
@@ -374,19 +389,20 @@ def blocked_lists(ctx: Context, lists: tuple[str, ...], host: str) -> Listed:
 def naming(ctx: Context, vpc: str, host: str) -> Naming:
     """What a name leads to for the hosts of a VPC. What cannot be learnt is `unknown` inside."""
     from netcheck.aws.names import Zone, records
-    from netcheck.naming import By, Naming, by_route53, resolving, without_route53
+    from netcheck.aws.savednames import saved_records
+    from netcheck.naming import Naming, by_route53, resolving, without_route53
 
     known, ways = ctx.get(snapshot), ctx.get(access)
     early = without_route53(known, ways, vpc, host)
     if early is not None:
         return early
-    if ctx.config.snapshot:
-        return Naming(By.UNKNOWN, vpc, "private zones and Resolver rules are not part of a snapshot")
     chosen = resolving(ways, vpc, host, ctx.get(lookups, vpc))
     if isinstance(chosen, Naming):
         return chosen
     found = None
-    if isinstance(chosen, Zone) and not chosen.service:
+    if isinstance(chosen, Zone) and not chosen.service and ctx.config.snapshot:
+        found = saved_records(_merged(ctx.get(documents)), vpc, chosen.id, chosen.name, host.lower())
+    elif isinstance(chosen, Zone) and not chosen.service:
         where = (ctx.config.region, ctx.config.profile)
         found = ctx.observe_for(NAMES_SECONDS, records, *where, chosen.id, chosen.name, host.lower())
     return by_route53(known, ways, host, chosen, found)

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from netcheck.aws.collect import Collected
-from netcheck.aws.snapshot import ACTIONS
+from netcheck.aws.snapshot import ACTIONS, BESIDE
 
 
 def write(collected: Collected, folder: Path) -> None:
@@ -26,7 +26,7 @@ def write(collected: Collected, folder: Path) -> None:
             temporary.write_text(
                 json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
             )
-        for stem in ACTIONS.keys() - collected.documents.keys():
+        for stem in (ACTIONS.keys() | BESIDE) - collected.documents.keys():
             (folder / f"{stem}.json").unlink(missing_ok=True)
         for temporary, final in written.items():
             temporary.replace(final)

@@ -9,7 +9,7 @@ determines whether the domain name in a query matches any rules; DNS Firewall ru
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,8 +134,8 @@ def look_up(deadline: Deadline, region: str | None, profile: str | None, vpc: st
     ]
     firewall, denied = _firewall(clients, items["groups"], items["lists"], deadline)
     return Lookups(
-        tuple(_zone(item) for item in items["zones"]),
-        _rules(items["associations"], items["rules"]),
+        tuple(read_zone(item) for item in items["zones"]),
+        read_rules(items["associations"], items["rules"]),
         firewall,
         (*missing, *denied),
         "",
@@ -154,7 +154,7 @@ def records(
         clients = _clients(deadline, region, profile, ROUTE53)
     except NoAws as error:
         return Records((), (), Missing(what, "", str(error)))
-    names = _names(host, domain)
+    names = possible(host, domain)
     questions = [
         Question(
             "ListResourceRecordSets",
@@ -168,7 +168,7 @@ def records(
     for outcome in outcomes:
         if isinstance(outcome, Failed):
             return Records((), (), Missing(what, action, outcome.reason))
-    return _nearest(names, [_items(outcome) for outcome in outcomes], domain)
+    return nearest(names, [_items(outcome) for outcome in outcomes], domain)
 
 
 def listed(
@@ -220,7 +220,8 @@ def _plain(name: object) -> str:
     return str(name or "").replace("\\052", "*").rstrip(".").lower()
 
 
-def _zone(item: dict[str, Any]) -> Zone:
+def read_zone(item: Mapping[str, Any]) -> Zone:
+    """A zone as ListHostedZonesByVPC tells of it."""
     owner = item.get("Owner") or {}
     return Zone(
         str(item.get("HostedZoneId", "")),
@@ -230,7 +231,8 @@ def _zone(item: dict[str, Any]) -> Zone:
     )
 
 
-def _rules(associations: Iterable[Any], rules: Iterable[Any]) -> tuple[Rule, ...]:
+def read_rules(associations: Iterable[Any], rules: Iterable[Any]) -> tuple[Rule, ...]:
+    """The rules that are associated, as ListResolverRules tells of them."""
     known = {rule.get("Id"): rule for rule in rules}
     return tuple(
         Rule(
@@ -274,7 +276,7 @@ def _firewall(
     return tuple(rules), missing
 
 
-def _names(host: str, domain: str) -> list[str]:
+def possible(host: str, domain: str) -> list[str]:
     """The name and each wildcard that may stand for it in the zone, nearest first (RFC 4592)."""
     names, labels = [host], host.split(".")
     for first in range(1, len(labels)):
@@ -285,7 +287,8 @@ def _names(host: str, domain: str) -> list[str]:
     return names
 
 
-def _nearest(names: Sequence[str], answers: Sequence[Sequence[Any]], domain: str) -> Records:
+def nearest(names: Sequence[str], answers: Sequence[Sequence[Any]], domain: str) -> Records:
+    """What stands for the first of `names` that there is: of each one, the record sets that were answered."""
     for name, items in zip(names, answers, strict=True):
         found = [item for item in items if _plain(item.get("Name")) == name]
         values = [

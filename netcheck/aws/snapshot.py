@@ -584,8 +584,12 @@ def _found(folder: Path) -> list[tuple[str, list[Path]]]:
     return regions
 
 
+BESIDE = frozenset({"Gaps", "HostedZones", "ResolverRules"})
+"""Files of a snapshot that are not EC2's: what could not be read, and how names are looked up."""
+
+
 def _known_files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.glob("*.json") if p.stem in ACTIONS or p.stem == "Gaps")
+    return sorted(p for p in folder.glob("*.json") if p.stem in ACTIONS or p.stem in BESIDE)
 
 
 def _regions(folder: Path) -> Iterator[tuple[str, list[Path]]]:

@@ -7,13 +7,21 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netcheck.aws.snapshot import Gap
 from netcheck.context import Deadline, DeadlineExceeded
+from netcheck.model import Json
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from netcheck.aws.collect import Collected
 
 DEADLINE_S = 60.0
-EPILOG = """Only reads (ec2:Describe*, ec2:Get*, ec2:Search*). What may not be read becomes a gap, named
-with the IAM action that is missing; everything else is saved.
+EPILOG = """Only reads (ec2:Describe*, ec2:Get*, ec2:Search*; with --names also route53:List* and
+route53resolver:List*). What may not be read becomes a gap, named with the IAM action that is missing;
+everything else is saved.
 
 examples:
   netcheck snapshot --output aws --region eu-central-1
@@ -46,6 +54,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="start from these VPCs; peerings and transit gateways are followed. Default: the whole Region",
     )
     parser.add_argument(
+        "--names",
+        action="store_true",
+        help="also save the VPCs' private hosted zones, with their addresses, and Resolver rules",
+    )
+    parser.add_argument(
         "--deadline",
         metavar="S",
         type=_seconds,
@@ -67,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         session = open_session(deadline, args.region, args.profile)
         collected = collect(session, Scope(vpcs=frozenset(args.vpc)), deadline, _progress)
+        if args.names and not collected.error:
+            collected = _with_names(collected, session, deadline)
         _clear()
         if collected.error:
             return _complain(collected.error, 3)
@@ -83,6 +98,22 @@ def run(args: argparse.Namespace) -> int:
     for gap in collected.gaps:
         print(f"  {gap.what}: {gap.reason} ({gap.action})", file=sys.stderr)
     return 3 if collected.gaps else 0
+
+
+def _with_names(collected: Collected, session: Session, deadline: Deadline) -> Collected:
+    """The same with private zones and Resolver rules of the VPCs that were collected."""
+    from netcheck.aws.collect import Collected
+    from netcheck.aws.savednames import collect_names
+
+    _progress("private hosted zones")
+    document = collected.documents.get("Vpcs")
+    found = document.get("Vpcs") if isinstance(document, dict) else None
+    vpcs = [str(vpc["VpcId"]) for vpc in found if isinstance(vpc, dict)] if isinstance(found, list) else []
+    names = collect_names(session, vpcs, deadline)
+    gaps = (*collected.gaps, *names.gaps)
+    told: list[Json] = [{"what": gap.what, "action": gap.action, "reason": gap.reason} for gap in gaps]
+    documents: dict[str, Json] = {**collected.documents, **names.documents, "Gaps": {"Gaps": told}}
+    return Collected(documents, gaps, collected.calls + names.calls)
 
 
 def _seconds(text: str) -> float:
