@@ -11,7 +11,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from netcheck.version import VERSION
@@ -26,6 +26,7 @@ COMMANDS = {
     "checks": "list every check",
     "explain": "print one check's documentation",
     "demo": "replay a recorded run: no AWS account, no network",
+    "completion": "print what completes netcheck in bash, zsh or fish",
 }
 EXIT_CODES = """exit codes:
   0  nothing failed
@@ -78,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    parser = _parser(arguments)
+    asked = next((word for word in arguments if not word.startswith("-")), None)
+    parser = _parser(lambda name: name == asked)
     parsed, unknown = parser.parse_known_args(arguments)
     if unknown:
         parser.error(_unknown(unknown))
@@ -101,7 +103,13 @@ def _unknown(arguments: Sequence[str]) -> str:
     return f"unknown option {', '.join(options)}{hint}"
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+def whole_parser() -> argparse.ArgumentParser:
+    """The parser with all that every command takes."""
+    return _parser(lambda _: True)
+
+
+def _parser(wanted: Callable[[str], bool]) -> argparse.ArgumentParser:
+    """The parser: of the commands that are wanted with all that they take, of the others their names."""
     parser = _Parser(
         prog="netcheck",
         description="Finds why data does not get from Amazon MSK through MSK Connect to ClickHouse.",
@@ -110,9 +118,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"netcheck {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    asked = next((word for word in arguments if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
-        if name == asked:
+        if wanted(name):
             importlib.import_module(f"netcheck.commands.{name}").add_parser(commands)
         else:
             commands.add_parser(name, help=summary)

@@ -218,6 +218,7 @@ OPTIONS: tuple[Option, ...] = (
         "SSL for any other)",
         lambda given: Security(one_of(*Security)(given)),
         "targets",
+        choices=tuple(Security),
     ),
     Option(
         "sasl_mechanism",
@@ -225,6 +226,7 @@ OPTIONS: tuple[Option, ...] = (
         f"the SASL mechanism: {', '.join(MECHANISMS)} (default: by MSK's port)",
         one_of(*MECHANISMS),
         "targets",
+        choices=MECHANISMS,
     ),
     Option(
         "ca",
@@ -287,7 +289,14 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("strict", "", "exit 1 on warnings too", switch, "run"),
     Option("plugins", "DIR", "also load the checks in the .py files of this folder", text, "run"),
-    Option("format", "NAME", f"{', '.join(FORMATS)} (default table)", one_of(*FORMATS), "output"),
+    Option(
+        "format",
+        "NAME",
+        f"{', '.join(FORMATS)} (default table)",
+        one_of(*FORMATS),
+        "output",
+        choices=FORMATS,
+    ),
     Option("output", "FILE", "write the report there instead of standard output", text, "output"),
     Option(
         "record",

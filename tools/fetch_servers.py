@@ -36,6 +36,8 @@ PROGRAMS = {
     "setpriv": ("util-linux", "servers may outlive a killed test run"),
     "ip": ("iproute2", "no network namespaces"),
     "nft": ("nftables", "no packet filters in network namespaces"),
+    "zsh": ("zsh", "no test of completion in zsh"),
+    "fish": ("fish", "no test of completion in fish"),
     "chromium-headless-shell": ("chromium-headless-shell", "no browser to open the HTML report in"),
 }
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">

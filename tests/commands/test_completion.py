@@ -1,0 +1,179 @@
+"""`netcheck completion`: real shells complete what the parsers take, all of it and nothing else."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from netcheck.cli import COMMANDS
+from netcheck.commands.demo import DEMOS
+from netcheck.config import FORMATS, MECHANISMS, OPTIONS
+from tests import needs
+from tests.commandline import netcheck
+
+LONGEST = 60.0
+ASK_BASH = """
+source "$1"
+shift
+COMP_WORDS=("$@")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_netcheck
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def script(tmp_path: Path, shell: str) -> Path:
+    done = netcheck("completion", shell)
+    assert (done.code, done.err) == (0, "")
+    path = tmp_path / f"netcheck.{shell}"
+    path.write_text(done.out)
+    return path
+
+
+def spoken(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, cwd=folder, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def by_bash(path: Path, *words: str) -> set[str]:
+    command = ["bash", "--norc", "-c", ASK_BASH, "bash", str(path), *words]
+    return set(spoken(command, path.parent).splitlines()) - {""}
+
+
+def by_fish(path: Path, *words: str) -> set[str]:
+    line = " ".join(words)
+    told = spoken(["fish", "--no-config", "-c", f"source {path}; complete -C '{line}'"], path.parent)
+    return {each.partition("\t")[0] for each in told.splitlines()}
+
+
+def flags_of(command: str) -> set[str]:
+    """Every option that a command's help names."""
+    usage = netcheck(command, "--help").out.partition("\n\n")[0]
+    return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", usage))
+
+
+TYPED = [
+    (("netcheck", ""), set(COMMANDS)),
+    (("netcheck", "r"), {"run"}),
+    (("netcheck", "demo", ""), set(DEMOS)),
+    (("netcheck", "run", "--format", ""), set(FORMATS)),
+    (("netcheck", "run", "--sasl-mechanism", "SCRAM"), {m for m in MECHANISMS if m.startswith("SCRAM")}),
+    (("netcheck", "completion", ""), {"bash", "zsh", "fish"}),
+    (("netcheck", "run", "--bootst"), {"--bootstrap"}),
+    (("netcheck", "run", "--strict", "--watc"), {"--watch"}),
+    (("netcheck", "explain", "tls.hand"), {"tls.handshake"}),
+    (("netcheck", "run", "--only", "tls.hand"), {"tls.handshake"}),
+    (("netcheck", "diff", "a name"), {"a name.json"}),
+    (("netcheck", "run", "--replay", "a name"), {"a name.json"}),
+    (("netcheck", "run", "--region", ""), set()),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "a name.json").touch()
+    return tmp_path
+
+
+def test_bash_completes_what_was_begun(folder: Path) -> None:
+    needs.program("bash", "bash")
+    path = script(folder, "bash")
+    for words, wanted in TYPED:
+        found = by_bash(path, *words)
+        if words == ("netcheck", ""):
+            assert found - wanted == {"-h", "--help", "--version"}
+        elif len(words) == 3 and not words[2]:
+            assert {each for each in found if not each.startswith("-")} == wanted, words
+        else:
+            assert found == wanted, words
+    assert by_bash(path, "netcheck", "run", "--format", "=", "js") == {"json"}
+    assert by_bash(path, "netcheck", "run", "--format", "=") == set(FORMATS)
+
+
+def test_bash_offers_every_option_of_every_command(folder: Path) -> None:
+    needs.program("bash", "bash")
+    path = script(folder, "bash")
+    for command in COMMANDS:
+        assert by_bash(path, "netcheck", command, "-") == flags_of(command) | {"--help"}, command
+
+
+def test_fish_completes_what_was_begun(folder: Path) -> None:
+    needs.program("fish", "fish")
+    path = script(folder, "fish")
+    for words, wanted in TYPED:
+        spelled = tuple(word.replace(" ", r"\\ ") for word in words)
+        found = {each.replace("\\ ", " ") for each in by_fish(path, *spelled)}
+        assert found == wanted, words
+
+
+def test_fish_offers_every_option_of_run(folder: Path) -> None:
+    needs.program("fish", "fish")
+    found = by_fish(script(folder, "fish"), "netcheck", "run", "--")
+    assert found == {*(option.flag for option in OPTIONS), "--config", "--help"}
+
+
+def test_zsh_completes_what_was_begun(folder: Path) -> None:
+    """zsh completes only where somebody types: on a terminal."""
+    needs.program("zsh", "zsh")
+    path = script(folder, "zsh")
+    spoken(["zsh", "-f", "-n", str(path)], folder)
+    with_tab = typed_in_zsh(
+        path, ["netcheck ru\t", "netcheck run --bootst\t", "netcheck demo heal\t", "netcheck run --ca a\t"]
+    )
+    assert [line.split("netcheck ", 1)[-1].strip() for line in with_tab] == [
+        "run",
+        "run --bootstrap",
+        "demo healthy",
+        r"run --ca a\ name.json",
+    ]
+
+
+def typed_in_zsh(path: Path, lines: list[str]) -> list[str]:
+    """What each line has become when Enter is pressed: zsh is asked to show it in place of running it."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(path.parent)
+        environment = {"TERM": "dumb", "PATH": os.environ["PATH"], "HOME": str(path.parent), "PS1": "ready> "}
+        os.execvpe("zsh", ["zsh", "-f", "-i"], environment)
+    try:
+        os.write(
+            terminal,
+            b"PS1='ready> '; unsetopt zle_bracketed_paste 2>/dev/null; zstyle ':completion:*' menu no\n",
+        )
+        os.write(terminal, f"autoload -U compinit; compinit -u -D; source {path}; echo se''t\n".encode())
+        until(terminal, b"set")
+        os.write(terminal, b'netcheck() { echo "<<netcheck ${(q)@}>>"; }\n')
+        return [answered(terminal, line) for line in lines]
+    finally:
+        os.close(terminal)
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+
+
+def answered(terminal: int, line: str) -> str:
+    """Tab and Enter wait in the terminal until zsh has taken what came before them."""
+    os.write(terminal, f"{line}\n".encode())
+    seen = until(terminal, rb"<<.*>>.*ready> ")
+    return re.findall(r"<<(.*?)>>", seen)[-1]
+
+
+def until(terminal: int, wanted: bytes) -> str:
+    seen, end = b"", time.monotonic() + LONGEST
+    while not re.search(wanted, seen, re.DOTALL):
+        ready, _, _ = select.select([terminal], [], [], max(0.0, end - time.monotonic()))
+        assert ready, seen
+        seen += os.read(terminal, 65536)
+    return seen.decode(errors="replace")
+
+
+def test_another_shell_is_one_line() -> None:
+    done = netcheck("completion", "csh")
+    assert done.code == 2 and done.err.count("\n") == 1 and "bash" in done.err
