@@ -61,6 +61,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, Json]:
     _tell(report, asked, log)
     undelivered = aftermath.settle(report, asked, began, end, log)
     answer = reply.of(report, asked, end, log)
+    undelivered += aftermath.keep_history(report, asked, end, log)
     if asked.metrics is not metrics.Detail.NONE:
         log.emit(metrics.undelivered(asked.name, undelivered + answer.undelivered))
     return answer.document

@@ -12,6 +12,7 @@ import json
 import time
 from dataclasses import replace
 
+from netcheck.aws.calls import within
 from netcheck.awslambda import notify
 from netcheck.awslambda.changes import SCHEMA, Change, Pending, State, compare
 from netcheck.awslambda.clients import Undelivered
@@ -19,7 +20,7 @@ from netcheck.awslambda.event import Asked
 from netcheck.awslambda.logs import Log
 from netcheck.awslambda.store import Conflict, Store
 from netcheck.codec import CodecError, decode, encode
-from netcheck.context import Deadline
+from netcheck.context import Deadline, DeadlineExceeded
 from netcheck.model import Report
 
 ATTEMPTS = 4
@@ -37,6 +38,21 @@ def settle(report: Report, asked: Asked, began: float, deadline: Deadline, log: 
     except Undelivered as error:
         log.error("the state was not kept", pipeline=asked.name, reason=str(error))
         return 1
+
+
+def keep_history(report: Report, asked: Asked, deadline: Deadline, log: Log) -> int:
+    """Append to the history that the event names. Returns 1 where that could not be done, and logs why."""
+    if asked.config.history is None:
+        return 0
+    from netcheck.history.append import append
+
+    try:
+        problem = within(deadline, lambda: append(asked.config, report))
+    except DeadlineExceeded:
+        problem = "history: not written: no time was left"
+    if problem:
+        log.error("the history was not kept", pipeline=asked.name, reason=problem)
+    return int(bool(problem))
 
 
 class _Settling:

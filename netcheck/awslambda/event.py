@@ -14,6 +14,7 @@ from netcheck.awslambda.secrets import logins_of
 from netcheck.awslambda.store import Store, parse_store
 from netcheck.config import BY_NAME, Config, Option, UsageError, build, one_of, settings, text
 from netcheck.context import Deadline
+from netcheck.history.place import FilePlace
 from netcheck.logins import VARIABLES, read_logins
 
 LONGEST_NAME = 128
@@ -87,6 +88,8 @@ def read(event: object, environment: Mapping[str, str], deadline: Deadline) -> A
     found = settings({k: v for k, v in given.items() if k not in OWN}, _where)
     if found.setdefault("format", "json") != "json":
         raise UsageError("format: the function returns the report as JSON; leave it out")
+    if isinstance(found.get("history"), FilePlace):
+        raise UsageError("event: history: a function keeps no files; give clickhouse://HOST/DATABASE")
     _replayed_alone(found)
     config = read_logins(build(found, environment), environment)
     name = own.pop("name", None) or _name(config)

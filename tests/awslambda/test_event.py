@@ -97,6 +97,7 @@ BAD = {
     "a null": ({"connector": None}, "event: connector: a text is wanted"),
     "a table": ({"connector": "x", "format": "table"}, "returns the report as JSON"),
     "a file to write": ({"connector": "x", "record": "/tmp/x"}, "a function keeps no files"),
+    "a history in a file": ({"connector": "x", "history": "h.jsonl"}, "give clickhouse://HOST/DATABASE"),
     "a watch": ({"connector": "x", "watch": 5}, "give it a schedule"),
     "a topic that is none": (
         {"connector": "x", "state": "s3://abc/x", "topic": "alarms"},

@@ -139,6 +139,16 @@ def test_aws_that_hangs_costs_the_report_nothing(cloud: Cloud) -> None:
     assert cloud.function.lines()[-1]["Undelivered"] == 1
 
 
+def test_a_history_that_cannot_be_kept_costs_the_report_nothing(cloud: Cloud) -> None:
+    with peers.http("503 Service Unavailable") as peer:
+        place = f"clickhouse://127.0.0.1:{peer.port}/monitoring?tls=no"
+        event = {"replay": demo("healthy"), "history": place, "metrics": "summary"}
+        answer = cloud.function.invoke(event, seconds=40)
+    assert answer.error is None
+    *_, told, metric = cloud.function.lines()
+    assert (told["message"], metric["Undelivered"]) == ("the history was not kept", 1)
+
+
 def test_a_hundred_warm_invocations_leave_nothing_behind() -> None:
     """Threads, descriptors and memory, of a function of its own: another test's leftovers are not its."""
     memory = Memory()
