@@ -41,7 +41,7 @@ OWN: Mapping[str, Option] = {
         Option(
             "metrics",
             "NAME",
-            "none, summary or checks",
+            "none, summary or all",
             lambda given: Detail(one_of(*Detail)(given)),
             "lambda",
         ),
@@ -68,7 +68,7 @@ class Asked:
     config: Config
     name: str
     given: tuple[str, ...]
-    metrics: Detail = Detail.CHECKS
+    metrics: Detail = Detail.ALL
     report_bucket: str | None = None
     state: Store | None = None
     topic: str | None = None

@@ -22,7 +22,7 @@ class Detail(StrEnum):
 
     NONE = "none"
     SUMMARY = "summary"
-    CHECKS = "checks"
+    ALL = "all"
 
 
 def documents(report: Report, pipeline: str, detail: Detail) -> Iterator[dict[str, Json]]:
@@ -35,7 +35,7 @@ def documents(report: Report, pipeline: str, detail: Detail) -> Iterator[dict[st
         {**counts, "RootCauses": len(report.root_causes)},
         {"Seconds": round(report.seconds, 3)},
     )
-    if detail is Detail.CHECKS:
+    if detail is Detail.ALL:
         for check, failed in _failed(report).items():
             yield _document({"Pipeline": pipeline, "Check": check}, {"Failed": failed})
 

@@ -91,7 +91,7 @@ RESULTS = {
 
 
 def test_the_pipeline_has_one_metric_for_each_status() -> None:
-    first, *_ = documents(report(RESULTS, [cause("b")]), "orders-sink", Detail.CHECKS)
+    first, *_ = documents(report(RESULTS, [cause("b")]), "orders-sink", Detail.ALL)
     assert hold(first)["Pipeline"] == "orders-sink"
     counts = {
         name: first[name] for name in ("Pass", "Warn", "Fail", "Unknown", "Skip", "RootCauses", "Seconds")
@@ -100,18 +100,18 @@ def test_the_pipeline_has_one_metric_for_each_status() -> None:
 
 
 def test_each_check_that_came_to_an_answer_has_one_metric() -> None:
-    _, *rest = documents(report(RESULTS), "orders-sink", Detail.CHECKS)
+    _, *rest = documents(report(RESULTS), "orders-sink", Detail.ALL)
     assert {hold(one)["Check"]: one["Failed"] for one in rest} == {"dns.resolves": 0, "tcp.connect": 2}
 
 
-@pytest.mark.parametrize(("detail", "count"), [(Detail.NONE, 0), (Detail.SUMMARY, 1), (Detail.CHECKS, 3)])
+@pytest.mark.parametrize(("detail", "count"), [(Detail.NONE, 0), (Detail.SUMMARY, 1), (Detail.ALL, 3)])
 def test_how_many_there_are_is_a_choice(detail: Detail, count: int) -> None:
     assert len(list(documents(report(RESULTS), "orders-sink", detail))) == count
 
 
 def test_targets_and_addresses_are_no_dimensions() -> None:
     many = {f"tcp.connect@b-{number}:9096": "fail" for number in range(500)}
-    made = list(documents(report(many), "orders-sink", Detail.CHECKS))
+    made = list(documents(report(many), "orders-sink", Detail.ALL))
     assert len(made) == 2
     assert {name for one in made for name in one["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]} == {
         "Pipeline",
@@ -121,7 +121,7 @@ def test_targets_and_addresses_are_no_dimensions() -> None:
 
 @pytest.mark.parametrize("name", ["é" * 2000, " ", "a\nb", "x" * 5000])
 def test_any_name_makes_a_dimension_that_cloudwatch_takes(name: str) -> None:
-    for document in documents(report(RESULTS), name, Detail.CHECKS):
+    for document in documents(report(RESULTS), name, Detail.ALL):
         hold(document)
 
 
