@@ -1,4 +1,4 @@
-"""The process inside the sandbox that plays the scenes side by side, and prints what netcheck said of each."""
+"""The process inside the sandbox that plays the scenes, and prints what netcheck said of each."""
 
 from __future__ import annotations
 

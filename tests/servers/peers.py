@@ -131,7 +131,8 @@ class Peer:
         with self._lock:
             self._open.add(connection)
             if self.stopped.is_set():
-                connection.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):  # the client may have reset it already
+                    connection.shutdown(socket.SHUT_RDWR)
         try:
             # A client that goes away is how most of these conversations end.
             with contextlib.suppress(OSError):
