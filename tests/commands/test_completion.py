@@ -19,6 +19,12 @@ from tests import needs
 from tests.commandline import netcheck
 
 LONGEST = 60.0
+SETTINGS = (
+    "PS1='ready> '; zstyle ':completion:*' menu no",
+    "autoload -U compinit; compinit -u -D; source {}",
+    'netcheck() {{ print -r -- "<""<netcheck ${{(q)@}}>"">"; }}',
+)
+"""In the end netcheck shows how it was called. What is typed is echoed, and must not look like what is shown."""
 ASK_BASH = """
 source "$1"
 shift
@@ -138,24 +144,27 @@ def test_zsh_completes_what_was_begun(folder: Path) -> None:
 
 def typed_in_zsh(path: Path, lines: list[str]) -> list[str]:
     """What each line has become when Enter is pressed: zsh is asked to show it in place of running it."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(path.parent)
-        environment = {"TERM": "dumb", "PATH": os.environ["PATH"], "HOME": str(path.parent), "PS1": "ready> "}
-        os.execvpe("zsh", ["zsh", "-f", "-i"], environment)
+    terminal, its = pty.openpty()
+    environment = {"TERM": "dumb", "PATH": os.environ["PATH"], "HOME": str(path.parent)}
+    shell = subprocess.Popen(
+        ["zsh", "-f", "-i"],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        cwd=path.parent,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(its)
     try:
-        os.write(
-            terminal,
-            b"PS1='ready> '; unsetopt zle_bracketed_paste 2>/dev/null; zstyle ':completion:*' menu no\n",
-        )
-        os.write(terminal, f"autoload -U compinit; compinit -u -D; source {path}; echo se''t\n".encode())
-        until(terminal, b"set")
-        os.write(terminal, b'netcheck() { echo "<<netcheck ${(q)@}>>"; }\n')
+        for setting in SETTINGS:
+            os.write(terminal, f"{setting.format(path)}; echo do''ne\n".encode())
+            until(terminal, rb"done.*ready> ")
         return [answered(terminal, line) for line in lines]
     finally:
+        shell.kill()
+        shell.wait(LONGEST)
         os.close(terminal)
-        os.kill(child, 9)
-        os.waitpid(child, 0)
 
 
 def answered(terminal: int, line: str) -> str:
