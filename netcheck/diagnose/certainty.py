@@ -7,7 +7,7 @@ but for what belongs to a place: names, routes, who is let in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from netcheck.diagnose.across import OF_THE_PLACE, STOPS_PACKETS
@@ -47,12 +47,14 @@ class Whole:
 
     results: Sequence[Result]
     place: Place
+    targets: Mapping[Target, Sequence[Result]]
 
-    def of(self, target: Target) -> list[Result]:
-        return by_target(self.results).get(target, [])
+    @staticmethod
+    def seen_from(place: Place, results: Sequence[Result]) -> Whole:
+        return Whole(results, place, by_target(results))
 
-    def explained_by(self, keys: Sequence[str]) -> list[Result]:
-        return [result for result in self.results if result.caused_by in keys]
+    def of(self, target: Target) -> Sequence[Result]:
+        return self.targets.get(target, ())
 
 
 def doubt(group: Sequence[Result], explained: Sequence[Result], report: Whole) -> str:
@@ -191,7 +193,8 @@ def evidence(first: Result, explained: Sequence[Result], report: Whole) -> Itera
             yield f"observed: {shown.finding.summary}"
         yield f"configured: {first.finding.summary}"
         return
-    yield f"observed: {first.finding.evidence.get('observed') or first.finding.summary}"
+    silent = first.finding.evidence.get("observed") if first.finding.cause is Cause.SILENT_PAST_AWS else None
+    yield f"observed: {silent or first.finding.summary}"
     said = _configured_of(first, own)
     if said:
         yield f"configured: {said}"

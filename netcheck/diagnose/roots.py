@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from netcheck.advice import ADVICE
 from netcheck.diagnose.across import SYMPTOMS
@@ -37,12 +37,16 @@ def root_causes(results: Sequence[Result], place: Place = HERE) -> tuple[RootCau
     it. What is certain comes before what is not, then what is lower in the stack, then what explains more; a
     symptom that nothing explains (the connector's state, a line of its log) comes after its betters.
     """
-    report = Whole(results, place)
+    report = Whole.seen_from(place, results)
     groups: dict[object, list[Result]] = {}
     for result in results:
         if result.status is Status.FAIL and result.caused_by is None:
             groups.setdefault(_identity(result), []).append(result)
-    found = [(_root_cause(group, report), group[0]) for group in groups.values()]
+    explained: dict[str, list[tuple[int, Result]]] = {}
+    for place_in_report, result in enumerate(results):
+        if result.caused_by is not None:
+            explained.setdefault(result.caused_by, []).append((place_in_report, result))
+    found = [(_root_cause(group, explained, report), group[0]) for group in groups.values()]
     found.sort(key=lambda pair: _order(*pair))
     return tuple(cause for cause, _ in found)
 
@@ -68,13 +72,16 @@ def _family(kind: Kind) -> str:
     return FAMILY.get(kind, str(kind))
 
 
-def _root_cause(group: Sequence[Result], report: Whole) -> RootCause:
+def _root_cause(
+    group: Sequence[Result], by_cause: Mapping[str, Sequence[tuple[int, Result]]], report: Whole
+) -> RootCause:
     first = group[0]
     cause = first.finding.cause
     keys = tuple(result.key for result in group)
     targets = tuple(dict.fromkeys(str(result.target) for result in group))
     advice = ADVICE[cause] if cause else None
-    explained = report.explained_by(keys)
+    told = [pair for key in keys for pair in by_cause.get(key, ())]
+    explained = [result for _, result in sorted(told, key=lambda pair: pair[0])]
     unsure = doubt(group, explained, report)
     return RootCause(
         code=first.finding.code or (cause or first.check).upper().replace(".", "_"),
@@ -94,16 +101,13 @@ def _title(group: Sequence[Result], targets: Sequence[str], report: Whole) -> st
     if len(targets) < 2 or cause is None:
         return group[0].finding.summary
     families = dict.fromkeys(_family(one.target.kind) for one in group)
+    asked = {result.target for result in report.results}
+    if cause in OF_THIS_HOST:
+        asked = {one for one in asked if one.kind is not Kind.PIPELINE}
+    else:
+        asked = {one for one in asked if _family(one.kind) in families}
     kind = f"{next(iter(families))} " if len(families) == 1 and cause not in OF_THIS_HOST else ""
-    return f"{ADVICE[cause].title}: {len(targets)} of {_asked(group, report)} {kind}targets"
-
-
-def _asked(group: Sequence[Result], report: Whole) -> int:
-    """How many targets there are of the kinds in question."""
-    every = {result.target for result in report.results if result.target.kind is not Kind.PIPELINE}
-    if group[0].finding.cause in OF_THIS_HOST:
-        return len(every)
-    return len([one for one in every if _family(one.kind) == _family(group[0].target.kind)])
+    return f"{ADVICE[cause].title}: {len(targets)} of {len(asked)} {kind}targets"
 
 
 def _fixes(group: Sequence[Result]) -> tuple[Fix, ...]:

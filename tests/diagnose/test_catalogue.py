@@ -650,6 +650,13 @@ def test_the_title_of_a_failing_name_server_counts_every_target() -> None:
     assert one.title == "the name server does not answer: 2 of 3 targets"
 
 
+def test_the_title_of_a_blocker_counts_the_targets_of_every_kind_that_it_stops() -> None:
+    (one,) = diagnosed([*silent(*EVERY), *closed_group("sg-w", *EVERY)]).root_causes
+    assert one.title == "no security group rule allows it: 6 of 6 targets"
+    (one,) = diagnosed([*silent(B1, B2), *closed_group("sg-w", B1, B2), *well(B3, CLOUD)]).root_causes
+    assert one.title == "no security group rule allows it: 2 of 3 kafka targets"
+
+
 def test_the_permission_that_would_tell_stands_in_the_doubt() -> None:
     gap = path("subnet-a", B1, "unknown", action="ec2:DescribeNetworkAcls")
     found = diagnosed(
