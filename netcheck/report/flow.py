@@ -103,7 +103,7 @@ def _workers(report: Report) -> Node:
     lines = [str(name)] if name else []
     lines += [f"seen from {summary}" if name else summary] if summary else []
     return Node(
-        "MSK Connect workers" if name else "Seen from",
+        "Workers" if name else "Seen from",
         tuple(lines),
         worst([result for result in own if not _is_moot(result)]),
         _causes(report, own),
@@ -121,10 +121,10 @@ def _link(report: Report, name: str, noun: str, kinds: set[Kind]) -> Link | None
     if len(hosts) > 1 and failed:
         lines.append(f"{len(failed)} of {len(targets)} with a failure")
     asked = [result for result in results if not _is_moot(result)]
-    return Link(Node(name, tuple(lines), worst(asked)), tuple(_rungs(report, asked, name)))
+    return Link(Node(name, tuple(lines), worst(asked)), tuple(_rungs(report, asked)))
 
 
-def _rungs(report: Report, results: Sequence[Result], service: str) -> Iterable[Rung]:
+def _rungs(report: Report, results: Sequence[Result]) -> Iterable[Rung]:
     for name in _RUNGS:
         here = [result for result in results if _rung(result) == name]
         if not here:
@@ -133,7 +133,7 @@ def _rungs(report: Report, results: Sequence[Result], service: str) -> Iterable[
         causes = _causes(report, here)
         components = [report.root_causes[number - 1] for number in causes]
         yield Rung(
-            service.removesuffix(" services") if name == "service" else name,
+            name,
             worst(here),
             len(failed),
             len({result.target for result in here}),

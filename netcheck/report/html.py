@@ -41,10 +41,15 @@ from netcheck.report.words import (
 from netcheck.version import VERSION
 
 _ICON = {Status.PASS: "#1a7338", Status.WARN: "#b98300", Status.FAIL: "#b3201a", Status.UNKNOWN: "#6a3fb5"}
-_NAME = re.compile(r"(?<!\S)(?=\S{3,28}(?!\S))(\S*-\S+)")
-_HEIGHTS = {"name": "its name", "route": "a route", "filter": "a security group or network ACL"}
-SEEN = 3
-"""Findings shown of one root cause; the checklist has all."""
+_NAME = re.compile(r"(?<!\S)(?=\S{3,60}(?!\S))(\S*-\S+)")
+_HEIGHTS = {
+    "name": "its name",
+    "route": "a route",
+    "filter": "a security group or network ACL",
+    "service": "the service itself",
+}
+SEEN, PLACES = 3, 4
+"""Findings and places shown of one root cause; the checklist has all."""
 
 
 def render(report: Report, titles: Mapping[str, str]) -> str:
@@ -196,8 +201,10 @@ def _causes(report: Report) -> Iterator[str]:
 def _facts(cause: RootCause, results: Mapping[str, Result]) -> Iterator[str]:
     yield '<dl class="facts">'
     yield f"<dt>What</dt><dd>{_code(cause.code)}</dd>"
-    components = "".join(f"<li>{_code(one)}</li>" for one in cause.component.split(", "))
-    yield f"<dt>Where</dt><dd><ul>{components}</ul></dd>"
+    places = cause.component.split(", ")
+    items = [f"<li>{_code(one)}</li>" for one in places[:PLACES]]
+    items += [f"<li>and {len(places) - PLACES} more</li>"] if len(places) > PLACES else []
+    yield f"<dt>Where</dt><dd><ul>{''.join(items)}</ul></dd>"
     sights = seen(cause, results)
     for label, group in groupby(sights[:SEEN], key=lambda sight: sight[0]):
         items = [f"<li>{_sentence(text)}</li>" for _, text in group]

@@ -15,7 +15,7 @@ from netcheck.report.flow import Flow, Link, Node, Rung
 from netcheck.report.style import printable
 
 SIGNS = {Status.PASS: "✓", Status.WARN: "!", Status.FAIL: "✗", Status.UNKNOWN: "?", Status.SKIP: "–"}
-_BOX_W, _BOX_H, _WAY = 210, 84, 230
+_BOX_W, _BOX_H, _WAY = 190, 84, 294
 _ROW = 124
 _TALL_W, _STEP = 340, 30
 
@@ -97,7 +97,7 @@ def _across(link: Link, start: float, way: int, y: float) -> Iterator[str]:
         yield _words("rung", x, y - 20, rung.name)
     if link.breaks:
         x = start + way * _WAY / 2
-        for number, line in enumerate(_called(link.breaks, 34)):
+        for number, line in enumerate(_called(link.breaks, 40)):
             yield _words("break", x, y + 32 + number * 17, line)
 
 
