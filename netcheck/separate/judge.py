@@ -108,7 +108,7 @@ def of_ports(where: str, port: int, seen: Ports, siblings: Siblings) -> Verdict:
         case False, True:
             silent = ", ".join(str(one.port) for one in others)
             text = (
-                f"only this host is silent: {where} does not answer, on {silent} neither, while {near} "
+                f"only this host is silent: {where} does not answer, nor do its ports {silent}, while {near} "
                 f"{'answers' if len(siblings.answering) == 1 else 'answer'} on port {port}"
             )
             return Verdict(Cause.HOST_SILENT, text)

@@ -19,7 +19,7 @@ B2, B3 = (f"kafka://b-{number}.orders.kafka.example:9096" for number in (2, 3))
 CLICKHOUSE = "clickhouse-https://orders.clickhouse.example:8443"
 EXPECTED = {
     "healthy": [],
-    "unreachable-broker": [("TIMED_OUT", B3, ["tcp.connects"])],
+    "unreachable-broker": [("HOST_SILENT", B3, ["tcp.ports"])],
     "expired-certificate": [("TLS_CERTIFICATE_EXPIRED", B2, ["tls.certificate"])],
     "wrong-password": [("CLICKHOUSE_AUTH", CLICKHOUSE, ["clickhouse.login"])],
 }
