@@ -10,6 +10,8 @@ from netcheck.check import Check, answer, warning
 from netcheck.context import Context, FactUnavailable, NotAsked, Skip
 from netcheck.egress import Kind as Leaving
 from netcheck.egress import Question, Way, way_from
+from netcheck.iam import judge
+from netcheck.iam.evaluate import Outcome
 from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.naming import By
 from netcheck.path.survey import ACL_CODES, GROUP_CODES, INTERNET_CODES, Traced
@@ -86,9 +88,10 @@ class HasAWay(Check):
 class AllowsByPolicy(Check):
     """The policy of the VPC endpoint lets the connector's calls through.
 
-    Only where the service is reached by an endpoint of the workers' VPC. Judged are policies without
-    conditions: one that denies the service, or allows none of it, fails: AWS would answer AccessDenied,
-    whatever the role allows. A policy that names principals, resources or conditions is unknown here.
+    Only where the service is reached by an endpoint of the workers' VPC. It fails when the policy denies the
+    service, allows none of it, or does not let one of the calls through that this connector's role needs to
+    make: AWS then answers AccessDenied, whatever the role allows. A policy that names principals, resources
+    or conditions is evaluated as IAM would, for these calls; it is unknown where they are not known.
 
     Fix: allow the connector's role and actions in the endpoint's policy (the default allows everything).
     """
@@ -106,7 +109,7 @@ class AllowsByPolicy(Check):
         if not endpoints:
             raise Skip("the service is not reached by a VPC endpoint")
         for endpoint in endpoints:
-            yield _by_policy(endpoint, target)
+            yield _by_policy(endpoint, target, ctx)
 
 
 def _ways(target: Target, ctx: Context) -> tuple[Way, ...]:
@@ -224,7 +227,7 @@ def _told(ways: Sequence[Way], target: Target) -> str:
     return f"{target.host}: {told}"
 
 
-def _by_policy(endpoint: Endpoint, target: Target) -> Finding:
+def _by_policy(endpoint: Endpoint, target: Target, ctx: Context) -> Finding:
     evidence: dict[str, Json] = {"endpoint": endpoint.id, "policy": endpoint.policy}
     service = endpointpolicy.service_of(target.host)
     match endpointpolicy.judge(endpoint.policy, service):
@@ -232,14 +235,42 @@ def _by_policy(endpoint: Endpoint, target: Target) -> Finding:
             text = f"the policy of {endpoint.id} allows {service}"
             return Finding(Status.PASS, text, None, Layer.IAM, evidence)
         case endpointpolicy.Judged.DENIES:
-            text = f"the policy of {endpoint.id} lets no call to {service} through"
-            return Finding(
-                Status.FAIL, text, Cause.ENDPOINT_POLICY, Layer.IAM, evidence,
-                code="ENDPOINT_POLICY", component=endpoint.id,
-            )  # fmt: skip
+            return _denies(endpoint, f"lets no call to {service} through", evidence)
         case _:
-            text = (
-                f"whether the policy of {endpoint.id} allows the connector's calls to {service} is not "
-                "judged: it names principals, actions, resources or conditions; compare it with the role's"
-            )
-            return Finding(Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.IAM, evidence)
+            return _by_calls(endpoint, service, ctx, evidence)
+
+
+def _denies(endpoint: Endpoint, what: str, evidence: dict[str, Json]) -> Finding:
+    return Finding(
+        Status.FAIL, f"the policy of {endpoint.id} {what}", Cause.ENDPOINT_POLICY, Layer.IAM, evidence,
+        code="ENDPOINT_POLICY", component=endpoint.id,
+    )  # fmt: skip
+
+
+def _by_calls(endpoint: Endpoint, service: str, ctx: Context, evidence: dict[str, Json]) -> Finding:
+    """A policy that picks who may call what: held against the calls that the connector's role makes."""
+    try:
+        seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
+        role = seen.role.arn if seen.role else ""
+        needs = judge.needed(pipeline, seen).needs if role else ()
+    except (Skip, FactUnavailable):
+        role, needs = "", ()
+    made = endpointpolicy.calls(endpoint, service, role, seen, needs) if role else ()
+    by_outcome = {call.answer.outcome: call for call in reversed(made)}
+    if call := by_outcome.get(Outcome.DENIED):
+        what = f"does not let {role} call {call.action} on {call.resource}: {call.answer.why}"
+        return _denies(endpoint, what, evidence)
+    whether = f"whether the policy of {endpoint.id} allows the connector's calls to {service} is not known"
+    if call := by_outcome.get(Outcome.UNKNOWN):
+        text = f"{whether}: {call.action} on {call.resource}: {call.answer.why}"
+        return Finding(Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.IAM, evidence)
+    if not made:
+        why = "which calls the role makes is not known" if not role else "no setting names a call to it"
+        text = (
+            f"{whether}: it names principals, actions, resources or conditions, and {why}; compare it "
+            "with the role's"
+        )
+        return Finding(Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.IAM, evidence)
+    told = ", ".join(dict.fromkeys(call.action for call in made))
+    text = f"the policy of {endpoint.id} lets {role} call {told}"
+    return Finding(Status.PASS, text, None, Layer.IAM, evidence)

@@ -2,17 +2,23 @@
 
 An endpoint policy is a resource policy of the endpoint: a call needs an allow in it, besides what the role
 allows, and no deny. Without a policy of its own an endpoint allows everything (AWS PrivateLink guide, Control
-access to VPC endpoints using endpoint policies). Judged is whether the service gets through at all; a policy
-that picks principals, resources, conditions or single actions is not.
+access to VPC endpoints using endpoint policies). `judge` says whether the service gets through at all, where
+that does not depend on who calls what; `calls` whether the calls do that a connector's role makes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from netcheck.aws.endpoints import REGIONAL
+from netcheck.aws.endpoints import REGIONAL, Endpoint
+from netcheck.iam.evaluate import Answer, Outcome, Request, through
+from netcheck.iam.judge import context_of
+from netcheck.iam.needs import Need
+from netcheck.iam.policy import PolicyError, parse
+from netcheck.iam.seen import RoleSeen
 from netcheck.model import Json
 
 PREFIXES = {"monitoring": "cloudwatch", "email-smtp": "ses", "streams.dynamodb": "dynamodb"}
@@ -53,6 +59,45 @@ def judge(policy: Json, service: str) -> Judged:
     if not denies and any(_is_whole(one, service) for one in allows):
         return Judged.ALLOWS
     return Judged.NOT_JUDGED
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that the connector's role makes, and what the policy says to it."""
+
+    action: str
+    resource: str
+    answer: Answer
+
+
+def calls(
+    endpoint: Endpoint, service: str, role: str, seen: RoleSeen, needs: Sequence[Need]
+) -> tuple[Call, ...]:
+    """What the endpoint's policy says to each call to this service that the role needs; none where the
+    connector's needs hold no call to it.
+    """
+    wanted = [
+        (action, resource)
+        for need in needs
+        for action in need.actions
+        if action.partition(":")[0] == service
+        for resource in need.resources
+    ]
+    return tuple(_answered(endpoint, role, seen, wanted))
+
+
+def _answered(
+    endpoint: Endpoint, role: str, seen: RoleSeen, wanted: Sequence[tuple[str, str]]
+) -> Iterator[Call]:
+    try:
+        policy = parse(f"the policy of {endpoint.id}", endpoint.policy)
+    except PolicyError as error:
+        yield from (Call(*each, Answer(Outcome.UNKNOWN, str(error))) for each in wanted)
+        return
+    by_endpoint = {"aws:sourcevpce": (endpoint.id,), "aws:sourcevpc": (endpoint.vpc,)}
+    for action, resource in wanted:
+        context = {**context_of(role, seen, action, resource), **by_endpoint}
+        yield Call(action, resource, through(Request(role, action, resource, context), policy))
 
 
 def _statements(policy: Json) -> Iterable[Mapping[str, Any]]:

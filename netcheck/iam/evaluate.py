@@ -88,15 +88,26 @@ class Policies:
 
 def decide(request: Request, policies: Policies) -> Answer:
     """Decide a request whose resource may be a pattern: only what is so for all of it is said."""
+    return _for_all(request, policies, lambda each: _decide(each, policies))
+
+
+def through(request: Request, policy: Policy) -> Answer:
+    """Whether a VPC endpoint's policy lets a request through: what it allows the role itself, or everybody,
+    and does not deny. Naming an account there means its root user alone (AWS PrivateLink guide, Control
+    access to VPC endpoints using endpoint policies).
+    """
+    return _for_all(request, Policies((policy,)), lambda each: trusts(each, policy))
+
+
+def _for_all(request: Request, policies: Policies, decides: Callable[[Request], Answer]) -> Answer:
     if not is_pattern(request.resource) or request.resource == "*":
-        return _decide(request, policies)
+        return decides(request)
     try:
         texts = samples(request.resource, _globs(request, policies))
     except TooComplex as error:
         return Answer(Outcome.UNKNOWN, f"there are too many wildcards to compare: {error}")
     answers = {
-        text: _decide(Request(request.principal, request.action, text, request.context), policies)
-        for text in texts
+        text: decides(Request(request.principal, request.action, text, request.context)) for text in texts
     }
     outcomes = {answer.outcome for answer in answers.values()}
     if len(outcomes) == 1:
@@ -196,7 +207,9 @@ def _both(one: Answer, other: Answer, name: str) -> Answer:
 
 
 def trusts(request: Request, trust: Policy) -> Answer:
-    """What a role's trust policy says to a service that wants to assume it."""
+    """What one policy of a resource says by itself, as a role's trust policy to a service that wants to
+    assume it.
+    """
     said = _said(request, [trust], _names_role)
     return _decided(said.denies, said.allows)
 

@@ -137,7 +137,7 @@ def judge(need: Need, role: str, seen: RoleSeen) -> Judged:
         need,
         tuple(
             _verdict(
-                Request(role, action, resource, _context(role, seen, action, resource)),
+                Request(role, action, resource, context_of(role, seen, action, resource)),
                 identity,
                 boundary,
                 seen,
@@ -237,7 +237,7 @@ def _belongs(of: str, resource: str) -> bool:
     return bool(found) and any(resource == kind or resource.startswith(f"{kind}/") for kind in kinds)
 
 
-def _context(role: str, seen: RoleSeen, action: str, resource: str) -> Context:
+def context_of(role: str, seen: RoleSeen, action: str, resource: str) -> Context:
     """What is known of such a request (IAM user guide, AWS global condition context keys)."""
     context: dict[str, tuple[str, ...] | None] = {
         "aws:principalarn": (role,),
