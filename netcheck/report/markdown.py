@@ -150,7 +150,7 @@ def _skipped(results: Iterable[Result]) -> Iterator[str]:
         if result.status is Status.SKIP:
             reasons.setdefault(result.finding.summary, []).append(result.check)
     if reasons:
-        lines = [_row("skipped", "because", "checks"), _row("---:", "---", "---")]
+        lines = [_row("skipped", "because", "of checks"), _row("---:", "---", "---")]
         for reason, checks in reasons.items():
             names = ", ".join(_code_cell(check) for check in dict.fromkeys(checks))
             lines.append(_row(str(len(checks)), _cell(reason), names))
