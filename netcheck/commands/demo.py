@@ -26,6 +26,9 @@ examples:
   netcheck demo wrong-password --format json
 
 exit codes: those of the recorded run, see netcheck run --help; 0 when all are replayed
+
+environment:
+  NO_COLOR  no colours, also on a terminal
 """
 
 

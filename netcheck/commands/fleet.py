@@ -37,6 +37,10 @@ exit codes:
   1  some connector cannot work as it is configured
   2  wrong usage, or no way to ask AWS
   3  nothing failed, but something could not be determined
+
+environment:
+  AWS_REGION, AWS_DEFAULT_REGION   the Region, where --region is not given
+  AWS_PROFILE, AWS_ACCESS_KEY_ID, ...   credentials, as the AWS CLI reads them
 """
 
 

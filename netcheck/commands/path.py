@@ -33,6 +33,9 @@ exit codes:
   1  blocked or partial, or an expectation not met
   2  wrong usage, or a flow that cannot be answered
   3  unknown: something the verdict depends on is not in the snapshot
+
+environment:
+  NO_COLOR  no colours, also on a terminal
 """
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from netcheck.compare.sides import Side
 
 GROUPS = {"targets": "what to check", "aws": "AWS", "run": "how to run", "output": "what to write"}
-EPILOG = f"""logins come from the environment or from --credentials FILE (YAML), never from arguments:
+EPILOG = f"""logins come from the environment, or from --credentials FILE (YAML), never from arguments:
 {chr(10).join(f"  {variable:<30} {key}" for key, variable in VARIABLES.items())}
 
 every option is also a key of --config FILE, with the same name:
@@ -47,9 +47,10 @@ examples:
 
 with --watch, the exit code is that of the last run that came to its end; 3 where none did
 
-environment, besides logins:
-  AWS_REGION, AWS_PROFILE, AWS_...  as the AWS CLI reads them
-  NO_COLOR                          no colours, also on a terminal
+environment, besides the logins above:
+  AWS_REGION, AWS_DEFAULT_REGION   the Region, where --region is not given
+  AWS_PROFILE, AWS_ACCESS_KEY_ID, ...   credentials, as the AWS CLI reads them
+  NO_COLOR   no colours, also on a terminal
 
 {EXIT_CODES}"""
 

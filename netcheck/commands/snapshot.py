@@ -30,6 +30,10 @@ exit codes:
   0  everything was saved
   2  wrong usage, or no way to ask AWS (credentials, profile, Region)
   3  something could not be read
+
+environment:
+  AWS_REGION, AWS_DEFAULT_REGION   the Region, where --region is not given
+  AWS_PROFILE, AWS_ACCESS_KEY_ID, ...   credentials, as the AWS CLI reads them
 """
 
 

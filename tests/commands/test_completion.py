@@ -24,7 +24,7 @@ SETTINGS = (
     "autoload -U compinit; compinit -u -D; source {}",
     'netcheck() {{ print -r -- "<""<netcheck ${{(q)@}}>"">"; }}',
 )
-"""In the end netcheck shows how it was called. What is typed is echoed, and must not look like what is shown."""
+"""At last netcheck shows how it was called; what is typed is echoed, and must not look like what it shows."""
 ASK_BASH = """
 source "$1"
 shift

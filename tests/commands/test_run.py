@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -23,6 +28,12 @@ def test_every_commands_help_has_examples_and_exit_codes(command: str) -> None:
     assert f"usage: netcheck {command}" in done.out
     assert "examples:" in done.out and f"  netcheck {command}" in done.out.partition("examples:")[2]
     assert "exit codes:" in done.out
+
+
+@pytest.mark.parametrize("command", ["run", "diff", "path", "snapshot", "fleet", "demo"])
+def test_the_help_says_which_variables_matter(command: str) -> None:
+    told = netcheck(command, "--help").out.partition("environment")[2]
+    assert ("AWS_PROFILE" if command in ("snapshot", "fleet") else "NO_COLOR") in told
 
 
 def test_the_help_lists_every_command_and_exit_code() -> None:
@@ -118,3 +129,67 @@ def test_strict_makes_a_warning_fail(tmp_path: Path) -> None:
     given = ("run", "--bootstrap", "127.0.0.1:1", "--plugins", str(tmp_path), "--only", "zz.*")
     assert netcheck(*given).code == 0
     assert netcheck(*given, "--strict").code == 1
+
+
+# How much is printed
+
+WRONG_PASSWORD = ("run", "--replay", str(files("netcheck") / "demo" / "wrong-password.json.gz"))
+
+
+def test_quiet_prints_root_causes_and_nothing_else() -> None:
+    plain, quiet = netcheck(*WRONG_PASSWORD), netcheck(*WRONG_PASSWORD, "--quiet")
+    assert quiet.code == plain.code == 1
+    assert "CLICKHOUSE_AUTH" in quiet.out and "fix: Check username" in quiet.out
+    assert "tls.handshake" in plain.out and "tls.handshake" not in quiet.out
+    assert len(quiet.out.splitlines()) < 8
+
+
+def test_quiet_is_one_line_where_nothing_is_wrong() -> None:
+    healthy = str(files("netcheck") / "demo" / "healthy.json.gz")
+    quiet = netcheck("run", "--replay", healthy, "--quiet")
+    assert (quiet.code, quiet.out.count("\n")) == (0, 1) and "nothing failed" in quiet.out
+
+
+def test_verbose_prints_every_result_with_its_evidence() -> None:
+    plain, verbose = netcheck(*WRONG_PASSWORD), netcheck(*WRONG_PASSWORD, "--verbose")
+    results = json.loads(netcheck(*WRONG_PASSWORD, "--format", "json").out)["results"]
+    assert verbose.out.startswith(plain.out)
+    more = verbose.out[len(plain.out) :]
+    assert [result["key"] for result in results if result["key"] not in more] == []
+    names = {name for result in results for name in result["evidence"]}
+    assert [name for name in names if f"{name}:" not in more] == []
+
+
+def test_quiet_and_verbose_are_keys_of_the_configuration_and_exclude_each_other(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("bootstrap: 127.0.0.1:1\nquiet: true\n")
+    given = ("run", "--config", str(tmp_path / "run.yaml"), "--only", "tcp.*")
+    assert "fix:" in netcheck(*given).out
+    both = netcheck(*given, "--verbose")
+    assert (both.code, both.out) == (2, "") and both.err.count("\n") == 1
+
+
+def on_a_terminal(*arguments: str, variables: dict[str, str] | None = None) -> str:
+    """What a command writes to a terminal."""
+    terminal, its = pty.openpty()
+    own = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    environment = {**own, "TERM": "xterm", **(variables or {})}
+    command = [sys.executable, "-m", "netcheck", *arguments]
+    running = subprocess.Popen(command, stdout=its, stderr=subprocess.DEVNULL, env=environment)
+    os.close(its)
+    seen = b""
+    try:
+        while part := os.read(terminal, 65536):
+            seen += part
+    except OSError:  # Linux's way to say that nobody writes to the terminal any more
+        pass
+    finally:
+        os.close(terminal)
+        running.wait(60)
+    return seen.decode()
+
+
+def test_colours_are_for_terminals_and_can_be_left_out() -> None:
+    assert "\x1b[" in on_a_terminal(*WRONG_PASSWORD)
+    assert "\x1b[" not in on_a_terminal(*WRONG_PASSWORD, "--no-color")
+    assert "\x1b[" not in on_a_terminal(*WRONG_PASSWORD, variables={"NO_COLOR": "1"})
+    assert "\x1b" not in netcheck(*WRONG_PASSWORD).out
