@@ -189,8 +189,8 @@ class _Search:
         return Repair(changes, {one: self.origins[one] for one in told}, questions, offered, parts)
 
     def _offered(self, query: Query, parts: Parts, snapshot: Snapshot) -> Iterator[Change]:
-        """Of a question that cannot be mended: rules that each take away a blocker of their own. No routes: what
-        leads nowhere in the end helps nobody.
+        """Of a question that cannot be mended: rules that each take away a blocker of their own. No routes:
+        what leads nowhere in the end helps nobody.
         """
         path, walk = ask_closely(query, snapshot)
         for need in needs(Scene(parts, snapshot, walk)):

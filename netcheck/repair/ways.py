@@ -15,6 +15,7 @@ from netcheck.aws.addresses import Prefix
 from netcheck.aws.entities import NatGateway, Route, RouteTable, VpcEndpoint
 from netcheck.path.codes import Code
 from netcheck.path.internet import SHARED, is_private
+from netcheck.path.moves import table_of
 from netcheck.path.routing import compiled
 from netcheck.path.verdict import Leg
 from netcheck.path.walk import Fault
@@ -62,8 +63,9 @@ def way_needs(scene: Scene) -> Iterator[Need]:
     """For every place where the way ends: what mends it there, then other ways around it."""
     for fault in scene.walk.met:
         options = [*_in_place(scene, fault), *transit_options(scene, fault)]
-        if fault.blocker.code in _WRONG_WAY and fault.table is not None:
-            options += [option for option in _around(scene, fault, fault.table) if option not in options]
+        if fault.blocker.code in _WRONG_WAY:
+            for met, table in _turnings(scene, fault):
+                options += [option for option in _around(scene, met, table) if option not in options]
         if options:
             yield Need((fault.blocker,), tuple(options), leads=True)
 
@@ -80,6 +82,16 @@ def _in_place(scene: Scene, fault: Fault) -> Iterator[tuple[Change, ...]]:
         interface = scene.walk.end.interface if scene.walk.end is not None else None
         if interface is not None:
             yield (EndpointSubnet(name, interface.subnet),)
+
+
+def _turnings(scene: Scene, fault: Fault) -> Iterator[tuple[Fault, RouteTable]]:
+    """Where another route may lead around: the table consulted last, then the sender's own."""
+    if fault.table is not None:
+        yield fault, fault.table
+    start = scene.walk.stretches[0]
+    own = table_of(scene.walk, start.subnet) if start.subnet is not None else None
+    if fault.blocker.leg is Leg.FORWARD and own is not None and own != fault.table:
+        yield fault._replace(stretch=start, piece=start.region), own
 
 
 def _around(scene: Scene, fault: Fault, table: RouteTable) -> Iterator[tuple[Change, ...]]:

@@ -1,19 +1,22 @@
 """Repairs of random networks, held to the kernel: the changed JSON is built again and the flows are tried.
 
-For some of a network's blocked flows, and for all of these together as one pipeline: what the repair says it
-has proved must connect; nothing that connected may be lost; whatever newly connects must be of the flow's own
-protocol and port, between those whom the changes are about; and no smaller part of the changes may do.
+For some of a network's blocked flows alone, and for some together as one pipeline: what the repair says it
+has proved must connect; nothing that connected may be lost; whatever newly connects, of the network's other
+flows and of those just beside the mended ones, must do so by what these need; and no smaller part of the
+changes may do.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
-from netcheck.aws.snapshot import from_documents, from_parts
+from netcheck.aws.addresses import Prefix
+from netcheck.aws.snapshot import Snapshot, from_documents, from_parts
 from netcheck.path.query import answer
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.change import (
@@ -72,26 +75,33 @@ def repair_flows(parts: Parts, queries: Sequence[dict[str, Any]]) -> Repair:
     return repair(parts, queries)
 
 
-def compare_repairs(sandbox: Sandbox, seed: int, mend: Repairing = repair_flows) -> RepairTally:
-    """Some of the blocked flows of one network, each mended alone, and some of them together."""
+def compare_repairs(
+    sandbox: Sandbox | None, seed: int, mend: Repairing = repair_flows, alone: int = SINGLE
+) -> RepairTally:
+    """Some of the blocked flows of one network, each mended alone, and some of them together.
+
+    Without a sandbox only the engine's word is asked for.
+    """
     topology = generate(seed)
-    before = sandbox.ask(topology.cloud.documents, topology.flows, seed)
-    return _Comparison(sandbox, topology, before, mend).tally()
+    before = sandbox.ask(topology.cloud.documents, topology.flows, seed) if sandbox else []
+    return _Comparison(sandbox, topology, before, mend).tally(alone)
 
 
 class _Comparison:
-    def __init__(self, sandbox: Sandbox, topology: Topology, before: list[Outcome], mend: Repairing) -> None:
+    def __init__(
+        self, sandbox: Sandbox | None, topology: Topology, before: list[Outcome], mend: Repairing
+    ) -> None:
         self.sandbox, self.topology, self.before, self.mend = sandbox, topology, before, mend
         self.documents = topology.cloud.documents
         self.snapshot = from_documents(self.documents)
         self.found = RepairTally()
 
-    def tally(self) -> RepairTally:
+    def tally(self, most_alone: int) -> RepairTally:
         queries = [query(self.documents, number, flow) for number, flow in enumerate(self.topology.flows)]
         answers = [answer(one, self.snapshot) for one in queries]
         blocked = [number for number, said in enumerate(answers) if said.get("verdict") == "blocked"]
         rng = random.Random(self.topology.seed)
-        alone = rng.sample(blocked, min(SINGLE, len(blocked)))
+        alone = rng.sample(blocked, min(most_alone, len(blocked)))
         for number in alone:
             self.found.blocked += 1
             self.one([number], queries, self.mendable(number, answers[number]))
@@ -124,7 +134,20 @@ class _Comparison:
             return
         if self.could_do_with_less(parts, [queries[n] for n in proved], done.changes):
             self.differ(numbers, done, "a smaller part of the changes does it")
-        self.hold_to_the_kernel(numbers, proved, done)
+        opened = _Opened(parts, done, [self.topology.flows[number] for number in proved])
+        self.look_beside(numbers, opened, done)
+        if self.sandbox is not None:
+            self.hold_to_the_kernel(self.sandbox, numbers, proved, opened, done)
+
+    def look_beside(self, numbers: list[int], opened: _Opened, done: Repair) -> None:
+        """The engine's word on flows just beside the mended ones, with and without the changes."""
+        snapshot = from_parts(done.parts)
+        for flow in beside(self.topology, opened.mended):
+            asked = query(opened.documents, 0, flow)
+            if _passes(asked, snapshot) and not _passes(asked, self.snapshot):
+                self.found.newly += 1
+                if flow not in opened.mended and not opened.has_to_pass(flow):
+                    self.differ(numbers, done, f"by the engine, the changes let pass {flow} too")
 
     def could_do_with_less(
         self, parts: Parts, queries: list[dict[str, Any]], changes: tuple[Change, ...]
@@ -137,10 +160,10 @@ class _Comparison:
             for snapshot in (from_parts(applied(parts, some)),)
         )
 
-    def hold_to_the_kernel(self, numbers: list[int], proved: list[int], done: Repair) -> None:
-        documents = dict(done.parts[0][1])
-        after = self.sandbox.ask(documents, self.topology.flows, self.topology.seed)
-        mended = [self.topology.flows[number] for number in proved]
+    def hold_to_the_kernel(
+        self, sandbox: Sandbox, numbers: list[int], proved: list[int], opened: _Opened, done: Repair
+    ) -> None:
+        after = sandbox.ask(opened.documents, self.topology.flows, self.topology.seed)
         for number, (flow, was, now) in enumerate(zip(self.topology.flows, self.before, after, strict=True)):
             odd = one_way_over_the_internet(now) or one_way_over_the_internet(was)
             if number in proved and now.connected:
@@ -153,7 +176,7 @@ class _Comparison:
                 self.differ(numbers, done, f"the changes stop {flow}: {now}")
             elif now.connected and not was.connected:
                 self.found.newly += 1
-                if not odd and not within(documents, flow, mended, done.changes):
+                if not odd and not opened.has_to_pass(flow):
                     self.differ(numbers, done, f"the changes let pass {flow} too")
 
     def differ(self, numbers: list[int], done: Repair, what: str) -> None:
@@ -163,10 +186,53 @@ class _Comparison:
         )
 
 
-def within(documents: Documents, flow: Flow, mended: Iterable[Flow], changes: Sequence[Change]) -> bool:
-    """Whether a flow that newly passes does so by what the mended flows need of one of the changes."""
-    account = Account(documents)
-    return any(_needed(account, change, flow, one) for change in changes for one in mended)
+def beside(topology: Topology, mended: Iterable[Flow]) -> set[Flow]:
+    """Flows that differ from one that was mended in one thing: who asks, who is asked, or the port."""
+    hosts = [host for host in topology.hosts if host.asks]
+    found = set()
+    for flow in mended:
+        version = 6 if ":" in flow.destination else 4
+        everybody = [(h.eni, a) for h in hosts for a in h.addresses if (":" in a) == (version == 6)]
+        addresses = {address for _, address in everybody} | _neighbours(flow.destination)
+        found |= {replace(flow, source=eni, address=address) for eni, address in everybody}
+        found |= {replace(flow, destination=address) for address in addresses}
+        found |= {replace(flow, port=port) for port in (flow.port - 1, flow.port + 1, 22) if 0 < port < 65536}
+    return {flow for flow in found if flow.address != flow.destination}
+
+
+def _neighbours(address: str) -> set[str]:
+    number = ipaddress.ip_address(address)
+    return {str(number - 1), str(number + 1)}
+
+
+def _passes(asked: dict[str, Any], snapshot: Snapshot) -> bool:
+    return answer(asked, snapshot).get("verdict") in ("reachable", "partial")
+
+
+class _Opened:
+    """What changes let pass, and whether the mended flows need that they do."""
+
+    def __init__(self, before: Parts, done: Repair, mended: list[Flow]) -> None:
+        self.mended = mended
+        self.documents: Documents = dict(done.parts[0][1])
+        self._account = Account(self.documents)
+        self._without = {
+            change: from_parts(applied(before, (one for one in done.changes if one != change)))
+            for change in done.changes
+        }
+
+    def has_to_pass(self, flow: Flow) -> bool:
+        """Whether a flow that newly passes does so only by what the mended flows need of each change that it
+        cannot pass without.
+        """
+        asked = query(self.documents, 0, flow)
+        used = [change for change, snapshot in self._without.items() if not _passes(asked, snapshot)]
+        return all(self._is_needed(change, flow) for change in used) and (
+            bool(used) or any(self._is_needed(change, flow) for change in self._without)
+        )
+
+    def _is_needed(self, change: Change, flow: Flow) -> bool:
+        return any(_needed(self._account, change, flow, one) for one in self.mended)
 
 
 def _needed(account: Account, change: Change, flow: Flow, mended: Flow) -> bool:
@@ -181,8 +247,8 @@ def _needed(account: Account, change: Change, flow: Flow, mended: Flow) -> bool:
             wanted = _packets(account, mended, change.egress)
             alike = {(remote, port) for remote, port in _packets(account, flow, change.egress)}
             return flow.protocol == mended.protocol and bool(wanted & alike)
-        case TableRoute() | TransitRoute():
-            return bool(_ends(account, flow) & _ends(account, mended))
+        case TableRoute(destination=block) | TransitRoute(destination=block):
+            return bool(_ends_in(account, flow, str(block)) & _ends_in(account, mended, str(block)))
         case _:
             return True
 
@@ -192,7 +258,12 @@ def _between(account: Account, rule: GroupRule, flow: Flow, mended: Flow) -> boo
     near, far = ("source", "destination") if rule.egress else ("destination", "source")
     holds = rule.group in _groups(account, flow, near) or not _groups(account, flow, near)
     shared = _groups(account, flow, far) & _groups(account, mended, far)
-    return holds and (bool(shared) or bool(_ends(account, flow) & _ends(account, mended)))
+    if rule.egress:
+        same = _private(account, flow.destination) == _private(account, mended.destination)
+    else:
+        behind_nat = isinstance(rule.peer, Prefix) and str(rule.peer)[:-3] in _nat_addresses(account)
+        same = flow.address == mended.address or behind_nat
+    return holds and (same or bool(shared))
 
 
 def _packets(account: Account, flow: Flow, egress: bool) -> set[tuple[str, int]]:
@@ -209,10 +280,12 @@ def _packets(account: Account, flow: Flow, egress: bool) -> set[tuple[str, int]]
     return {*there, *((end, port) for end in (receiver, flow.destination) for port in ports)}
 
 
-def _ends(account: Account, flow: Flow) -> set[str]:
-    """Both ends' addresses, private and public."""
-    known = {flow.address, flow.destination}
-    return known | {_private(account, one) for one in known}
+def _ends_in(account: Account, flow: Flow, block: str) -> set[str]:
+    """Those of both ends' addresses, as they are before and behind gateways, that a route is for."""
+    publics = {a["PrivateIpAddress"]: a["PublicIp"] for a in account.all("Addresses")}
+    known = {flow.address, flow.destination, *_nat_addresses(account)}
+    known |= {_private(account, one) for one in known} | {publics[one] for one in known if one in publics}
+    return {one for one in known if ipaddress.ip_address(one) in ipaddress.ip_network(block)}
 
 
 def _private(account: Account, address: str) -> str:
@@ -221,7 +294,14 @@ def _private(account: Account, address: str) -> str:
 
 
 def _nat_addresses(account: Account) -> set[str]:
-    return {g["NatGatewayAddresses"][0]["PrivateIp"] for g in account.all("NatGateways")}
+    """Private and public."""
+    return {
+        address[key]
+        for gateway in account.all("NatGateways")
+        for address in gateway["NatGatewayAddresses"]
+        for key in ("PrivateIp", "PublicIp")
+        if key in address
+    }
 
 
 def _groups(account: Account, flow: Flow, end: str) -> set[str]:

@@ -1,0 +1,118 @@
+"""Repairs against the Linux kernel: what is proved connects, and nothing else does that need not.
+
+The long run: ``python -m tests.lab --repairs --topologies 250``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from netcheck.aws.addresses import parse_prefix
+from netcheck.repair.apply import Parts, applied
+from netcheck.repair.change import AclRule, Change, GroupRule, TableRoute
+from netcheck.repair.search import Repair, repair
+from tests.lab.__main__ import in_sandboxes
+from tests.lab.repairs import RepairTally, compare_repairs
+from tests.lab.sandbox import Sandbox
+from tests.lab.test_engine_agrees import first_seed, shown
+
+TOPOLOGIES = 6
+ALONE = 4
+ONCE_WRONG = (2, 4, 11, 323)
+"""Seeds that once showed a difference: a transit gateway's new zone with another network ACL, an ACL rule
+that answers need too, a gateway endpoint that led other traffic its way, a private NAT gateway before a
+public one.
+"""
+SEEDS_FOR_BUGS = range(1000, 1012)
+EVERYWHERE = parse_prefix("0.0.0.0/0")
+
+
+def tally(seeds: Sequence[int]) -> RepairTally:
+    total = RepairTally()
+    for one in in_sandboxes(partial(compare_repairs, alone=ALONE), list(seeds), workers=2):
+        total.add(one)
+    return total
+
+
+def test_what_is_proved_connects_and_nothing_else_does(
+    lab: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lab  # skips where there is none
+    found = tally(range(first_seed(), first_seed() + TOPOLOGIES))
+    with capsys.disabled():
+        print(f"\nrepairs in the kernel lab, seeds from {first_seed()}: {found}")
+    assert not found.differences, shown(found.differences)
+    assert found.mendable > TOPOLOGIES, "too little that can be mended to prove much"
+    assert found.proved >= found.mendable
+    assert found.confirmed + found.skipped == found.proved
+
+
+def test_what_was_wrong_once_is_not_again(lab: Sandbox) -> None:
+    found = [compare_repairs(lab, seed, alone=ALONE) for seed in ONCE_WRONG]
+    assert not [difference for one in found for difference in one.differences]
+
+
+def any_peer(change: Change) -> Change:
+    return replace(change, peer=EVERYWHERE) if isinstance(change, GroupRule) else change
+
+
+def any_port(change: Change) -> Change:
+    return replace(change, first=0, last=65535) if isinstance(change, GroupRule) else change
+
+
+def any_port_of_an_acl(change: Change) -> Change:
+    return replace(change, first=0, last=65535) if isinstance(change, AclRule) else change
+
+
+def any_end_of_an_acl(change: Change) -> Change:
+    is_v4 = isinstance(change, AclRule) and change.block.version == 4
+    return replace(change, block=EVERYWHERE) if is_v4 else change
+
+
+def wider_route(change: Change) -> Change:
+    is_v4 = isinstance(change, TableRoute) and change.destination.version == 4 and not change.replaces
+    if not is_v4:
+        return change
+    first = change.destination.first & ~0xFFF  # a /20: no network here has a route of that length already
+    return replace(change, destination=change.destination._replace(first=first, last=first | 0xFFF))
+
+
+BUGS: tuple[Callable[[Change], Change], ...] = (
+    any_peer,
+    any_port,
+    any_port_of_an_acl,
+    any_end_of_an_acl,
+    wider_route,
+)
+
+
+def test_the_unchanged_repair_is_not_accused() -> None:
+    assert not [one for seed in SEEDS_FOR_BUGS[:4] for one in compare_repairs(None, seed).differences]
+
+
+@pytest.mark.parametrize("widen", BUGS, ids=lambda bug: bug.__name__)
+def test_a_repair_that_opens_more_than_the_flow_needs_is_caught(
+    widen: Callable[[Change], Change],
+) -> None:
+    def mend(parts: Parts, queries: Sequence[dict[str, Any]]) -> Repair:
+        done = repair(parts, queries)
+        changes = tuple(map(widen, done.changes))
+        return replace(done, changes=changes, parts=applied(parts, changes))
+
+    assert any(compare_repairs(None, seed, mend).differences for seed in SEEDS_FOR_BUGS)
+
+
+def test_a_repair_with_a_change_too_many_is_caught() -> None:
+    def mend(parts: Parts, queries: Sequence[dict[str, Any]]) -> Repair:
+        done = repair(parts, queries)
+        idle = tuple(replace(c, first=1, last=1) for c in done.changes if isinstance(c, GroupRule))
+        changes = (*idle, *done.changes)
+        return replace(done, changes=changes, parts=applied(parts, changes))
+
+    found = [one for seed in SEEDS_FOR_BUGS for one in compare_repairs(None, seed, mend).differences]
+    assert any("a smaller part" in one for one in found)
