@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from tests.lab.cloud import Allow, Cloud
 from tests.lab.strait import BROKERS, NEUTRAL, PUBLIC, SERVER, SERVER6
 
 HOSTS: Mapping[str, tuple[str, ...]] = {
@@ -109,6 +110,29 @@ class Scene:
     routers_word: str = ""
     narrow: bool = False
     status: str = "fail"
+    cloud: Callable[[], Cloud] | None = None
+    """What AWS says of it, whether that fits or not: the workers are in its first subnet and first group."""
+    code: str = ""
+    """Of the root cause, where it is not the cause."""
+
+
+def _cloud(*ingress: Allow) -> Cloud:
+    """Workers and a broker in two subnets of a VPC, with these rules for what comes in to the broker."""
+    cloud = Cloud()
+    vpc = cloud.vpc("10.0.0.0/16")
+    workers, brokers = (cloud.subnet(vpc, f"10.0.{number}.0/24") for number in (1, 2))
+    groups = (cloud.security_group(vpc, "workers"), cloud.security_group(vpc, "brokers", ingress))
+    cloud.eni(workers, "10.0.1.50", groups[0])
+    cloud.eni(brokers, BROKERS[0], groups[1])
+    return cloud
+
+
+def without_a_rule() -> Cloud:
+    return _cloud()
+
+
+def with_a_rule() -> Cloud:
+    return _cloud(Allow("tcp", (9098, 9098), ("10.0.1.0/24",)))
 
 
 SILENT = "silence of a port"
@@ -116,9 +140,16 @@ PUBLIC_SILENT = "silence of a public host"
 TLS = "TLS gets no answer"
 NAMES = "names that resolve slowly or not at all"
 SLOW = "a slow first answer"
+KNOWN = "silence that AWS's configuration may explain"
 FAMILIES = "works from one host and not from the other"
 
 KAFKA = {"bootstrap": BOOTSTRAP, "only": ["tcp.*", "dns.resolves"], "timeout": 2.4}
+IN_VPC = {
+    "bootstrap": f"{BROKERS[0]}:9098",
+    "only": ["tcp.*", "dns.resolves", "routes.reaches", "security.*"],
+    "timeout": 2.4,
+}
+ONE_ADDRESS = {f"kafka://{BROKERS[0]}:9098"}
 LISTENING: Mapping[tuple[str, int], Serve] = {(broker, 9098): takes for broker in BROKERS}
 HTTPS = {
     "clickhouse": "https://ch.orders.example:8443",
@@ -304,6 +335,16 @@ SCENES = [
         "it is slow, and was not asleep", "", {(SERVER, 8123): answers_late},
         {"clickhouse": "http://ch.orders.example:8123", "only": ["tcp.*", "clickhouse.ping"], "timeout": 6},
         status="warn",
+    ),
+    Scene(
+        "AWS's configuration has what stops it",
+        KNOWN, "path_security_group", "security.groups", ONE_ADDRESS, "",
+        "tcp dport 9098 drop", LISTENING, IN_VPC, cloud=without_a_rule, code="sg_has_no_rules",
+    ),
+    Scene(
+        "AWS's configuration would deliver it",
+        KNOWN, "port_silent", "tcp.ports", ONE_ADDRESS, "9092 (refused)",
+        "tcp dport 9098 drop", LISTENING, IN_VPC, cloud=with_a_rule,
     ),
     Scene(
         "everything works",

@@ -71,7 +71,7 @@ def _played(scene: Scene, ca: str, certificate: ssl.SSLContext, folder: str) -> 
     try:
         with Strait(scene.rules, says=scene.routers_word, narrow=scene.narrow) as strait:
             with strait.over_there(), _servers(scene, certificate), strait.over_here():
-                config = _config(scene, ca, str(Path(folder, f"{abs(hash(scene.says))}.json.gz")))
+                config = _config(scene, ca, Path(tempfile.mkdtemp(dir=folder)))
                 done = assess(config, unwatched)
             calls = strait.calls()
     except (LabBroken, OSError) as broken:
@@ -86,9 +86,22 @@ def _played(scene: Scene, ca: str, certificate: ssl.SSLContext, folder: str) -> 
     }
 
 
-def _config(scene: Scene, ca: str, record: str) -> Config:
+def _config(scene: Scene, ca: str, folder: Path) -> Config:
     """The scene's configuration, without anything of this process' environment."""
-    given = {"ca": ca, "record": record, "deadline": 60, **scene.arguments}
+    given = {"ca": ca, "record": str(folder / "run.json.gz"), "deadline": 60, **scene.arguments}
+    if scene.cloud is not None:
+        documents = scene.cloud().documents
+        for name, content in documents.items():
+            (folder / f"{name}.json").write_text(json.dumps(content))
+        subnet = documents["Subnets"]["Subnets"][0]["SubnetId"]
+        group = next(
+            one for one in documents["SecurityGroups"]["SecurityGroups"] if one["GroupName"] == "workers"
+        )
+        given |= {
+            "snapshot": str(folder),
+            "source_subnet": subnet,
+            "source_security_group": groups["workers"],
+        }
     return replace(build(settings(given, str), {}), trust=Trust(ca))
 
 

@@ -85,7 +85,7 @@ def test_each_of_a_group_that_looks_alike_has_its_own_cause(scene: Scene) -> Non
     assert {one["target"] for one in tops} == (scene.at if scene.cause else set()), "only these are blamed"
     assert {one["check"] for one in tops} <= {scene.check}, "everything else follows from it"
     roots = [cause["code"].lower() for cause in report["root_causes"]]
-    assert roots == ([scene.cause] if scene.cause and scene.status == "fail" else [])
+    assert roots == ([scene.code or scene.cause] if scene.cause and scene.status == "fail" else [])
 
 
 @every_scene
@@ -135,6 +135,7 @@ def test_a_recording_comes_to_the_same(scene: Scene) -> None:
             {"dns_server_dead", "dns_lossy", "dns_name_silent", "dns_timed_out"},
         ),
         ("a slow first answer", {"network_slow", "clickhouse_slow"}),
+        ("silence that AWS's configuration may explain", {"path_security_group", "port_silent"}),
     ],
 )
 def test_the_scenes_of_a_group_have_distinct_causes(group: str, causes: set[str]) -> None:
@@ -156,6 +157,12 @@ def test_where_all_is_well_nothing_is_asked_and_nothing_is_told() -> None:
 def test_what_says_itself_why_it_does_not_connect_is_not_asked_again(says: str) -> None:
     found = outcome(BY_NAME[says])
     assert len(found["calls"]) == len(EVERY_BROKER)
+    assert not CLOSER & {one["check"] for one in found["report"]["results"]}
+
+
+def test_what_aws_configuration_explains_is_not_asked_again() -> None:
+    found = outcome(BY_NAME["AWS's configuration has what stops it"])
+    assert len([port for _, port, _ in found["calls"] if port != 80]) == 1
     assert not CLOSER & {one["check"] for one in found["report"]["results"]}
 
 
