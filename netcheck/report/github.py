@@ -50,7 +50,7 @@ def _cause(number: int, cause: RootCause) -> tuple[str, str]:
     if cause.fix and cause.fix_proved:
         lines.append(f"fix: {PROVED}")
     for remedy in remedies(cause):
-        lines += [f"{remedy.title}:", *(printable(text) for text in remedy.text.splitlines())]
+        lines += [f"{remedy.title}:", *(printable(text) for text in remedy.lines)]
     return f"netcheck: root cause {number}: {cause.code}", "\n".join(lines)
 
 

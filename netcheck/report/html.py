@@ -265,7 +265,7 @@ def _mended(number: int, cause: RootCause, check: str) -> Iterator[str]:
     opened = False
     for remedy in remedies(cause):
         if not remedy.code:
-            yield from (f'<p class="text">{_sentence(line)}</p>' for line in remedy.text.splitlines() if line)
+            yield from (f'<p class="text">{_sentence(line)}</p>' for line in remedy.lines if line)
             continue
         yield from _to_copy(remedy, "" if opened else " open", number)
         opened = True
@@ -275,7 +275,7 @@ def _mended(number: int, cause: RootCause, check: str) -> Iterator[str]:
 
 def _to_copy(remedy: Remedy, opened: str, number: int) -> Iterator[str]:
     label = f"Copy {remedy.title} of root cause {number}"
-    lines = "\n".join(_text(line) for line in remedy.text.splitlines())
+    lines = "\n".join(_text(line) for line in remedy.lines)
     yield f'<details class="remedy"{opened}><summary>{_text(remedy.title)}</summary>'
     yield (
         f'<div class="copied"><pre><code>{lines}</code></pre>'

@@ -100,7 +100,7 @@ def _explained(report: Report, result: Result, number: int | None) -> list[str]:
 def _mended(cause: RootCause) -> list[str]:
     lines = [f"The fix is {PROVED}."] if cause.fix and cause.fix_proved else []
     for remedy in remedies(cause):
-        lines += [f"{remedy.title}:", *(_line(text) for text in remedy.text.splitlines())]
+        lines += [f"{remedy.title}:", *(_line(text) for text in remedy.lines)]
     return lines
 
 

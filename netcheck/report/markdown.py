@@ -99,9 +99,7 @@ def _mended(cause: RootCause) -> Iterator[str]:
             yield f"**{_text(remedy.title)}**"
             yield _fenced(remedy.text, _LANGUAGES.get(remedy.kind, ""))
         else:
-            yield "\n\n".join(
-                f"**{_text(remedy.title)}:** {_text(line)}" for line in remedy.text.splitlines()
-            )
+            yield "\n\n".join(f"**{_text(remedy.title)}:** {_text(line)}" for line in remedy.lines)
 
 
 def _open(report: Report) -> Iterator[str]:
@@ -190,6 +188,6 @@ def _code_cell(text: str) -> str:
 
 
 def _fenced(text: str, language: str) -> str:
-    lines = [printable(line) for line in text.splitlines()]
+    lines = [printable(line) for line in text.split("\n")]
     ticks = "`" * max(3, *(len(run) + 1 for line in lines for run in re.findall("`+", line)), 3)
     return "\n".join([ticks + language, *lines, ticks])

@@ -110,12 +110,12 @@ def _mended(cause: RootCause, style: Style) -> Iterator[str]:
     for number, remedy in enumerate(remedies(cause)):
         label = "" if number or cause.fix_proved else "fix"
         if not remedy.code:
-            for line in remedy.text.splitlines():
+            for line in remedy.lines:
                 yield _field(label, line, style)
                 label = ""
             continue
         yield _field(label, f"{remedy.title}:", style)
-        for line in remedy.text.splitlines():
+        for line in remedy.lines:
             yield f"{' ' * 13}  {printable(line)}".rstrip()
 
 

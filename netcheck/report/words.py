@@ -50,6 +50,11 @@ class Remedy:
     text: str
     code: bool
 
+    @property
+    def lines(self) -> list[str]:
+        """The text by its line feeds alone: other signs that part lines are a peer's, and are shown."""
+        return self.text.split("\n")
+
 
 def headline(report: Report) -> Headline:
     """What there is to say first."""

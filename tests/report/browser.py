@@ -57,6 +57,7 @@ class Browser:
         command = [
             program() or "chromium",
             *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
+            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
             *("--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"),
         ]
         self._process = subprocess.Popen(

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from prometheus_client.parser import text_string_to_metric_families
 
 from netcheck.cli import main
 from netcheck.config import BY_NAME, FORMATS
+from netcheck.model import Cause, Finding, Json, Kind, Layer, Report, Result, Status, Target
 from netcheck.report.formats import render
 from netcheck.report.style import Style
-from tests.report.samples import REPORTS, TITLES
+from tests.report.samples import HOSTILE_TEXT, MARKUP, REPORTS, TITLES, report
 
 BEGINS = {
     "table": "✗ 1 root cause",
@@ -26,11 +36,11 @@ BEGINS = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("report", REPORTS)
-def test_a_renderer_is_pure_and_ends_its_text(name: str, report: str) -> None:
-    text = render(REPORTS[report], name, TITLES, Style())
+@pytest.mark.parametrize("which", REPORTS)
+def test_a_renderer_is_pure_and_ends_its_text(name: str, which: str) -> None:
+    text = render(REPORTS[which], name, TITLES, Style())
     assert text.endswith("\n") and not text.endswith("\n\n")
-    assert text == render(REPORTS[report], name, TITLES, Style())
+    assert text == render(REPORTS[which], name, TITLES, Style())
     text.encode("utf-8")
 
 
@@ -76,3 +86,84 @@ def test_only_the_renderer_that_is_asked_for_is_imported(name: str, unwanted: se
     )
     loaded = {module.rpartition(".")[2] for module in done.stderr.split()}
     assert not loaded & (unwanted | {"ElementTree"})
+
+
+# --- whatever a peer says -------------------------------------------------------------------------------
+
+# Without a comma: it parts the components of a root cause.
+NASTY = st.text(
+    st.sampled_from(list("<>&\"'`|*_[]()#@$%:=~\\/{}-!;\n\r\t\x00\x1b\x9b\u2028\u202e\ufeff\udcff\uffff ax1"))
+)
+
+
+def said(text: str) -> Report:
+    """A report in which this text stands wherever a text from outside may."""
+    target = Target(Kind.KAFKA, text, 9096)
+    line = text.replace("\n", "")  # a fix may have lines of its own
+    fix: list[Json] = [{"kind": kind, "text": line} for kind in ("text", "awscli")]
+    finding = Finding(
+        Status.FAIL,
+        text,
+        Cause.WRONG_PROTOCOL,
+        Layer.TCP,
+        {"said": text, text: [text], "fix": fix},
+    )
+    results = (
+        Result(f"tcp.connects@{target}", "tcp.connects", target, finding, 0.1),
+        *(
+            Result(f"{status}.x@{target}", f"{status}.x", target, Finding(status, text), 0.1)
+            for status in (Status.WARN, Status.UNKNOWN, Status.SKIP, Status.PASS)
+        ),
+    )
+    made = report(*results)
+    causes = tuple(
+        replace(each, evidence=(text, f"observed: {text}"), doubt=text) for each in made.root_causes
+    )
+    return replace(
+        made,
+        root_causes=causes,
+        vantage={"summary": text, "kind": text, text: text},
+        pipeline={"connector": {"name": text}, "targets": [text], "values": {text: {"value": text}}},
+    )
+
+
+class Tags(HTMLParser):
+    """The elements of a page, in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, tuple[str, ...]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, tuple(name for name, _ in attrs)))
+
+
+def shape(text: str) -> dict[str, object]:
+    """What there is beside texts: elements of pages, blocks of Markdown, kinds of lines."""
+    made = said(text)
+    pages = {name: render(made, name, TITLES, Style()) for name in FORMATS}
+    json.loads(pages["json"])
+    markdown = MarkdownIt("commonmark").enable("table").parse(pages["markdown"])
+    families = text_string_to_metric_families(pages["prometheus"])
+    return {
+        "html": [(tag, attributes) for tag, attributes in Tags(pages["html"]).found if tag != "span"],
+        "junit": [element.tag for element in ElementTree.fromstring(pages["junit"]).iter()],
+        "markdown": [token.type for token in markdown],
+        "github": [line.partition(" ")[0] for line in pages["github"].splitlines()],
+        "prometheus": [(family.name, len(family.samples)) for family in families],
+        "terminal": bool(re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e]", pages["table"])),
+    }
+
+
+@settings(max_examples=50, deadline=None)
+@given(NASTY)
+def test_no_text_changes_what_a_page_is_made_of(text: str) -> None:
+    assert shape(f"a{text}z") == shape("a plain text z")
+
+
+@pytest.mark.parametrize(
+    "text", [MARKUP, HOSTILE_TEXT, "a\n\n# b", "```\n~~~", "<details>", "|||", "  - x", "1. x"]
+)
+def test_nor_do_these(text: str) -> None:
+    assert shape(f"a{text}z") == shape("a plain text z")
