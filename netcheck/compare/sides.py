@@ -22,9 +22,18 @@ from netcheck.runner import unwatched
 LARGEST_BYTES = 256 << 20
 OBSERVED = ("source.collected[", "source.saved[")
 """How a recording names what was asked of AWS about the network (netcheck/aws/source.py)."""
-WANTED: Mapping[str, type] = {"results": list, "root_causes": list, "pipeline": dict, "started": str}
-OF_A_RESULT = ("key", "check", "target", "status", "cause", "summary", "caused_by")
-OF_A_CAUSE = ("code", "component", "title", "explains")
+TEXT, PERHAPS = (str,), (str, type(None))
+THINGS = ("connector", "cluster")
+Shape = Mapping[str, tuple[type, ...]]
+OF_A_REPORT: Shape = {"results": (list,), "root_causes": (list,), "pipeline": (dict,)}
+OF_A_RESULT: Shape = {
+    **dict.fromkeys(("key", "check", "target", "status", "summary"), TEXT),
+    **dict.fromkeys(("cause", "caused_by"), PERHAPS),
+}
+OF_A_CAUSE: Shape = {
+    **dict.fromkeys(("code", "component", "title"), TEXT),
+    **dict.fromkeys(("explains", "shown_by"), (list,)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +79,24 @@ def documents_of(kept: Recording) -> Documents | None:
     for question, answer in kept.answers.items():
         if question.startswith(OBSERVED) and isinstance(answer, dict):
             held = answer.get("answer")
-            regions = held.get("regions") if isinstance(held, dict) else None
-            if isinstance(regions, dict) and regions:
-                return {str(k): v for k, v in regions.items() if isinstance(v, dict)}
+            regions: Any = held.get("regions") if isinstance(held, dict) else None
+            if isinstance(regions, dict) and regions and _is_snapshot(regions):
+                found: Documents = regions
+                return found
     return None
+
+
+def _is_snapshot(regions: Mapping[str, Any]) -> bool:
+    """Whether these are AWS's answers as one can read them."""
+    from netcheck.aws.snapshot import SnapshotError, from_regions
+
+    if not all(isinstance(documents, dict) for documents in regions.values()):
+        return False
+    try:
+        from_regions(regions)
+    except SnapshotError:
+        return False
+    return True
 
 
 def with_documents(kept: Recording, documents: Documents) -> Recording:
@@ -96,9 +119,10 @@ def judged(kept: Recording, name: str) -> Report:
 
 
 def _folder(where: Path) -> Side:
-    from netcheck.aws.snapshot import SnapshotError, read_folder
+    from netcheck.aws.snapshot import SnapshotError, load, read_folder
 
     try:
+        load(where)  # says which file and line is wrong
         return Side(str(where), documents=read_folder(where))
     except SnapshotError as error:
         raise UsageError(str(error)) from None
@@ -125,13 +149,23 @@ def _unpacked(path: Path) -> bytes:
 
 def _checked(path: str, found: dict[str, Any]) -> dict[str, Any]:
     """A report that has what is compared. Raises UsageError."""
-    fits = all(isinstance(found.get(name), kind) for name, kind in WANTED.items())
+    fits = _has(found, OF_A_REPORT)
     fits = fits and all(_has(each, OF_A_RESULT) for each in found["results"])
-    fits = fits and all(_has(each, OF_A_CAUSE) for each in found["root_causes"])
+    fits = fits and all(_is_cause(each, found) for each in found["root_causes"])
+    fits = fits and all(isinstance(found["pipeline"].get(kind, {}), dict | None) for kind in THINGS)
     if not fits:
         raise UsageError(f"{path}: a report with parts missing: make it again with --format json")
     return found
 
 
-def _has(found: object, names: tuple[str, ...]) -> bool:
-    return isinstance(found, dict) and all(name in found for name in names)
+def _is_cause(found: object, report: Mapping[str, Any]) -> bool:
+    if not isinstance(found, dict) or not _has(found, OF_A_CAUSE):
+        return False
+    keys = {result["key"] for result in report["results"]}
+    return all(isinstance(key, str) and key in keys for key in (*found["shown_by"], *found["explains"]))
+
+
+def _has(found: object, shape: Shape) -> bool:
+    return isinstance(found, dict) and all(
+        name in found and isinstance(found[name], kinds) for name, kinds in shape.items()
+    )
