@@ -94,9 +94,7 @@ def _config(scene: Scene, ca: str, folder: Path) -> Config:
         for name, content in documents.items():
             (folder / f"{name}.json").write_text(json.dumps(content))
         subnet = documents["Subnets"]["Subnets"][0]["SubnetId"]
-        group = next(
-            one for one in documents["SecurityGroups"]["SecurityGroups"] if one["GroupName"] == "workers"
-        )
+        groups = {one["GroupName"]: one["GroupId"] for one in documents["SecurityGroups"]["SecurityGroups"]}
         given |= {
             "snapshot": str(folder),
             "source_subnet": subnet,
