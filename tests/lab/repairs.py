@@ -34,10 +34,11 @@ from tests.lab.compare import one_way_over_the_internet, query
 from tests.lab.flow import Flow, Outcome
 from tests.lab.mendable import has_a_way_out, has_room, joined_by_peering, only_filters
 from tests.lab.sandbox import Sandbox
-from tests.lab.topology import Topology, generate
+from tests.lab.topology import SERVICE_PORTS, SOURCE_PORTS, Topology, generate
 
 Repairing = Callable[[Parts, Sequence[dict[str, Any]]], Repair]
 
+ANY_PORT = -1
 SINGLE, TOGETHER = 8, 5
 """Blocked flows of a network that are mended each alone, and together."""
 MOST_SMALLER = 6
@@ -187,7 +188,7 @@ class _Comparison:
 
 
 def beside(topology: Topology, mended: Iterable[Flow]) -> set[Flow]:
-    """Flows that differ from one that was mended in one thing: who asks, who is asked, or the port."""
+    """Flows that differ from one that was mended in one thing: who asks, who is asked, or a port."""
     hosts = [host for host in topology.hosts if host.asks]
     found = set()
     for flow in mended:
@@ -196,7 +197,9 @@ def beside(topology: Topology, mended: Iterable[Flow]) -> set[Flow]:
         addresses = {address for _, address in everybody} | _neighbours(flow.destination)
         found |= {replace(flow, source=eni, address=address) for eni, address in everybody}
         found |= {replace(flow, destination=address) for address in addresses}
-        found |= {replace(flow, port=port) for port in (flow.port - 1, flow.port + 1, 22) if 0 < port < 65536}
+        ports = {flow.port - 1, flow.port + 1, *SERVICE_PORTS}
+        found |= {replace(flow, port=port) for port in ports if 0 < port < 65536}
+        found |= {replace(flow, source_port=port) for port in SOURCE_PORTS}
     return {flow for flow in found if flow.address != flow.destination}
 
 
@@ -244,9 +247,7 @@ def _needed(account: Account, change: Change, flow: Flow, mended: Flow) -> bool:
             same = (flow.protocol, flow.port) == (mended.protocol, mended.port)
             return same and _between(account, change, flow, mended)
         case AclRule():
-            wanted = _packets(account, mended, change.egress)
-            alike = {(remote, port) for remote, port in _packets(account, flow, change.egress)}
-            return flow.protocol == mended.protocol and bool(wanted & alike)
+            return flow.protocol == mended.protocol and _through_acl(account, change, flow, mended)
         case TableRoute(destination=block) | TransitRoute(destination=block):
             return bool(_ends_in(account, flow, str(block)) & _ends_in(account, mended, str(block)))
         case _:
@@ -266,18 +267,28 @@ def _between(account: Account, rule: GroupRule, flow: Flow, mended: Flow) -> boo
     return holds and (same or bool(shared))
 
 
-def _packets(account: Account, flow: Flow, egress: bool) -> set[tuple[str, int]]:
+def _through_acl(account: Account, rule: AclRule, flow: Flow, mended: Flow) -> bool:
+    """Whether the flow's packets, on each leg on which the rule lets them pass, are the mended flow's too."""
+    legs = zip(_packets(account, flow, rule), _packets(account, mended, rule), strict=True)
+    return all(packets & needed for packets, needed in legs if any(_matches(rule, *one) for one in packets))
+
+
+def _matches(rule: AclRule, end: str, port: int) -> bool:
+    inside = ipaddress.ip_address(end) in ipaddress.ip_network(str(rule.block))
+    return inside and (port == ANY_PORT or rule.first <= port <= rule.last)
+
+
+def _packets(
+    account: Account, flow: Flow, rule: AclRule
+) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
     """(the far end, destination port) of its packets as an ACL's inbound or outbound rules see them, there
-    and back. Behind a NAT gateway the sender is the gateway, and its port any.
+    and back. Behind a NAT gateway the sender is the gateway, and its port any of 1024-65535.
     """
     senders = {flow.address, *_nat_addresses(account)}
-    receiver = _private(account, flow.destination)
-    ports = {flow.source_port} | ({-1} if _nat_addresses(account) else set())
-    if egress:
-        back = {(sender, port) for sender in senders for port in ports}
-        return {(receiver, flow.port), (flow.destination, flow.port), *back}
-    there = {(sender, flow.port) for sender in senders}
-    return {*there, *((end, port) for end in (receiver, flow.destination) for port in ports)}
+    receivers = {flow.destination, _private(account, flow.destination)}
+    port = ANY_PORT if (rule.first, rule.last) == (1024, 65535) else flow.source_port
+    there, back = (receivers, senders) if rule.egress else (senders, receivers)
+    return {(end, flow.port) for end in there}, {(end, port) for end in back}
 
 
 def _ends_in(account: Account, flow: Flow, block: str) -> set[str]:

@@ -21,14 +21,14 @@ from tests.lab.repairs import RepairTally, compare_repairs
 from tests.lab.sandbox import Sandbox
 from tests.lab.test_engine_agrees import first_seed, shown
 
-TOPOLOGIES = 6
-ALONE = 4
+TOPOLOGIES = 5
+ALONE = 3
 ONCE_WRONG = (2, 4, 11, 323)
 """Seeds that once showed a difference: a transit gateway's new zone with another network ACL, an ACL rule
 that answers need too, a gateway endpoint that led other traffic its way, a private NAT gateway before a
 public one.
 """
-SEEDS_FOR_BUGS = range(1000, 1012)
+SEEDS_FOR_BUGS = range(1000, 1008)
 EVERYWHERE = parse_prefix("0.0.0.0/0")
 
 
@@ -92,7 +92,7 @@ BUGS: tuple[Callable[[Change], Change], ...] = (
 
 
 def test_the_unchanged_repair_is_not_accused() -> None:
-    assert not [one for seed in SEEDS_FOR_BUGS[:4] for one in compare_repairs(None, seed).differences]
+    assert not [one for seed in SEEDS_FOR_BUGS[:3] for one in compare_repairs(None, seed).differences]
 
 
 @pytest.mark.parametrize("widen", BUGS, ids=lambda bug: bug.__name__)
@@ -104,7 +104,9 @@ def test_a_repair_that_opens_more_than_the_flow_needs_is_caught(
         changes = tuple(map(widen, done.changes))
         return replace(done, changes=changes, parts=applied(parts, changes))
 
-    assert any(compare_repairs(None, seed, mend).differences for seed in SEEDS_FOR_BUGS)
+    assert any(
+        "let pass" in one for seed in SEEDS_FOR_BUGS for one in compare_repairs(None, seed, mend).differences
+    )
 
 
 def test_a_repair_with_a_change_too_many_is_caught() -> None:
@@ -114,5 +116,8 @@ def test_a_repair_with_a_change_too_many_is_caught() -> None:
         changes = (*idle, *done.changes)
         return replace(done, changes=changes, parts=applied(parts, changes))
 
-    found = [one for seed in SEEDS_FOR_BUGS for one in compare_repairs(None, seed, mend).differences]
-    assert any("a smaller part" in one for one in found)
+    assert any(
+        "a smaller part" in one
+        for seed in SEEDS_FOR_BUGS
+        for one in compare_repairs(None, seed, mend).differences
+    )
