@@ -54,18 +54,6 @@
     filter();
   }
 
-  // --- a link to a result opens what hides it ---
-  const reveal = () => {
-    const found = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (found && found.hidden) {
-      document.getElementById("words").value = "";
-      for (const box of all("#filter input[type=checkbox]")) box.checked = true;
-      filter();
-      found.scrollIntoView();
-    }
-  };
-  window.addEventListener("hashchange", reveal);
-
   // --- printing ---
   let closed = [];
   window.addEventListener("beforeprint", () => {

@@ -273,6 +273,19 @@ def test_a_command_is_copied_as_it_is(browser: Browser, served: Served) -> None:
         assert page.evaluate("document.getElementById('said').textContent") == "Copied"
 
 
+def test_the_report_is_saved_as_json_without_a_request(browser: Browser, served: Served) -> None:
+    with opened(browser, served.url("markup")) as page:
+        page.evaluate(
+            "URL.createObjectURL = (blob) => {window.saved = blob; return 'blob:none'};"
+            "HTMLAnchorElement.prototype.click = function () {window.called = this.download}"
+        )
+        tab_to(page, "save")
+        page.press("Enter")
+        assert page.evaluate("window.called") == "netcheck-report.json"
+        assert json.loads(page.evaluate("window.saved.text()")) == document(REPORTS["markup"])
+        assert [url for url in page.requests() if not url.startswith("data:")] == [served.url("markup")]
+
+
 def test_without_scripts_all_is_there_and_no_button_that_does_nothing(
     browser: Browser, served: Served
 ) -> None:
