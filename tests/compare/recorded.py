@@ -13,7 +13,7 @@ from tests.scenarios.pipelines import SENDS_PACKETS, built, world
 from tests.scenarios.test_scenarios import Outside
 from tests.servers.aws_endpoint import AwsEndpoint
 
-SELECTION = ("--skip", *SENDS_PACKETS, "--deadline", "60")
+SELECTION = ("--skip", *SENDS_PACKETS, "--deadline", "300", "--timeout", "60")
 
 
 def run(patches: tuple[Mapping[str, Any], ...], *arguments: str) -> Done:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,14 @@ Documents = dict[str, Any]
 ANYWHERE = {"CidrIp": "0.0.0.0/0"}
 
 
-def account() -> Documents:
-    """The answers about the network of `tests/scenarios/base.yaml`."""
+@cache
+def _read() -> Documents:
     return {stem: {stem: held} for stem, held in base()["ec2"].items()}
+
+
+def account() -> Documents:
+    """The answers about the network of `tests/scenarios/base.yaml`, a new copy."""
+    return copy.deepcopy(_read())
 
 
 def the(documents: Documents, stem: str, key: str, name: str) -> Any:

@@ -242,6 +242,37 @@ def test_a_hundred_runs_leave_nothing_behind() -> None:
     assert set(events) <= {"first", "late", "ended"}, "nothing changed"
 
 
+def test_a_rule_that_somebody_removes_is_told_as_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connector in an AWS account that is changed between two runs."""
+    from tests.scenarios.pipelines import SENDS_PACKETS, built, world
+    from tests.scenarios.test_scenarios import Outside
+    from tests.servers.aws_endpoint import AwsEndpoint
+
+    rule = "ec2/SecurityGroups/GroupId=sg-workers/IpPermissionsEgress/0"
+    accounts = [built({"patch": patch}) for patch in ((), ({"at": rule, "drop": True},), ())]
+    Outside(accounts[0]["dns"], monkeypatch)
+
+    def run(given: Config) -> Assessment:
+        if not accounts:
+            raise KeyboardInterrupt
+        with AwsEndpoint(world(accounts.pop(0))) as aws:
+            for variable, value in aws.environment().items():
+                monkeypatch.setenv(variable, value)
+            return assess(replace(given, region=aws.environment()["AWS_REGION"]), unwatched)
+
+    out = io.StringIO()
+    patient = replace(Config(), deadline=300.0, timeout=60.0)
+    config = replace(patient, connector="orders-sink", skip=SENDS_PACKETS, watch=0.001)
+    code = Watch(config, Teller(out, Style(), as_json=False), run, lambda _: 0).until_ended(None)
+    told = [line[22:] for line in out.getvalue().splitlines() if "longer than" not in line]
+    assert code == 0
+    assert told[1].startswith("✗ new root cause: no security group rule allows it")
+    assert told[2] == "  because sg-workers: outbound rule removed: tcp 9098 to sg-brokers"
+    back = next(number for number, line in enumerate(told) if line.startswith("✓ resolved: "))
+    assert "~ sg-workers: outbound rule added: tcp 9098 to sg-brokers" in told[back:]
+    assert [line for line in told if "2 flaps" in line], "each broker's group check turned twice"
+
+
 def test_what_is_counted() -> None:
     def report(**statuses: str) -> dict[str, Any]:
         return {"results": [{"key": key, "status": status} for key, status in statuses.items()]}
