@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TextIO
 
-from netcheck.aws.snapshot import Snapshot, SnapshotError, load
+from netcheck.aws.snapshot import Snapshot, SnapshotError, load, read_parts
 from netcheck.path.query import answer, as_json, ask
 from netcheck.path.trace import QuestionError
 from netcheck.path.verdict import Verdict
@@ -26,6 +26,7 @@ A line with "expect" (reachable, partial, blocked, unknown) is a test: it fails 
 
 examples:
   netcheck path --snapshot aws --from subnet-1 --security-group sg-1 --to 10.0.2.7:9094
+  netcheck path --snapshot aws --from eni-1 --to 10.0.2.7:9094 --fix
   netcheck path --snapshot aws --flows flows.jsonl
 
 exit codes:
@@ -62,6 +63,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--protocol", default="tcp", help="tcp, udp, icmp, icmpv6 or a number (default tcp)")
     parser.add_argument("--source-port", metavar="N|A-B", help="default 32768-60999, all of them")
     parser.add_argument("--flows", metavar="FILE|-", help="many flows: JSON lines in, JSON lines out")
+    parser.add_argument(
+        "--fix",
+        action="store_true",
+        help="with one flow: the narrowest changes that let it pass, proved on a copy of the configuration",
+    )
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.set_defaults(run=run)
 
@@ -73,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
         return _complain("give either --from and --to, or --flows")
     if single and (args.source is None or args.to is None or args.snapshot is None):
         return _complain("one flow needs --snapshot, --from and --to")
+    if args.fix and not single:
+        return _complain("--fix goes with one flow: give --from and --to, not --flows")
     try:
         snapshot = load(Path(args.snapshot)) if args.snapshot is not None else None
     except SnapshotError as error:
@@ -106,11 +114,26 @@ def _one(args: argparse.Namespace, snapshot: Snapshot) -> int:
         path = ask(question, snapshot)
     except QuestionError as reason:
         return _complain(str(reason))
+    fix = _fix(Path(args.snapshot), question) if args.fix else None
     if args.format == "json":
-        print(json.dumps(as_json(path), indent=2, ensure_ascii=False))
-    else:
-        print(render(path, style_of(sys.stdout, os.environ)))
+        made = as_json(path) | ({"fix": fix} if args.fix else {})
+        print(json.dumps(made, indent=2, ensure_ascii=False))
+        return _EXIT[path.verdict]
+    style = style_of(sys.stdout, os.environ)
+    print(render(path, style))
+    if fix is not None:
+        from netcheck.report.fix import render as render_fix
+
+        print(f"\n{render_fix(fix, style)}")
     return _EXIT[path.verdict]
+
+
+def _fix(folder: Path, question: Mapping[str, object]) -> dict[str, object] | None:
+    """The repair of one question, None where there is nothing to mend."""
+    from netcheck.repair.search import repair
+    from netcheck.repair.told import as_json as fix_as_json
+
+    return fix_as_json(repair(read_parts(folder), [question]))
 
 
 def _many(lines: TextIO, snapshot: Snapshot | None) -> int:

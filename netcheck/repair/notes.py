@@ -6,12 +6,13 @@ a security group in each direction), NAT gateway basics, VPC peering guide, Priv
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from netcheck.aws.addresses import Prefix, format_address
+from netcheck.aws.addresses import LARGEST, Prefix
 from netcheck.aws.snapshot import Snapshot
 from netcheck.path.flows import EPHEMERAL, TRANSLATED
+from netcheck.repair.awscli import command
 from netcheck.repair.change import (
     AclRule,
     Change,
@@ -22,13 +23,27 @@ from netcheck.repair.change import (
     TransitRoute,
     TransitSubnet,
 )
+from netcheck.repair.scene import is_public
 
 ACL_QUOTA = 20
 GROUP_QUOTA = 60
 
 
-def notes(change: Change, snapshot: Snapshot) -> Iterator[str]:
-    """Sentences about one change. `snapshot` is the configuration with all the changes made."""
+def notes(regions: Mapping[Change, str], snapshot: Snapshot) -> list[str]:
+    """Sentences about changes, each with its Region. `snapshot` is the configuration with all of them made."""
+    told = [text for change in regions for text in _about(change, snapshot)]
+    wide = {change: _for_every_address(change, snapshot) for change in regions}
+    commands = [command(wider, regions[change]) for change, wider in wide.items() if wider is not None]
+    if commands:
+        told.append(
+            "Where a name leads there, its public addresses may change, and the next one needs this again. "
+            "For all addresses at once, which is wider than this flow needs and so not proved here: "
+            + "; ".join(dict.fromkeys(commands))
+        )
+    return list(dict.fromkeys(told))
+
+
+def _about(change: Change, snapshot: Snapshot) -> Iterator[str]:
     match change:
         case AclRule():
             yield from _about_ports(change)
@@ -52,7 +67,6 @@ def notes(change: Change, snapshot: Snapshot) -> Iterator[str]:
             )
         case PeeringAcceptance():
             yield f"The owner of the accepter's VPC has to accept {change.peering}."
-    yield from _about_public_address(change)
     yield from _about_dead_route(change, snapshot)
 
 
@@ -97,18 +111,30 @@ def _about_zone(route: TableRoute, snapshot: Snapshot) -> Iterator[str]:
         )
 
 
-def _about_public_address(change: Change) -> Iterator[str]:
+def _for_every_address(change: Change, snapshot: Snapshot) -> Change | None:
+    """What would serve for all public addresses, as people want it where a name's addresses change."""
     match change:
-        case GroupRule(peer=Prefix() as block) | AclRule(block=block) | TableRoute(destination=block):
-            shown = format_address(block.version, block.first)
+        case GroupRule(egress=True, peer=Prefix() as block) if _is_one_public(block):
+            return replace(change, peer=_everything(block))
+        case AclRule(block=block) if _is_one_public(block):
+            return replace(change, block=_everything(block))
+        case TableRoute(destination=block) if _is_one_public(block):
+            wide = _everything(block)
+            old = [r for r in snapshot.route_tables[change.table].routes if r.destination == wide]
+            if any(route.state == "active" for route in old):
+                return None  # what it carries now would be led another way
+            replaces = next(((route.key, route.target) for route in old), None)
+            return replace(change, destination=wide, replaces=replaces)
         case _:
-            return
-    if block.first == block.last and ipaddress.ip_address(shown).is_global:
-        yield (
-            f"{shown} is one public address: where a name leads there whose addresses change, the change "
-            "is needed again for the next one. A wider change opens more than this flow needs and is not "
-            "proved here."
-        )
+            return None
+
+
+def _is_one_public(block: Prefix) -> bool:
+    return block.first == block.last and is_public(block.version, block.first)
+
+
+def _everything(block: Prefix) -> Prefix:
+    return Prefix(block.version, 0, LARGEST[block.version])
 
 
 def _about_dead_route(change: Change, snapshot: Snapshot) -> Iterator[str]:
@@ -119,8 +145,7 @@ def _about_dead_route(change: Change, snapshot: Snapshot) -> Iterator[str]:
                 if route.state == "blackhole" and _holds(route.destination, change.destination):
                     yield (
                         f"{change.table} still has {route.text}, a blackhole, for all else that it stood "
-                        "for. To mend that too, replace the route: wider than this flow needs, so not proved "
-                        "here."
+                        "for: replace that route to mend all of it."
                     )
         case TransitRoute():
             for dead in snapshot.transit_routes.get(change.table, ()):

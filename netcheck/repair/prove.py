@@ -166,8 +166,7 @@ def fixes(changes: Sequence[Change], parts: Parts, snapshot: Snapshot) -> Iterat
     for change in changes:
         if there := in_existing(change):
             yield Fix("text", f"{there[0].upper()}{there[1:]}.")
-    for text in dict.fromkeys(text for change in changes for text in notes(change, snapshot)):
-        yield Fix("text", text)
+    yield from (Fix("text", text) for text in notes(regions, snapshot))
     for change in reversed(changes):
         if back := undo(change, regions[change]):
             yield Fix("undo", back)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from netcheck.aws.addresses import Prefix, range_as_prefixes
 from netcheck.aws.snapshot import Snapshot
 from netcheck.path.flows import Range, Region, join_ranges
+from netcheck.path.internet import SHARED, is_private
 from netcheck.path.verdict import Blocker
 from netcheck.path.walk import Stretch, Walk
 from netcheck.repair.apply import Parts
@@ -60,6 +61,13 @@ def near_blocks(version: int, stretch: Stretch, piece: Region) -> tuple[Prefix, 
         whole = [block for block in own if block.holds(version, first) and block.holds(version, last)]
         found += whole if first != last and whole else range_as_prefixes(version, first, last)
     return tuple(dict.fromkeys(found))
+
+
+def is_public(version: int, address: int) -> bool:
+    """Whether internet gateways carry it: not so RFC 1918, RFC 6598 and RFC 4193."""
+    if version == 6:
+        return address >> 121 != 0xFC >> 1
+    return not is_private(address) and not SHARED.holds(4, address)
 
 
 def ports_of(region: Region) -> list[Range]:

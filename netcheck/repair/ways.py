@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from netcheck.aws.addresses import Prefix
 from netcheck.aws.entities import NatGateway, Route, RouteTable, VpcEndpoint
 from netcheck.path.codes import Code
-from netcheck.path.internet import SHARED, is_private
 from netcheck.path.moves import table_of
 from netcheck.path.routing import compiled
 from netcheck.path.verdict import Leg
@@ -28,7 +27,7 @@ from netcheck.repair.change import (
     PeeringAcceptance,
     TableRoute,
 )
-from netcheck.repair.scene import Need, Scene, near_blocks, single
+from netcheck.repair.scene import Need, Scene, is_public, near_blocks, single
 from netcheck.repair.transit import transit_options
 
 _WRONG_WAY = frozenset(
@@ -137,15 +136,8 @@ def _targets(
     ways = [way for owner in owners if owner != table.vpc for way in _ways(scene, table.vpc, owner)]
     used = {hop.component for hop in (*scene.walk.forward, *scene.walk.trail)}
     yield from sorted(ways, key=lambda way: way[1] not in used)
-    if forward and not _is_private(scene.version, address):
+    if forward and is_public(scene.version, address):
         yield from _to_internet(scene, fault, table)
-
-
-def _is_private(version: int, address: int) -> bool:
-    """Whether no internet gateway carries it: RFC 1918, RFC 6598, RFC 4193."""
-    if version == 6:
-        return address >> 121 == 0xFC >> 1
-    return is_private(address) or SHARED.holds(4, address)
 
 
 def _owners(scene: Scene, fault: Fault, address: int) -> list[str]:

@@ -1,0 +1,63 @@
+"""The repair of one path for a terminal: the changes, what to know of them, how to take them back."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from netcheck.report.style import Style
+from netcheck.report.words import PROVED
+
+_LEAD = {
+    True: PROVED,
+    False: "not proved: each takes away what it is for, and something else still stops the traffic",
+}
+
+
+def render(fix: Mapping[str, Any] | None, style: Style) -> str:
+    """Lines of text without a closing newline; `fix` is what netcheck.repair.told made."""
+    if fix is None:
+        return ""
+    text = "\n".join(_lines(fix, style)).rstrip()
+    return text if style.unicode else text.replace("→", "->")
+
+
+def _lines(fix: Mapping[str, Any], style: Style) -> Iterator[str]:
+    if not fix["changes"]:
+        yield f"  {style.bold('fix')}  no narrow change mends this"
+    else:
+        yield f"  {style.bold('fix')}  {_LEAD[fix['proved']]}"
+    for change in fix["changes"]:
+        yield f"    {change['text']}"
+    yield from _section("left", fix["left"], style)
+    yield from _code("AWS CLI", [change["awscli"] for change in fix["changes"]], style)
+    yield from _code("Terraform", [c["terraform"] for c in fix["changes"] if c["terraform"]], style)
+    notes = [f"{c['terraform_note']}." for c in fix["changes"] if c["terraform_note"]]
+    yield from _section("to know", [*notes, *fix["notes"]], style)
+    undo = [change["undo"] for change in reversed(fix["changes"]) if change["undo"]]
+    yield from _code("to take it back", undo, style)
+
+
+def _section(title: str, texts: list[str], style: Style) -> Iterator[str]:
+    if texts:
+        yield ""
+        yield f"  {style.bold(title)}"
+    for text in texts:
+        yield textwrap.fill(
+            text,
+            style.width,
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+
+def _code(title: str, texts: list[str], style: Style) -> Iterator[str]:
+    """To be copied as it is: never wrapped."""
+    if texts:
+        yield ""
+        yield f"  {style.bold(title)}"
+    for text in texts:
+        yield from (f"    {line}".rstrip() for line in text.splitlines())
