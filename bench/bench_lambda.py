@@ -1,0 +1,127 @@
+"""Measure the Lambda function: python -m bench.bench_lambda
+
+What its import adds to that of boto3 and its clients; what warm invocations leave behind that ask AWS about a
+connector (tests/awslambda has a hundred that ask little); and a function that is killed at fifty moments,
+whose state is then as it was or as it should be.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+from typing import Any
+
+from bench.measure import measure, median, told
+from netcheck.aws.permissions import OPERATIONS
+from netcheck.awslambda.changes import State
+from netcheck.codec import decode
+from tests.awslambda.runtime import Function
+from tests.awslambda.test_function import HANDLER, STATE, demo
+from tests.scenarios.pipelines import SENDS_PACKETS, base, world
+from tests.servers.aws_endpoint import AwsEndpoint
+from tests.servers.aws_memory import Memory
+from tests.servers.aws_world import World
+
+ROUNDS = 9
+MOST_INIT = 1.3
+WARM, FIRST = 30, 10
+MOST_GROWTH_MB = 2.0
+KILLS = 50
+SEED = 1
+SERVICES = sorted({service for parts in OPERATIONS.values() for service in parts} | {"sts"})
+CLIENTS = f"""
+import boto3
+session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="eu-west-1")
+for name in {SERVICES!r}:
+    session.client(name)
+"""
+
+
+def init() -> None:
+    """Processor time, in turn: what else the machine does changes that least."""
+    programs = {"empty": "pass", "boto3": CLIENTS, "handler": "import netcheck.awslambda\n" + CLIENTS}
+    spent: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in range(ROUNDS):
+        for name, program in programs.items():
+            spent[name].append(measure([sys.executable, "-c", program]).processor_s)
+    empty, boto3, handler = (median(spent[name]) * 1000 for name in programs)
+    told(f"boto3 and clients of {len(SERVICES)} services, median of {ROUNDS}", boto3 - empty, " ms")
+    told("the same with the function's handler", handler - empty, " ms")
+    told("with the handler / without", (handler - empty) / (boto3 - empty), " x", MOST_INIT)
+
+
+def warm() -> None:
+    """Many invocations of one container, each a whole connector by AWS's configuration."""
+    memory, pipeline = Memory(), base()
+    account = world(pipeline)
+    for service, answers in memory.services().items():
+        account.services.setdefault(service, {}).update(answers)
+    event = {"connector": "orders-sink", "skip": list(SENDS_PACKETS), "metrics": "none", **STATE}
+    seen: list[tuple[int, int, float]] = []
+    seconds: list[float] = []
+    with AwsEndpoint(account) as aws, Function(HANDLER, aws.environment()) as function:
+        for _ in range(WARM):
+            answer = function.invoke(event, seconds=120)
+            assert answer.error is None, answer.error
+            seconds.append(answer.seconds)
+            seen.append((function.threads(), len(function.files()), function.resident_kb() / 1000))
+    threads, files, resident = zip(*seen, strict=True)
+    told("the first invocation, a connector in a local AWS", seconds[0], " s")
+    told(f"a warm one, median of {WARM}", median(seconds[1:]), " s")
+    told(f"threads more after {WARM} than after {FIRST}", max(threads[-5:]) - max(threads[:FIRST]), "", 0)
+    told(f"descriptors more after {WARM} than after {FIRST}", max(files[-5:]) - max(files[:FIRST]), "", 0)
+    told(
+        f"memory more after {WARM} than after {FIRST}",
+        min(resident[-5:]) - max(resident[:FIRST]),
+        " MB",
+        MOST_GROWTH_MB,
+    )
+
+
+def killed() -> None:
+    """Every state that is ever written is whole; and what a killed run leaves is told in the end."""
+    memory, moments = Memory(), random.Random(SEED)
+    with AwsEndpoint(World({}, memory.services()), latency=0.02) as aws:
+        for number in range(KILLS):
+            name = ("expired-certificate", "healthy")[number % 2]
+            with Function(HANDLER, aws.environment()) as function:
+                function.invoke({"replay": demo("healthy"), "metrics": "none"})
+                function.start(
+                    {"replay": demo(name), "name": "killed", "metrics": "none", **STATE}, seconds=9
+                )
+                time.sleep(moments.uniform(0.0, 0.6))
+                function.process.kill()
+        states: list[State] = [decode(State, json.loads(text)) for text in memory.history]
+        versions = [state.version for state in states]
+        time.sleep(15)  # until the last of them can no longer be telling
+        with Function(HANDLER, aws.environment()) as function:
+            for name in ("expired-certificate", "healthy"):
+                function.invoke({"replay": demo(name), "name": "killed", "metrics": "none", **STATE})
+        ids = [json.loads(each["Detail"])["id"] for each in memory.events]
+        changes: list[Any] = sorted({state.version for state in decoded(memory)})
+        told(
+            f"states written around {KILLS} kills that are not whole",
+            0 if versions == sorted(versions) else 1,
+            "",
+            0,
+        )
+        told("states written", len(memory.history), "")
+        told("changes that nobody was told", len(changes) - len(set(ids)), "", 0)
+        told("messages told again for a kill between telling and writing", len(ids) - len(set(ids)), "")
+
+
+def decoded(memory: Memory) -> list[State]:
+    return [decode(State, json.loads(text)) for text in memory.history]
+
+
+def main() -> None:
+    """Print the figures."""
+    init()
+    warm()
+    killed()
+
+
+if __name__ == "__main__":
+    main()
