@@ -134,12 +134,19 @@ def _rungs(report: Report, results: Sequence[Result]) -> Iterable[Rung]:
         components = [report.root_causes[number - 1] for number in causes]
         yield Rung(
             name,
-            worst(here),
+            _height_status(here),
             len(failed),
             len({result.target for result in here}),
             causes,
             next((c.component for c in components if "://" not in c.component), ""),
         )
+
+
+def _height_status(results: Sequence[Result]) -> Status:
+    """The worst of these. What some targets passed and others could not even be asked is no pass."""
+    status = worst(results)
+    unasked = any(result.status is Status.SKIP for result in results)
+    return Status.SKIP if status is Status.PASS and unasked else status
 
 
 def _rung(result: Result) -> str | None:
