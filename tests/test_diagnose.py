@@ -193,7 +193,7 @@ def runs(draw: st.DrawFn) -> tuple[list[Result], dict[str, frozenset[str]]]:
     return results, after
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(runs())
 def test_nothing_is_lost_and_every_cause_stands_on_its_own(
     run: tuple[list[Result], dict[str, frozenset[str]]],
@@ -262,7 +262,7 @@ def two_sided(draw: st.DrawFn) -> tuple[list[Result], dict[str, frozenset[str]],
     return results, after, Place(draw(st.sampled_from(list(Where))), subnets, addresses)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(two_sided())
 def test_whatever_both_sides_say_nothing_is_lost_and_certainty_has_no_doubt(
     run: tuple[list[Result], dict[str, frozenset[str]], Place],
