@@ -30,7 +30,7 @@ GROUP_QUOTA = 60
 
 
 def notes(regions: Mapping[Change, str], snapshot: Snapshot) -> list[str]:
-    """Sentences about changes, each with its Region. `snapshot` is the configuration with all of them made."""
+    """Sentences about changes, each with its Region; `snapshot` is the configuration with all of them."""
     told = [text for change in regions for text in _about(change, snapshot)]
     wide = {change: _for_every_address(change, snapshot) for change in regions}
     commands = [command(wider, regions[change]) for change, wider in wide.items() if wider is not None]
