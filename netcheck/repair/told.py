@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netcheck.aws.snapshot import from_parts
-from netcheck.path.verdict import Path, Verdict
+from netcheck.path.verdict import Path
 from netcheck.repair.awscli import command, undo
 from netcheck.repair.change import Change, sentence
 from netcheck.repair.elsewhere import elsewhere
@@ -50,6 +50,5 @@ def _left(path: Path, done: Repair) -> list[str]:
     """What no change offered takes away, and what is not known."""
     mended = {blocker for change in done.offered for blocker in done.origins[change]}
     texts = [blocker.text for blocker in path.blockers if blocker not in mended]
-    if path.verdict is Verdict.UNKNOWN:
-        texts += [unknown.text for unknown in path.unknowns]
+    texts += [unknown.text for unknown in path.unknowns]
     return list(dict.fromkeys(texts))

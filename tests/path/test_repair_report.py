@@ -1,0 +1,166 @@
+"""A run's root causes with their fixes: each its own, proved together, and nothing else touched."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from netcheck.model import Cause, Finding, Fix, Kind, Layer, Result, RootCause, Status, Target
+from netcheck.repair.prove import prove
+from tests.path.world import World, permission, route, two_subnets, with_nat, with_peer
+
+ADVICE = Fix("text", "general advice")
+GROUPS = ("sg-w",)
+TARGET = Target(Kind.KAFKA, "b-1", 9094)
+
+
+def result(
+    world: World, check: str, *queries: dict[str, Any], blamed: dict[str, str] | None = None
+) -> Result:
+    """A finding of the configured side as the checks make it: with the paths it was read from."""
+    paths = [world.ask("subnet-w", **query, security_groups=list(GROUPS)) for query in queries]
+    evidence: Any = {"paths": [{key: value for key, value in path.items() if key != "id"} for path in paths]}
+    status = Status.FAIL if blamed else Status.PASS
+    cause = Cause.PATH_SECURITY_GROUP if blamed else None
+    finding = Finding(status, "told", cause, Layer.FILTER, evidence, **(blamed or {}))
+    return Result(f"{check}@{TARGET}", check, TARGET, finding, 0.0)
+
+
+def cause(of: Result) -> RootCause:
+    code, component = of.finding.code, of.finding.component
+    return RootCause(code or "PATH_PARTIAL", component or "b-1", "told", True, (of.key,), fix=(ADVICE,))
+
+
+def proved(world: World, *results: Result) -> list[RootCause]:
+    causes = [cause(one) for one in results if one.status is Status.FAIL]
+    return list(prove(causes, results, {"": world.documents}, GROUPS))
+
+
+def texts(found: RootCause, kind: str) -> list[str]:
+    return [fix.text for fix in found.fix if fix.kind == kind]
+
+
+def closed() -> World:
+    world = with_peer()
+    world.find("SecurityGroups", "sg-c")["IpPermissions"] = [permission("192.0.2.0/24", (1, 1))]
+    table = world.find("RouteTables", "rtb-w")
+    table["Routes"] = table["Routes"][:1]
+    return world
+
+
+PEER = {"to": "10.9.1.7", "port": 9094}
+GROUP = {"code": "ENI_SG_RULES_MISMATCH", "component": "sg-c"}
+ROUTE = {"code": "NO_ROUTE_TO_DESTINATION", "component": "rtb-w"}
+
+
+def test_each_of_two_causes_on_one_way_has_its_own_change_and_names_the_other() -> None:
+    world = closed()
+    group = result(world, "security.groups", PEER, blamed=GROUP)
+    way = result(world, "routes.reaches", PEER, blamed=ROUTE)
+    one, other = proved(world, group, way)
+    assert one.fix_proved and other.fix_proved
+    assert len(texts(one, "awscli")) == len(texts(other, "awscli")) == 1
+    assert "authorize-security-group-ingress --group-id sg-c" in texts(one, "awscli")[0]
+    assert "create-route --route-table-id rtb-w" in texts(other, "awscli")[0]
+    assert "together with: rtb-w: a route for 10.9.1.7/32 to pcx-1" in str(texts(one, "text"))
+    assert "together with: sg-c: allow TCP port 9094 inbound from sg-w" in str(texts(other, "text"))
+    assert len(texts(one, "terraform")) == len(texts(one, "undo")) == 1
+    assert ADVICE not in one.fix
+
+
+def test_a_cause_without_a_code_gets_all_that_its_paths_need() -> None:
+    world = closed()
+    alike = result(world, "routes.alike", PEER, blamed={})
+    alike = Result(
+        alike.key,
+        alike.check,
+        alike.target,
+        Finding(Status.FAIL, "told", Cause.PATH_PARTIAL, Layer.ROUTE, alike.finding.evidence),
+        0.0,
+    )
+    (found,) = proved(world, alike)
+    assert found.fix_proved and len(texts(found, "awscli")) == 2
+
+
+def test_what_cannot_be_mended_wholly_is_offered_and_not_called_proved() -> None:
+    world = closed()
+    world.documents["VpcPeeringConnections"]["VpcPeeringConnections"] = []
+    group = result(world, "security.groups", PEER, blamed=GROUP)
+    way = result(world, "routes.reaches", PEER, blamed=ROUTE)
+    one, other = proved(world, group, way)
+    assert not one.fix_proved and not other.fix_proved
+    assert "sg-c" in texts(one, "awscli")[0]
+    assert "Not proved to be enough" in str(texts(one, "text"))
+    assert one.fix[-1] == ADVICE
+    assert other.fix == (ADVICE,)
+
+
+def test_root_causes_of_another_kind_are_left_alone_and_keep_their_order() -> None:
+    world = closed()
+    other = RootCause("TLS_CERTIFICATE_EXPIRED", "b-1", "told", True, ("tls@b-1",), fix=(ADVICE,))
+    group = result(world, "security.groups", PEER, blamed=GROUP)
+    found = prove([other, cause(group)], [group], {"": world.documents}, GROUPS)
+    assert found[0] is other
+    assert [one.code for one in found] == ["TLS_CERTIFICATE_EXPIRED", "ENI_SG_RULES_MISMATCH"]
+    assert prove([other], [], {"": {}}, GROUPS) == (other,)
+
+
+def test_a_question_that_passes_is_kept_in_view() -> None:
+    """It is asked again with the changes, so that none of them takes it away."""
+    world = with_nat()
+    world.find("SecurityGroups", "sg-w")["IpPermissionsEgress"] = [permission("203.0.113.9/32", (443, 443))]
+    blamed = {"code": "ENI_SG_RULES_MISMATCH", "component": "sg-w"}
+    bad = result(world, "security.groups", {"to": "203.0.113.9", "port": 8443}, blamed=blamed)
+    good = result(world, "routes.nat", {"to": "203.0.113.9", "port": 443})
+    (found,) = proved(world, bad, good)
+    assert found.fix_proved
+    assert "FromPort=8443,ToPort=8443,IpRanges=[{CidrIp=203.0.113.9/32}]" in texts(found, "awscli")[0]
+    assert "wider than this flow needs and so not proved here" in str(texts(found, "text"))
+
+
+RUN = """
+import sys
+from netcheck.cli import main
+try:
+    main(["run", "--clickhouse", "https://127.0.0.1:1", "--deadline", "10"])
+except SystemExit:
+    pass
+print([name for name in sys.modules if name.startswith("netcheck.repair")], file=sys.stderr)
+"""
+
+
+def test_a_run_without_failures_in_awss_configuration_loads_none_of_it() -> None:
+    done = subprocess.run([sys.executable, "-c", RUN], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("gone", ["subnet-w", "sg-w"])
+def test_a_question_that_the_documents_do_not_answer_changes_nothing(gone: str) -> None:
+    world = two_subnets()
+    world.find("SecurityGroups", "sg-b")["IpPermissions"] = [permission("192.0.2.0/24", (1, 1))]
+    bad = result(
+        world,
+        "security.groups",
+        {"to": "10.0.2.7", "port": 9094},
+        blamed={"code": "ENI_SG_RULES_MISMATCH", "component": "sg-b"},
+    )
+    stem = "Subnets" if gone.startswith("subnet") else "SecurityGroups"
+    world.documents[stem][stem] = [one for one in world.documents[stem][stem] if gone not in one.values()]
+    (found,) = proved(world, bad)
+    assert found.fix == (ADVICE,) and not found.fix_proved
+
+
+def test_the_route_of_a_second_zone_is_told_with_its_price() -> None:
+    world = with_nat()
+    table = world.find("RouteTables", "rtb-w")
+    table["Routes"] = [route("10.0.0.0/16", "local")]
+    world.find("Subnets", "subnet-p")["AvailabilityZone"] = "eu-west-1c"
+    blamed = {"code": "NO_ROUTE_TO_DESTINATION", "component": "rtb-w"}
+    bad = result(world, "routes.reaches", {"to": "203.0.113.9", "port": 8443}, blamed=blamed)
+    (found,) = proved(world, bad)
+    assert found.fix_proved
+    assert "nat-a is in eu-west-1c, and rtb-w serves eu-west-1a" in str(texts(found, "text"))
+    assert "--destination-cidr-block 0.0.0.0/0 --nat-gateway-id nat-a" in str(texts(found, "text"))
