@@ -132,7 +132,7 @@ def test_a_check_stands_on_facts_and_knows_neither_runner_nor_reports(module: st
 PURE = sorted(
     name
     for name in MODULES
-    if name.startswith(("netcheck.path.", "netcheck.diagnose"))
+    if name.startswith(("netcheck.path.", "netcheck.diagnose", "netcheck.repair"))
     or name in ("netcheck.aws.snapshot", "netcheck.advice")
 )
 
