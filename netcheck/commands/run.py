@@ -117,12 +117,15 @@ def _watch(config: Config, before: Side | None) -> int:
     from netcheck.watch.events import Teller
     from netcheck.watch.loop import Watch
 
-    def after(assessment: Assessment) -> int:
-        _keep_history(assessment, config)
-        return exit_code(assessment, config.strict)
-
     teller = Teller(sys.stdout, _style(config, sys.stdout), config.format == "json", config.quiet)
-    return Watch(config, teller, assess_with_progress, after).until_ended(before)
+    made = Watch(
+        config,
+        teller,
+        assess_with_progress,
+        lambda assessment: exit_code(assessment, config.strict),
+        lambda assessment: _keep_history(assessment, config),
+    )
+    return made.until_ended(before)
 
 
 def _keep_history(assessment: Assessment, config: Config) -> None:

@@ -16,8 +16,9 @@ from netcheck.watch.events import Teller
 from netcheck.watch.tally import Tally
 
 Assess = Callable[[Config], Assessment]
-After = Callable[[Assessment], int]
-"""Told of every whole run: keeps its history, and gives its exit code."""
+ExitCode = Callable[[Assessment], int]
+Keep = Callable[[Assessment], None]
+"""Is told of every whole run: keeps its history."""
 NO_RUN = 3
 """The exit code where no run came to its end: nothing is known."""
 
@@ -25,11 +26,14 @@ NO_RUN = 3
 class Watch:
     """A watch under way: the run before, and what was counted."""
 
-    def __init__(self, config: Config, teller: Teller, assess: Assess, after: After) -> None:
+    def __init__(
+        self, config: Config, teller: Teller, assess: Assess, exit_code: ExitCode, keep: Keep
+    ) -> None:
         self._config = config
         self._tell = teller
         self._assess = assess
-        self._after = after
+        self._exit_code = exit_code
+        self._keep = keep
         self._tally = Tally()
         self._before: Side | None = None
         self._code = NO_RUN
@@ -71,14 +75,15 @@ class Watch:
         report = assessment.report
         now = side_of(f"run {number}", report, assessment.recording)
         assert now.report is not None
+        self._tally.add(now.report)  # before it is told: whoever reads it may end the watch at once
+        self._code = self._exit_code(assessment)
         if number == 1:
             self._tell.first(report, dict(now.report))
         before = self._before or baseline
         if before is not None:
             self._tell.changed(report.started, number, compare(before, now))
         self._before = now
-        self._tally.add(now.report)
-        self._code = self._after(assessment)
+        self._keep(assessment)
 
 
 @contextlib.contextmanager

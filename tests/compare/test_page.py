@@ -1,0 +1,32 @@
+"""docs/compare.md names every word that a program may meet."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from netcheck.compare.change import Comparison, Fate, Turn
+from netcheck.compare.render import document
+from netcheck.watch.events import SCHEMA
+from netcheck.watch.tally import Count, Tally
+
+PAGE = (Path(__file__).parents[2] / "docs" / "compare.md").read_text(encoding="utf-8")
+WORDS = [
+    *map(str, Turn),
+    *map(str, Fate),
+    *document(Comparison("a", "b")),
+    *("first", "root_cause", "configuration", "result", "target", "late", "failed", "ended", SCHEMA),
+    *(
+        field.name
+        for kind in (Count, Tally)
+        for field in fields(kind)
+        if field.name not in ("counts", "was_good")
+    ),
+]
+
+
+@pytest.mark.parametrize("word", sorted({*WORDS} - {"schema", "counts", "was_good"}))
+def test_the_page_has_the_word(word: str) -> None:
+    assert f"`{word}`" in PAGE
