@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -26,16 +27,25 @@ BY_NAME = {scene.says: scene for scene in SCENES}
 CLOSER = {"tcp.source-ports", "tcp.ports", "tcp.internet", "tls.path"}
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of every scene; why none can be played here; or how playing them broke, told once for all."""
+
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    missing: str = ""
+    broken: str = ""
+
+
 @functools.cache
-def played() -> dict[str, dict[str, Any]] | str:
-    """What came of every scene, or why none can be played here."""
+def played() -> Played:
     way = _way()
     if isinstance(way, str):
-        return way
-    done = _run(*way, sys.executable, "-m", "tests.lab.straits")
-    assert done.returncode == 0, done.stderr
-    answers: dict[str, dict[str, Any]] = json.loads(done.stdout)
-    return answers
+        return Played(missing=way)
+    try:
+        done = _run(*way, sys.executable, "-m", "tests.lab.straits")
+    except subprocess.TimeoutExpired as error:
+        return Played(broken=str(error))
+    return Played(json.loads(done.stdout)) if done.returncode == 0 else Played(broken=done.stderr)
 
 
 def _way() -> tuple[str, ...] | str:
@@ -70,11 +80,11 @@ def _environment() -> dict[str, str]:
 
 
 def outcome(scene: Scene) -> dict[str, Any]:
-    answers = played()
-    if isinstance(answers, str):
-        needs.skip_or_fail(answers)
-    assert isinstance(answers, dict)
-    found = answers[scene.says]
+    every = played()
+    if every.missing:
+        needs.skip_or_fail(every.missing)
+    assert not every.broken, every.broken
+    found = every.answers[scene.says]
     assert "broken" not in found, found
     return found
 
