@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from netcheck import configured, endpointpolicy, facts
-from netcheck.aws.endpoints import GLOBAL_STS, Endpoint
+from netcheck import configured, facts
 from netcheck.check import Check, answer, warning
 from netcheck.context import Context, FactUnavailable, NotAsked, Skip
-from netcheck.egress import Kind as Leaving
-from netcheck.egress import Question, Way, way_from
-from netcheck.iam import judge
-from netcheck.iam.evaluate import Outcome
 from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
-from netcheck.naming import By
-from netcheck.path.survey import ACL_CODES, GROUP_CODES, INTERNET_CODES, Traced
-from netcheck.path.trace import QuestionError
-from netcheck.path.verdict import Blocker
+
+if TYPE_CHECKING:
+    from netcheck.aws.endpoints import Endpoint
+    from netcheck.egress import Way
+    from netcheck.path.survey import Traced
+    from netcheck.path.verdict import Blocker
 
 MOST_SKEW_SECONDS = 240.0
 """AWS refuses a signature that is five minutes off
@@ -101,6 +99,8 @@ class AllowsByPolicy(Check):
     after = frozenset({"egress.path"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        from netcheck.egress import Kind as Leaving
+
         ways = _ways(target, ctx)
         access = ctx.get(facts.access)
         used = (Leaving.INTERFACE, Leaving.GATEWAY)
@@ -114,6 +114,11 @@ class AllowsByPolicy(Check):
 
 def _ways(target: Target, ctx: Context) -> tuple[Way, ...]:
     """The way from each worker subnet."""
+
+    from netcheck.egress import Question, way_from
+    from netcheck.naming import By
+    from netcheck.path.trace import QuestionError
+
     vpcs = ctx.get(facts.worker_vpcs)
     known, access = ctx.get(facts.snapshot), ctx.get(facts.access)
     namings = {vpc: ctx.get(facts.naming, vpc, target.host) for vpc in vpcs}
@@ -133,6 +138,9 @@ def _ways(target: Target, ctx: Context) -> tuple[Way, ...]:
 
 def _not_available(ways: Sequence[Way], target: Target, ctx: Context) -> Iterator[Finding]:
     """Endpoints that the name leads to and that are not there yet, or not any more."""
+
+    from netcheck.egress import Kind as Leaving
+
     access = ctx.get(facts.access)
     for name in dict.fromkeys(way.component for way in ways if way.kind is Leaving.INTERFACE):
         endpoint = access.endpoints.get(name)
@@ -179,6 +187,8 @@ def _unnamed(ways: Sequence[Way], target: Target) -> Iterator[Finding]:
 
 
 def _blocked(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
+    from netcheck.aws.endpoints import GLOBAL_STS
+
     if target.host in GLOBAL_STS:
         yield from configured.stopped(traced, target, lambda _: True, Cause.STS_GLOBAL_NAME, Layer.DNS)
         return
@@ -189,14 +199,20 @@ def _blocked(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
 
 
 def _is_group(blocker: Blocker) -> bool:
+    from netcheck.path.survey import GROUP_CODES
+
     return blocker.code in GROUP_CODES
 
 
 def _is_acl(blocker: Blocker) -> bool:
+    from netcheck.path.survey import ACL_CODES
+
     return blocker.code in ACL_CODES
 
 
 def _is_internet(blocker: Blocker) -> bool:
+    from netcheck.path.survey import INTERNET_CODES
+
     return blocker.code in INTERNET_CODES or blocker.component.startswith("nat-")
 
 
@@ -228,6 +244,8 @@ def _told(ways: Sequence[Way], target: Target) -> str:
 
 
 def _by_policy(endpoint: Endpoint, target: Target, ctx: Context) -> Finding:
+    from netcheck import endpointpolicy
+
     evidence: dict[str, Json] = {"endpoint": endpoint.id, "policy": endpoint.policy}
     service = endpointpolicy.service_of(target.host)
     match endpointpolicy.judge(endpoint.policy, service):
@@ -249,6 +267,11 @@ def _denies(endpoint: Endpoint, what: str, evidence: dict[str, Json]) -> Finding
 
 def _by_calls(endpoint: Endpoint, service: str, ctx: Context, evidence: dict[str, Json]) -> Finding:
     """A policy that picks who may call what: held against the calls that the connector's role makes."""
+
+    from netcheck import endpointpolicy
+    from netcheck.iam import judge
+    from netcheck.iam.evaluate import Outcome
+
     try:
         seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
         role = seen.role.arn if seen.role else ""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from netcheck import facts
 from netcheck.check import Check
 from netcheck.context import Context, NotAsked, Skip
-from netcheck.iam import judge
-from netcheck.iam.evaluate import ASSUMED, Outcome
-from netcheck.iam.judge import SERVICE, Judged, Verdict
-from netcheck.iam.seen import Key, RoleSeen, Secret
 from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from netcheck.iam.judge import Judged, Verdict
+    from netcheck.iam.seen import Key, RoleSeen, Secret
 
 PIPELINE = frozenset({Kind.PIPELINE})
 SCRAM_PREFIX = "AmazonMSK_"
@@ -35,6 +36,8 @@ class Trusted(Check):
     kinds = PIPELINE
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
+        from netcheck.iam import judge
+
         seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
         role = _role(pipeline)
         if role in seen.absent:
@@ -49,6 +52,10 @@ class Trusted(Check):
             yield self._judged(pipeline, seen, role)
 
     def _judged(self, pipeline: Pipeline, seen: RoleSeen, role: str) -> Finding:
+        from netcheck.iam import judge
+        from netcheck.iam.evaluate import Outcome
+        from netcheck.iam.judge import SERVICE
+
         answer = judge.trust(pipeline, seen)
         match answer.outcome:
             case Outcome.ALLOWED:
@@ -79,6 +86,9 @@ class Allowed(Check):
     kinds = PIPELINE
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
+        from netcheck.iam import judge
+        from netcheck.iam.evaluate import ASSUMED
+
         seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
         role, needs = _role(pipeline), judge.needed(pipeline, seen)
         judged = [judge.judge(need, role, seen) for need in needs.needs]
@@ -111,6 +121,8 @@ class Least(Check):
     kinds = PIPELINE
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
+        from netcheck.iam import judge
+
         seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
         role = _role(pipeline)
         found = list(judge.wide(pipeline, role, seen, judge.needed(pipeline, seen).needs))
@@ -209,6 +221,8 @@ def _scram_key(secret: Secret, key: Key | None, seen: RoleSeen) -> Iterator[Find
 
 
 def _need(one: Judged, role: str, seen: RoleSeen) -> Iterator[Finding]:
+    from netcheck.iam.evaluate import ASSUMED, Outcome
+
     denied, unknown = one.of(Outcome.DENIED), one.of(Outcome.UNKNOWN)
     evidence: dict[str, Json] = {"need": one.need.name, "why": one.need.why, "assumed": ASSUMED}
     if _as_read(seen):
@@ -288,6 +302,9 @@ def _fix(kind: str, text: str) -> dict[str, Json]:
 
 def _trust(pipeline: Pipeline) -> str:
     """A trust policy for this connector (MSK developer guide, Understand service execution role)."""
+
+    from netcheck.iam.judge import SERVICE
+
     statement: dict[str, Json] = {
         "Effect": "Allow",
         "Principal": {"Service": SERVICE},

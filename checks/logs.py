@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from netcheck import facts, logs
-from netcheck.aws.logs import WorkerLog, from_file, recent
+from netcheck import facts
 from netcheck.check import Check
 from netcheck.context import Context, FactUnavailable, NotAsked, Skip
-from netcheck.logs import OF_PING, Line, Match, Shows, clock
 from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.pipeline import Pipeline
 from netcheck.probe.dns import Resolution
 from netcheck.sink import read
+
+if TYPE_CHECKING:
+    from netcheck.aws.logs import WorkerLog
+    from netcheck.logs import Line, Match
 
 PIPELINES = frozenset({Kind.PIPELINE})
 MINUTES = 180
@@ -25,6 +28,9 @@ def worker_log(ctx: Context) -> WorkerLog:
     """The lines of the workers that a signature knows. Raises Skip where there is no log to read, and
     FactUnavailable where it could not be read.
     """
+
+    from netcheck.aws.logs import from_file, recent
+
     known: Pipeline = ctx.get(facts.pipeline)
     subject, config = known.connector, ctx.config
     if config.worker_log:
@@ -64,6 +70,9 @@ class NothingKnown(Check):
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
+        from netcheck import logs
+        from netcheck.logs import OF_PING, Shows
+
         found, log = ctx.get(ours), ctx.get(worker_log)
         every = logs.matches(found)
         told = [match for match in every if match.signature.shows is not Shows.LIFE]
@@ -96,6 +105,8 @@ class AddressesAgree(Check):
     after = frozenset({"logs.known"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
+        from netcheck import logs
+
         told = logs.resolved(ctx.get(ours))
         if not told:
             raise Skip("the worker log names no addresses")
@@ -108,6 +119,8 @@ class AddressesAgree(Check):
 
 
 def _finding(match: Match, past: bool, timing: str) -> Finding:
+    from netcheck.logs import Shows, clock
+
     signature = match.signature
     when = f", last at {clock(match.last)}" if match.last is not None else ""
     text = f"worker log: {signature.meaning}{timing} ({len(match.lines)} x{when})"
@@ -126,11 +139,16 @@ def _finding(match: Match, past: bool, timing: str) -> Finding:
 
 
 def _shown(line: Line) -> Json:
+    from netcheck.logs import clock
+
     return f"{clock(line.time)} {line.text}" if line.time is not None else line.text
 
 
 def _timing(match: Match, found: Sequence[Line], ctx: Context) -> str:
     """What the time between pings says of them."""
+
+    from netcheck import logs
+
     if match.signature.name not in ("ping-retry", "ping-failed"):
         return ""
     known: Pipeline = ctx.get(facts.pipeline)

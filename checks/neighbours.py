@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from netcheck import facts
-from netcheck.aws.neighbours import Neighbour, Neighbours
 from netcheck.check import Check
 from netcheck.configuration import doubtful, fine, given, listed, shown, sink, wrong
 from netcheck.context import Context, Skip
@@ -13,6 +13,9 @@ from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.pipeline import Connector
 from netcheck.probe.kafkatopics import pattern_of
 from netcheck.sink import KEEPER_PATH, is_reference, is_sink, read
+
+if TYPE_CHECKING:
+    from netcheck.aws.neighbours import Neighbour, Neighbours
 
 MOST_NAMED = 4
 

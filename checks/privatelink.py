@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from netcheck import configured, facts
 from netcheck.aws.addresses import format_address
-from netcheck.aws.endpoints import Endpoint
-from netcheck.aws.snapshot import Snapshot
 from netcheck.check import Check
 from netcheck.context import Context, FactUnavailable, NotAsked, Skip
 from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
-from netcheck.naming import By
-from netcheck.path.survey import Traced
-from netcheck.path.verdict import Verdict
-from netcheck.probe.cloud import CloudService
+
+if TYPE_CHECKING:
+    from netcheck.aws.endpoints import Endpoint
+    from netcheck.aws.snapshot import Snapshot
+    from netcheck.path.survey import Traced
+    from netcheck.probe.cloud import CloudService
 
 CLICKHOUSE = frozenset({Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE})
 PUBLIC_CLOUD = ".aws.clickhouse.cloud"
@@ -70,6 +71,8 @@ class LetsWorkersIn(Check):
     after = frozenset({"dns.resolves", "routes.reaches", "routes.nat", "security.groups", "security.acls"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        from netcheck.path.verdict import Verdict
+
         traced = ctx.get(facts.paths, target)
         service = _service(target, ctx)
         endpoints = [_endpoint(vpc, target, ctx) for vpc in ctx.get(facts.worker_vpcs)]
@@ -162,6 +165,9 @@ def _state(endpoint: Endpoint, target: Target) -> Finding:
 
 def _unnamed(vpc: str, target: Target, ctx: Context) -> Iterator[Finding]:
     """A private name that leads to no endpoint that is known here."""
+
+    from netcheck.naming import By
+
     seen = ctx.get(facts.naming, vpc, target.host)
     evidence: dict[str, Json] = {"vpc": vpc, "by": str(seen.by)}
     match seen.by:

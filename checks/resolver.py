@@ -5,19 +5,19 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from netcheck import configured, facts
-from netcheck.aws.endpoints import VpcDns
-from netcheck.aws.entities import TCP, UDP
-from netcheck.aws.names import FirewallRule, Listed
 from netcheck.check import Check
 from netcheck.context import Context, FactUnavailable, Skip
 from netcheck.model import WITH_PORT, Cause, Finding, Json, Kind, Layer, Status, Target
-from netcheck.naming import By, Naming
-from netcheck.path.resolver import DNS_PORT
-from netcheck.path.survey import ACL_CODES, GROUP_CODES, Traced
-from netcheck.path.trace import Destination, QuestionError, from_subnet, trace
-from netcheck.path.verdict import Blocker
+
+if TYPE_CHECKING:
+    from netcheck.aws.endpoints import VpcDns
+    from netcheck.aws.names import FirewallRule, Listed
+    from netcheck.naming import Naming
+    from netcheck.path.survey import Traced
+    from netcheck.path.verdict import Blocker
 
 SERVERLESS = ".kafka-serverless."
 """In the names of MSK Serverless (Amazon MSK developer guide, Port information)."""
@@ -67,6 +67,8 @@ class NothingHides(Check):
     kinds = WITH_PORT
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        from netcheck.naming import By
+
         _is_a_name(target)
         for vpc in ctx.get(facts.worker_vpcs):
             seen = ctx.get(facts.naming, vpc, target.host)
@@ -168,6 +170,10 @@ def _servers(dns: VpcDns, ctx: Context) -> Iterator[Finding]:
 
 def _reached(server: str, ctx: Context, vpc: str) -> Iterator[Finding]:
     """What keeps the workers of this VPC from a name server: over UDP everything, over TCP long answers."""
+
+    from netcheck.aws.entities import TCP, UDP
+    from netcheck.path.resolver import DNS_PORT
+
     asked = Target(Kind.PIPELINE, server, DNS_PORT)
     by_udp, by_tcp = _ways(server, ctx, vpc, UDP), _ways(server, ctx, vpc, TCP)
     kept = list(_stopped(by_udp, asked))
@@ -185,6 +191,11 @@ def _reached(server: str, ctx: Context, vpc: str) -> Iterator[Finding]:
 
 def _ways(server: str, ctx: Context, vpc: str, protocol: int) -> list[Traced]:
     """From every worker subnet of this VPC to a name server."""
+
+    from netcheck.path.resolver import DNS_PORT
+    from netcheck.path.survey import Traced
+    from netcheck.path.trace import Destination, QuestionError, from_subnet, trace
+
     known, groups = ctx.get(facts.snapshot), ctx.config.source_security_group or None
     try:
         to = Destination.parse(server)
@@ -206,10 +217,14 @@ def _stopped(traced: list[Traced], asked: Target) -> Iterator[Finding]:
 
 
 def _is_group(blocker: Blocker) -> bool:
+    from netcheck.path.survey import GROUP_CODES
+
     return blocker.code in GROUP_CODES
 
 
 def _is_acl(blocker: Blocker) -> bool:
+    from netcheck.path.survey import ACL_CODES
+
     return blocker.code in ACL_CODES
 
 
@@ -218,6 +233,8 @@ def _is_route(blocker: Blocker) -> bool:
 
 
 def _by_aws(seen: Naming, evidence: dict[str, Json]) -> Finding:
+    from netcheck.naming import By
+
     match seen.by:
         case By.FORWARD | By.OWN_SERVERS:
             text = f"{seen.text}: what they answer is not in AWS's configuration, dns.servers asks from here"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from netcheck import configured, facts
 from netcheck.check import Check
 from netcheck.context import Context, NotAsked, Skip
 from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
-from netcheck.path.survey import ACL_CODES, GROUP_CODES, INTERNET_CODES
-from netcheck.path.verdict import Blocker, Verdict
+
+if TYPE_CHECKING:
+    from netcheck.path.verdict import Blocker
 
 
 class LeadsThere(Check):
@@ -86,6 +88,8 @@ class SameEverywhere(Check):
     after = frozenset({"dns.resolves", "routes.reaches", "routes.nat", "security.groups", "security.acls"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        from netcheck.path.verdict import Verdict
+
         traced = ctx.get(facts.paths, target)
         verdicts = {one.path.verdict for one in traced}
         if Verdict.UNKNOWN in verdicts:
@@ -101,8 +105,12 @@ class SameEverywhere(Check):
 
 
 def _is_internet(blocker: Blocker) -> bool:
+    from netcheck.path.survey import INTERNET_CODES
+
     return blocker.code in INTERNET_CODES or blocker.component.startswith("nat-")
 
 
 def _is_route(blocker: Blocker) -> bool:
+    from netcheck.path.survey import ACL_CODES, GROUP_CODES
+
     return not (_is_internet(blocker) or blocker.code in GROUP_CODES or blocker.code in ACL_CODES)

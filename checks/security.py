@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from netcheck import configured, facts
 from netcheck.check import Check
 from netcheck.context import Context, NotAsked
 from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
-from netcheck.path.survey import ACL_CODES, GROUP_CODES, Traced
-from netcheck.path.verdict import Blocker
+
+if TYPE_CHECKING:
+    from netcheck.path.survey import Traced
+    from netcheck.path.verdict import Blocker
 
 
 class GroupsAllow(Check):
@@ -70,8 +73,12 @@ def _filtered(
 
 
 def _is_group(blocker: Blocker) -> bool:
+    from netcheck.path.survey import GROUP_CODES
+
     return blocker.code in GROUP_CODES
 
 
 def _is_acl(blocker: Blocker) -> bool:
+    from netcheck.path.survey import ACL_CODES
+
     return blocker.code in ACL_CODES

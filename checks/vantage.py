@@ -8,7 +8,6 @@ from netcheck import facts
 from netcheck.check import Check
 from netcheck.context import Context, Skip
 from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
-from netcheck.parity import Parity
 
 
 class LooksFromTheWorkers(Check):
@@ -28,6 +27,8 @@ class LooksFromTheWorkers(Check):
     kinds = frozenset({Kind.PIPELINE})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002 - the same for all
+        from netcheck.parity import Parity
+
         if not ctx.config.source_subnet:
             raise Skip("where the workers are was not said: give --source-subnet and --source-security-group")
         identity, seen = ctx.get(facts.identity), ctx.get(facts.parity)

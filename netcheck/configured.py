@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from netcheck.aws.addresses import format_address
-from netcheck.aws.snapshot import Snapshot
 from netcheck.model import Cause, Finding, Json, Layer, Status, Target
-from netcheck.path.query import as_json, steps
-from netcheck.path.survey import Stop, Traced, stops, unknowns
-from netcheck.path.verdict import Blocker, Unknown, Verdict
+
+if TYPE_CHECKING:
+    from netcheck.aws.snapshot import Snapshot
+    from netcheck.path.survey import Stop, Traced
+    from netcheck.path.verdict import Blocker, Unknown
 
 MOST_SHOWN = 4
 
-Wanted = Callable[[Blocker], bool]
+Wanted = Callable[["Blocker"], bool]
 
 
 def stopped(
     traced: Sequence[Traced], target: Target, wanted: Wanted, cause: Cause, layer: Layer
 ) -> Iterator[Finding]:
     """One failure for each thing to mend."""
+
+    from netcheck.path.survey import stops
+
     for stop in stops(traced, wanted):
         yield Finding(
             Status.FAIL,
@@ -34,6 +39,9 @@ def stopped(
 
 def undecided(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
     """One `unknown` for each thing that is not known, with the IAM action that would tell."""
+
+    from netcheck.path.survey import unknowns
+
     for unknown in unknowns(traced):
         evidence = _evidence(traced)
         if unknown.action:
@@ -65,6 +73,8 @@ def differs(text: str, traced: Sequence[Traced]) -> Finding:
 
 
 def is_undecided(traced: Iterable[Traced]) -> bool:
+    from netcheck.path.verdict import Verdict
+
     return any(one.path.verdict is Verdict.UNKNOWN for one in traced)
 
 
@@ -102,6 +112,9 @@ def _exit(snapshot: Snapshot, one: Traced) -> str:
 
 def differences(traced: Sequence[Traced], target: Target) -> str:
     """Who reaches the target and who does not, in one sentence."""
+
+    from netcheck.path.verdict import Verdict
+
     by_verdict = {
         verdict: _listed(one.source for one in traced if one.path.verdict is verdict)
         for verdict in dict.fromkeys(one.path.verdict for one in traced)
@@ -136,6 +149,9 @@ def _evidence(traced: Iterable[Traced]) -> dict[str, Json]:
 
 def _answer(one: Traced) -> dict[str, object]:
     """The path, and where it is stopped each hop's rule too: a report draws it."""
+
+    from netcheck.path.query import as_json, steps
+
     drawn = {"steps": steps(one.path)} if one.path.blockers else {}
     return as_json(one.path) | drawn
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from netcheck.aws.addresses import format_address
-from netcheck.aws.endpoints import Access, Endpoint, VpcDns, answers_privately
-from netcheck.aws.names import Lookups, Records, Rule, Zone
-from netcheck.aws.snapshot import Snapshot
 from netcheck.endpoint import is_address
 from netcheck.pipeline import Missing
+
+if TYPE_CHECKING:
+    from netcheck.aws.endpoints import Access, Endpoint, VpcDns
+    from netcheck.aws.names import Lookups, Records, Rule, Zone
+    from netcheck.aws.snapshot import Snapshot
 
 T = TypeVar("T")
 ENDPOINT_ZONES = ("vpce.amazonaws.com",)
@@ -54,6 +56,9 @@ class Naming:
 
 def without_route53(snapshot: Snapshot, access: Access, vpc: str, host: str) -> Naming | None:
     """What the snapshot alone decides: name servers of one's own, DNS off, or an endpoint's private DNS."""
+
+    from netcheck.aws.endpoints import answers_privately
+
     dns = access.dns.get(vpc)
     if dns is not None and dns.asks_aws is False:
         told = ", ".join(dns.servers or ()) or "none"
@@ -91,6 +96,9 @@ def by_route53(
     snapshot: Snapshot, access: Access, host: str, chosen: Zone | Rule | None, records: Records | None
 ) -> Naming:
     """What the chosen zone or rule makes of the name. `records` are the zone's, None of a service's zone."""
+
+    from netcheck.aws.names import Rule
+
     match chosen:
         case None:
             return Naming(By.PUBLIC, "", f"public DNS answers for {host}")

@@ -19,3 +19,24 @@ def test_importing_a_probe_imports_no_library(module: str) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
     )
     assert done.stdout == "[]\n"
+
+
+LATE = (
+    "netcheck.path",
+    "netcheck.iam",
+    "netcheck.aws.snapshot",
+    "netcheck.aws.entities",
+    "netcheck.awslambda",
+)
+
+
+def test_importing_every_check_imports_no_engine() -> None:
+    """They cost as much as boto3 does, and a run of bare targets needs none of them."""
+    program = (
+        "import sys; from netcheck import plugins; assert not plugins.find().broken; "
+        f"print([name for name in sys.modules if name.startswith({LATE!r})])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "[]\n"
