@@ -88,10 +88,10 @@ def _is_blocked(ctx: Context, target: Target) -> bool:
     """Whether AWS's configuration stops the way there from every worker subnet. Where it stops it from some,
     or for some source ports only, it takes a closer look to say whether that is why.
     """
-    from netcheck.path.verdict import Verdict
-
     if not ctx.config.source_subnet:
         return False
+    from netcheck.path.verdict import Verdict
+
     traced = had(ctx, facts.paths, target) or ()
     return bool(traced) and all(one.path.verdict is Verdict.BLOCKED for one in traced)
 
