@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
-.PHONY: help lambda demo test lint types docs site recordings bench lab check clean
+.PHONY: help lambda demo test lint types docs site recordings bench lab faults check clean
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -44,6 +44,7 @@ check: lint types test  ## what CI runs
 
 docs: $(READY)  ## write the pages of docs/ that are made from the code
 	$(BIN)/python tools/write_docs.py
+	$(BIN)/python -m tools.write_faults
 
 site: $(READY)  ## build the documentation as a site into build/site
 	$(BIN)/mkdocs build --quiet
@@ -59,6 +60,10 @@ bench: $(READY)  ## measure; prints figures and ratios
 lab: $(READY)  ## compare the path engine with the Linux kernel on 500 random networks
 	$(BIN)/python tools/fetch_servers.py
 	$(BIN)/python -m tests.lab --topologies 500
+
+faults: $(READY)  ## break a whole pipeline in every known way, and mend it again
+	$(BIN)/python tools/fetch_servers.py --require
+	$(BIN)/python -m tests.lab.faults --all
 
 lambda: $(INSTALLED)  ## build the zips of the Lambda function into dist/
 	$(BIN)/python tools/build_lambda.py

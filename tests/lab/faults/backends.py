@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ BROKERS = {1: "10.255.0.11", 2: "10.255.0.12", 3: "10.255.0.13"}
 CLUSTER = "orders.a1b2c3.c2.kafka.eu-west-1.amazonaws.com"
 CLOUD = "abc123xyz.eu-west-1.aws.clickhouse.cloud"
 PRIVATE = "abc123xyz.eu-west-1.vpce.aws.clickhouse.cloud"
+OWN = "clickhouse.shop.example"
 SERVICES = ("secretsmanager", "sts", "glue", "s3", "kms", "logs", "kafka", "ssm")
 AWS_NAMES = (
     *(f"{service}.eu-west-1.amazonaws.com" for service in SERVICES),
@@ -36,6 +36,7 @@ TABLES = (
     "CREATE DATABASE empty",
     "CREATE TABLE shop.orders (id UInt64, body String) ENGINE = MergeTree ORDER BY id",
 )
+OLD_TABLES = ("CREATE DATABASE shop", "CREATE TABLE shop.orders (id UInt64, body String) ENGINE = Log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def broker(number: int) -> str:
 
 def names() -> tuple[str, ...]:
     """All that have a certificate."""
-    return (*(broker(number) for number in BROKERS), CLOUD, PRIVATE, *AWS_NAMES)
+    return (*(broker(number) for number in BROKERS), CLOUD, PRIVATE, OWN, *AWS_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Backends:
     old: ClickHouse | None
 
     def address(self, name: str) -> tuple[str, int]:
-        """Where a backend listens: "clickhouse", "old-https", "old-native", "1.SSL" for broker 1's listener."""
+        """Where a backend listens: "clickhouse", "old-https", "old-native-tls", "1.SSL" of broker 1."""
         match name:
             case "clickhouse":
                 return CLICKHOUSE, self.clickhouse.port
@@ -134,18 +135,14 @@ def running(folder: Path, *, old: bool) -> Iterator[Backends]:
             kafka = KafkaCluster(certificates, seats=_seats(certificates), listeners=listeners)
             started.enter_context(kafka)
             kafka.create_topic("orders")
-            server = (
-                started.enter_context(ClickHouse(certificates, leaf=certificates.good, host=CLICKHOUSE))
-                if old
-                else None
-            )
+            server = ClickHouse(certificates, leaf=certificates.good, host=CLICKHOUSE) if old else None
+            if server is not None:
+                started.enter_context(server)
+                for statement in OLD_TABLES:
+                    server.query(statement)
         yield Backends(world.namespaces[NAME], certificates, kafka, clickhouse, server)
 
 
 def way_back(site: str, device: str) -> Sequence[str]:
     """What the backends' namespace has to know of a site: `ip` commands."""
     return (f"route replace {ipaddress.ip_address(site)}/32 dev {device}",)
-
-
-def same_namespace(one: int, other: int) -> bool:
-    return os.fstat(one).st_ino == os.fstat(other).st_ino

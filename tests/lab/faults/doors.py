@@ -1,7 +1,7 @@
 """What stands at an address and port of a lab: a backend behind it, or a peer that misbehaves.
 
     {backend: 1.SSL}                    the backend itself: packets are passed on, TLS is its own
-    {tls: expired, backend: clickhouse} TLS with that certificate (tests/servers/certificates.py), then the backend
+    {tls: expired, backend: clickhouse} TLS with that one of tests/servers/certificates.py, then the backend
     {iam: good, backend: 1.IAM}         TLS, MSK's IAM login, then the broker; `refusal` refuses every login
     {aws: good}                         an AWS endpoint: refuses what is not signed, in AWS's words
     {peer: silent, tls: good}           one of tests/servers/peers.py; `tls` is left out for those without
@@ -125,7 +125,7 @@ def _waking(upstream: Where, tls: ssl.SSLContext | None, host: str, seconds: flo
 
 
 def _name_filter(upstream: Where, certificates: Certificates, allowed: tuple[str, ...], host: str) -> Peer:
-    """A firewall with a list of names in front of TLS: it reads the ClientHello, and resets or lets through."""
+    """A firewall with a list of names: it reads the ClientHello, and resets or lets through."""
     behind = certificates.good.server_context()
 
     def serve(conversation: Conversation) -> None:

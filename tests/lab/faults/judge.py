@@ -27,6 +27,12 @@ def against_health(code: int, report: Report) -> list[str]:
     return [*told, *([f"exit code {code}"] if code else [])]
 
 
+def against_cure(code: int, report: Report) -> list[str]:
+    """The same after a fault was mended: failures, and what cannot be told. Warnings have other reasons."""
+    left = [_shown(one) for one in report["results"] if one["status"] in ("fail", "unknown")]
+    return [*left, *([f"exit code {code}"] if code else [])]
+
+
 def _fault(row: Row, code: int, report: Report) -> Iterator[str]:
     roots = report["root_causes"]
     if code != 1:

@@ -14,10 +14,10 @@ A row is one YAML document of a file in rows/ (the file is its chapter):
     proved: true                         # the fix is one that netcheck has proved: it is applied to the lab
     mend: what to do, where netcheck's own words are not a command
 
-`code` and `component` are regular expressions of the whole, `title` and `fix` are found anywhere. `pair: [S01,
-X03]` is two rows at once. A row with `odd` instead of `expect` is harmless: its list names the causes of the
-warnings that it may give, none mostly. `arguments`, `deny`, `services` and `dns` are those of tests/scenarios,
-and `scenario` is one of them whose patches are taken over, before those of the row.
+`code` and `component` are regular expressions of the whole, `title` and `fix` are found anywhere. `pair:
+[S01, X03]` is two rows at once. A row with `odd` instead of `expect` is harmless: its list names the causes
+of the warnings that it may give, none mostly. `arguments`, `deny`, `services` and `dns` are as in
+tests/scenarios, and `scenario` is one of them whose patches are taken over, before those of the row.
 """
 
 from __future__ import annotations
@@ -87,8 +87,10 @@ def live() -> dict[str, Any]:
         f"{address}:9098": {"iam": "good", "backend": f"{number}.IAM"}
         for number, address in BROKER_ADDRESSES.items()
     }
-    doors |= {f"{address}:8443": {"tls": "good", "backend": "clickhouse"} for address in CLOUD_ADDRESSES}
-    doors |= {f"{address}:443": {"aws": "good"} for address in SERVICE_ADDRESSES.values()}
+    doors |= {
+        f"{address}:8443": {"tls": "full_chain", "backend": "clickhouse"} for address in CLOUD_ADDRESSES
+    }
+    doors |= {f"{address}:443": {"aws": "full_chain"} for address in SERVICE_ADDRESSES.values()}
     return {
         "doors": doors,
         "resolvers": ["10.0.0.2"],
@@ -128,16 +130,13 @@ def _parts(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The data, and what it is like, down to the healthy pipeline."""
     yield data
     if "scenario" in data:
-        yield from _scenario(data["scenario"])
+        scenario = scenarios()[data["scenario"]]
+        yield scenario
+        # A row says itself what it is like; a shape is like what its scenario is.
+        if "like" in scenario and "like" not in data:
+            yield from _parts({"scenario": scenario["like"]})
     if "like" in data:
         yield from _parts(shapes()[data["like"]])
-
-
-def _scenario(name: str) -> Iterator[Mapping[str, Any]]:
-    scenario = scenarios()[name]
-    yield scenario
-    if "like" in scenario:
-        yield from _scenario(scenario["like"])
 
 
 def mended(row: Row) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""One row's world: the pipeline's network built in the kernel, with a worker in it and everything it talks to.
+"""One row's world: the pipeline's network in the kernel, a worker in it, and everything it talks to.
 
     with Site(pipeline, backends, zygote) as site:
         ended = site.run("--timeout", "3")
 
-The VPC's routers, filters, NAT and internet gateways are tests/lab's, compiled from the same JSON that the AWS
-endpoint serves. Beyond them all stands one namespace, "site": it has the addresses of the brokers, of VPC
-endpoints and of the internet, and a door at each of their ports. netcheck runs in the worker's namespace, where
-the VPC's resolver, AWS's API and the task's metadata answer too, as no filter of AWS's stands before those.
+The VPC's routers, filters, NAT and internet gateways are tests/lab's, compiled from the same JSON that the
+AWS endpoint serves. Beyond them all stands one namespace, "site": it has the addresses of the brokers, of VPC
+endpoints and of the internet, and a door at each of their ports. netcheck runs in the worker's namespace; the
+VPC's resolver, AWS's API and the task's metadata answer there too, as no filter of AWS's stands before those.
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ def _rules(links: Sequence[str], elements: Sequence[str], drops: Sequence[str]) 
 
 
 def documents(ec2: Mapping[str, Any]) -> Documents:
-    """A scenario's EC2 as the lab's compiler reads it: every file, and what AWS prints even if it is empty."""
+    """A scenario's EC2 as the lab's compiler reads it: every file, and what AWS prints though it is empty."""
     given = copy.deepcopy(dict(ec2))
     found: Documents = {name: {name: given.get(name, [])} for name in FILES}
     for subnet in found["Subnets"]["Subnets"]:

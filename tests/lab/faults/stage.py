@@ -13,7 +13,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -64,7 +64,7 @@ class Stage:
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=os.environ | {"PATH": PATH, "PYTHONUNBUFFERED": "1"},
+                env=os.environ | {"PATH": PATH},
             )
             self._said = b""
             try:
@@ -98,22 +98,25 @@ class Stage:
             self._child.wait(timeout=5)
         self._child.stdout.close()
 
-    def run(self, jobs: Sequence[Mapping[str, Any]]) -> Iterator[Ran]:
-        """The jobs, several at once, each as soon as it is done."""
+    def send(self, one: Mapping[str, Any]) -> None:
+        """Give the labs one more job; they take them in turn."""
         assert self._child.stdin is not None
-        text = b"".join(json.dumps(one, default=str).encode() + b"\n" for one in jobs)
-        self._child.stdin.write(text)
+        self._child.stdin.write(json.dumps(one, default=str).encode() + b"\n")
         self._child.stdin.flush()
-        for _ in jobs:
-            answer = self._next(PATIENCE_S)
-            yield Ran(
-                answer["name"],
-                answer.get("code", -1),
-                answer.get("report") or {},
-                answer.get("errors", ""),
-                answer.get("seconds", 0.0),
-                answer.get("broken", "") or ("" if answer.get("report") else f"no report: {answer}"),
-            )
+
+    def receive(self) -> Ran:
+        """The next job that is done, in whatever order."""
+        answer = self._next(PATIENCE_S)
+        if "name" not in answer:
+            raise LabBroken(str(answer))
+        return Ran(
+            answer["name"],
+            answer.get("code", -1),
+            answer.get("report") or {},
+            answer.get("errors", ""),
+            answer.get("seconds", 0.0),
+            answer.get("broken", "") or ("" if answer.get("report") else f"no report: {answer}"),
+        )
 
     def _next(self, patience: float) -> dict[str, Any]:
         assert self._child.stdout is not None

@@ -12,6 +12,7 @@ from __future__ import annotations
 import array
 import contextlib
 import ctypes
+import functools
 import gc
 import importlib
 import json
@@ -22,6 +23,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +36,10 @@ CLONE_NEWNS = 0x20000
 MS_BIND = 0x1000
 PATIENCE_S = 120.0
 NETCHECK = str(Path(sys.executable).with_name("netcheck"))
+SERVICES = (
+    *("ec2", "kafka", "kafkaconnect", "iam", "sts", "logs"),
+    *("route53", "route53resolver", "secretsmanager", "kms"),
+)
 _NO_NEED = ("netcheck.__main__",)
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -60,6 +66,8 @@ class Zygote:
         if self._pid == 0:
             _wait_for_work(listening)
         listening.close()
+        self._lock = threading.Lock()
+        self._learnt = False
 
     def close(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -77,8 +85,8 @@ class Zygote:
     ) -> Ended:
         """`netcheck ARGUMENTS` in a network namespace, with `files` in place of those of the system.
 
-        `command`: the installed command in a process of its own, as people start it. Raises LabBroken where it
-        does not end.
+        `command`: the installed command in a process of its own, as people start it. Raises LabBroken where
+        it does not end.
         """
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="run-") as folder, socket.socket(socket.AF_UNIX) as asked:
@@ -102,9 +110,22 @@ class Zygote:
                 except TimeoutError:
                     raise LabBroken(f"netcheck {' '.join(arguments)} has not ended") from None
             out, err = (Path(folder, name).read_text() for name in ("out", "err"))
+            self._teach(Path(folder, "modules"))
             if not said:
                 raise LabBroken(f"netcheck {' '.join(arguments)} ended without a word: {err}")
             return Ended(int(said), out, err, time.monotonic() - began)
+
+    def _teach(self, modules: Path) -> None:
+        """Have the zygote import what a run imported late, so that the next ones need not."""
+        with self._lock:
+            if self._learnt or not modules.exists():
+                return
+            self._learnt = True
+            with socket.socket(socket.AF_UNIX) as told:
+                told.connect(self._path)
+                told.sendall(json.dumps({"import": modules.read_text().split()}).encode())
+                told.shutdown(socket.SHUT_WR)
+                told.recv(1)
 
 
 def _wait_for_work(listening: socket.socket) -> NoReturn:
@@ -117,11 +138,38 @@ def _wait_for_work(listening: socket.socket) -> NoReturn:
     gc.freeze()
     while True:
         asked, _ = listening.accept()
-        if os.fork() == 0:
+        order, namespaces = _order(asked)
+        if "import" in order:
+            _import(order["import"])
+        elif os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             listening.close()
-            _serve(asked)
+            _serve(asked, order, namespaces[0])
+        for namespace in namespaces:
+            os.close(namespace)
         asked.close()
+
+
+def _import(modules: Sequence[str]) -> None:
+    for name in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    _keep_models()
+    gc.collect()
+    gc.freeze()
+
+
+def _keep_models() -> None:
+    """botocore's service descriptions are megabytes of JSON, which every fork would read again."""
+    from botocore.loaders import JSONFileLoader
+    from botocore.session import Session
+
+    JSONFileLoader.load_file = functools.cache(JSONFileLoader.load_file)
+    # Loaders are many and all alike; what they have read is asked for by path.
+    JSONFileLoader.__hash__ = lambda _: 0
+    JSONFileLoader.__eq__ = lambda _, other: isinstance(other, JSONFileLoader)
+    for service in SERVICES:
+        Session().create_client(service, "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
 
 
 def _die_with_the_parent() -> None:
@@ -143,15 +191,15 @@ def _import_everything() -> None:
             importlib.import_module(name)
 
 
-def _serve(asked: socket.socket) -> NoReturn:
+def _serve(asked: socket.socket, order: Mapping[str, Any], namespace: int) -> NoReturn:
     code = 70
     try:
-        order, namespace = _order(asked)
         _settle(order, namespace)
         code = _command(order) if order["command"] else _main(order["arguments"])
     except BaseException as error:  # noqa: BLE001 - the end of the line: it is told, and the fork ends
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
     finally:
+        Path("modules").write_text("\n".join(sys.modules))
         sys.stdout.flush()
         sys.stderr.flush()
         with contextlib.suppress(OSError):
@@ -159,15 +207,15 @@ def _serve(asked: socket.socket) -> NoReturn:
         os._exit(0)
 
 
-def _order(asked: socket.socket) -> tuple[dict[str, Any], int]:
+def _order(asked: socket.socket) -> tuple[dict[str, Any], list[int]]:
     fds = array.array("i")
     said, ancillary, _, _ = asked.recvmsg(1 << 20, socket.CMSG_SPACE(fds.itemsize))
     for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            fds.frombytes(data[: fds.itemsize])
+            fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
     while more := asked.recv(1 << 20):
         said += more
-    return json.loads(said), fds[0]
+    return json.loads(said), list(fds)
 
 
 def _settle(order: Mapping[str, Any], namespace: int) -> None:
