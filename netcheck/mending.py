@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from netcheck import facts
 from netcheck.context import Context, DeadlineExceeded, FactUnavailable, NotRecorded
-from netcheck.model import Result, RootCause
+from netcheck.model import Cause, Result, RootCause
 
 MENDING_SECONDS = 10.0
 """How long proving may take, of the run's own time: an account of thousands of interfaces takes some tenths
@@ -18,8 +18,9 @@ def mended(
 ) -> tuple[RootCause, ...]:
     """The same root causes. Costs nothing, and imports nothing, where none is in AWS's configuration."""
     shown = {key for cause in causes for key in cause.results}
-    if not any("paths" in result.finding.evidence for result in results if result.key in shown):
+    if not any(_is_mendable(result) for result in results if result.key in shown):
         return causes
+    from netcheck.privatedns import named
     from netcheck.repair.prove import prove
 
     try:
@@ -28,4 +29,9 @@ def mended(
         return causes
     time = context.deadline.step(MENDING_SECONDS)
     groups = context.config.source_security_group
-    return prove(causes, results, documents.regions, groups, lambda: not time.left())
+    causes = prove(causes, results, documents.regions, groups, lambda: not time.left())
+    return named(causes, results, documents.regions, groups, lambda: not time.left())
+
+
+def _is_mendable(result: Result) -> bool:
+    return "paths" in result.finding.evidence or result.finding.cause is Cause.ENDPOINT_PRIVATE_DNS_OFF

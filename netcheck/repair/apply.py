@@ -13,11 +13,13 @@ from netcheck.aws.entities import ICMP, ICMPV6, TCP, UDP, GroupReference
 from netcheck.repair.change import (
     AclRule,
     Change,
+    DnsHostNames,
     DnsSupport,
     EndpointRoute,
     EndpointSubnet,
     GroupRule,
     PeeringAcceptance,
+    PrivateDns,
     TableRoute,
     TransitAssociation,
     TransitRoute,
@@ -66,7 +68,16 @@ def _applied(parts: Parts, change: Change) -> Parts:
             stem, key, name = "VpcPeeringConnections", "VpcPeeringConnectionId", change.peering
             return _edit(parts, stem, key, name, lambda i: i["Status"].update(Code="active"))
         case DnsSupport():
-            return _edit(parts, "VpcAttributes", "VpcId", change.vpc, _dns_support)
+            return _edit(
+                parts, "VpcAttributes", "VpcId", change.vpc, lambda i: _switch(i, "EnableDnsSupport")
+            )
+        case DnsHostNames():
+            return _edit(
+                parts, "VpcAttributes", "VpcId", change.vpc, lambda i: _switch(i, "EnableDnsHostnames")
+            )
+        case PrivateDns():
+            key, name = "VpcEndpointId", change.endpoint
+            return _edit(parts, "VpcEndpoints", key, name, lambda i: i.update(PrivateDnsEnabled=True))
 
 
 def items(parts: Parts, stem: str) -> list[Item]:
@@ -199,5 +210,5 @@ def _association(parts: Parts, change: TransitAssociation) -> Parts:
     return _edit(parts, stem, key, change.table, lambda i: _list(i, "Associations", listed))
 
 
-def _dns_support(item: Item) -> None:
-    item["EnableDnsSupport"] = {"Value": True}
+def _switch(item: Item, attribute: str) -> None:
+    item[attribute] = {"Value": True}

@@ -10,11 +10,13 @@ from netcheck.repair.apply import acl_entry, permission
 from netcheck.repair.change import (
     AclRule,
     Change,
+    DnsHostNames,
     DnsSupport,
     EndpointRoute,
     EndpointSubnet,
     GroupRule,
     PeeringAcceptance,
+    PrivateDns,
     TableRoute,
     TransitAssociation,
     TransitRoute,
@@ -77,6 +79,10 @@ def _words(change: Change) -> str:
             return f"accept-vpc-peering-connection --vpc-peering-connection-id {change.peering}"
         case DnsSupport():
             return f"modify-vpc-attribute --vpc-id {change.vpc} --enable-dns-support Value=true"
+        case DnsHostNames():
+            return f"modify-vpc-attribute --vpc-id {change.vpc} --enable-dns-hostnames Value=true"
+        case PrivateDns():
+            return f"modify-vpc-endpoint {_endpoint(change)} --private-dns-enabled"
 
 
 def _undo_words(change: Change) -> str:
@@ -109,6 +115,10 @@ def _undo_words(change: Change) -> str:
             return f"modify-transit-gateway-vpc-attachment {_attachment(change)} {what}"
         case DnsSupport():
             return f"modify-vpc-attribute --vpc-id {change.vpc} --enable-dns-support Value=false"
+        case DnsHostNames():
+            return f"modify-vpc-attribute --vpc-id {change.vpc} --enable-dns-hostnames Value=false"
+        case PrivateDns():
+            return f"modify-vpc-endpoint {_endpoint(change)} --no-private-dns-enabled"
         case _:
             return ""
 
@@ -141,7 +151,7 @@ def _place(route: TableRoute) -> str:
     return f"--route-table-id {route.table} {option} {route.destination}"
 
 
-def _endpoint(change: EndpointRoute | EndpointSubnet) -> str:
+def _endpoint(change: EndpointRoute | EndpointSubnet | PrivateDns) -> str:
     return f"--vpc-endpoint-id {change.endpoint}"
 
 

@@ -110,6 +110,20 @@ class DnsSupport:
     vpc: str
 
 
+@dataclass(frozen=True, slots=True)
+class DnsHostNames:
+    """The VPC attribute that private names need besides (enableDnsHostnames)."""
+
+    vpc: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateDns:
+    """The service's own name leads to an interface endpoint, for every host of its VPC."""
+
+    endpoint: str
+
+
 Change = (
     GroupRule
     | AclRule
@@ -121,6 +135,8 @@ Change = (
     | TransitSubnet
     | PeeringAcceptance
     | DnsSupport
+    | DnsHostNames
+    | PrivateDns
 )
 
 
@@ -150,6 +166,10 @@ def sentence(change: Change) -> str:
             return f"{change.peering}: the request accepted"
         case DnsSupport():
             return f"{change.vpc}: its DNS resolver switched on (enableDnsSupport)"
+        case DnsHostNames():
+            return f"{change.vpc}: private DNS names switched on (enableDnsHostnames)"
+        case PrivateDns():
+            return f"{change.endpoint}: private DNS switched on"
 
 
 def component(change: Change) -> str:
@@ -161,13 +181,13 @@ def component(change: Change) -> str:
             return change.acl
         case TableRoute() | TransitRoute():
             return change.table
-        case EndpointRoute() | EndpointSubnet():
+        case EndpointRoute() | EndpointSubnet() | PrivateDns():
             return change.endpoint
         case TransitAssociation() | TransitSubnet():
             return change.attachment
         case PeeringAcceptance():
             return change.peering
-        case DnsSupport():
+        case DnsSupport() | DnsHostNames():
             return change.vpc
 
 

@@ -19,6 +19,7 @@ from netcheck.repair.change import (
     EndpointRoute,
     GroupRule,
     PeeringAcceptance,
+    PrivateDns,
     TableRoute,
     TransitRoute,
     TransitSubnet,
@@ -64,6 +65,11 @@ def _about(change: Change, snapshot: Snapshot) -> Iterator[str]:
             yield (
                 f"From the subnets of {change.table} all of the service's addresses ({change.prefix_list}) "
                 f"are then reached through {change.endpoint}; its policy decides what may be done there."
+            )
+        case PrivateDns():
+            yield (
+                f"With private DNS every host of the VPC reaches the service through {change.endpoint}: its "
+                "security groups have to let in all that use it, not only the workers."
             )
         case PeeringAcceptance():
             yield f"The owner of the accepter's VPC has to accept {change.peering}."

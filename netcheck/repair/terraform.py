@@ -13,11 +13,13 @@ from netcheck.repair.apply import acl_entry, permission
 from netcheck.repair.change import (
     AclRule,
     Change,
+    DnsHostNames,
     DnsSupport,
     EndpointRoute,
     EndpointSubnet,
     GroupRule,
     PeeringAcceptance,
+    PrivateDns,
     TableRoute,
     TransitAssociation,
     TransitRoute,
@@ -69,6 +71,11 @@ def in_existing(change: Change) -> str:
             )
         case DnsSupport():
             return f"in Terraform write into the aws_vpc {change.vpc}: enable_dns_support = true"
+        case DnsHostNames():
+            return f"in Terraform write into the aws_vpc {change.vpc}: enable_dns_hostnames = true"
+        case PrivateDns():
+            name = change.endpoint
+            return f"in Terraform write into the aws_vpc_endpoint {name}: private_dns_enabled = true"
         case _:
             return ""
 

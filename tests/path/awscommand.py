@@ -19,6 +19,8 @@ FLAGS = {
     "egress": ("Egress", True),
     "ingress": ("Egress", False),
     "blackhole": ("Blackhole", True),
+    "private-dns-enabled": ("PrivateDnsEnabled", True),
+    "no-private-dns-enabled": ("PrivateDnsEnabled", False),
 }
 """Options without a value, and what they stand for."""
 GLOBAL = ("region", "profile", "output")

@@ -13,11 +13,13 @@ from netcheck.repair.awscli import command, undo
 from netcheck.repair.change import (
     AclRule,
     Change,
+    DnsHostNames,
     DnsSupport,
     EndpointRoute,
     EndpointSubnet,
     GroupRule,
     PeeringAcceptance,
+    PrivateDns,
     TableRoute,
     TransitAssociation,
     TransitRoute,
@@ -176,6 +178,16 @@ CALLS: list[tuple[Change, str, dict[str, Any]]] = [
         "ModifyVpcAttribute",
         {"VpcId": "vpc-1", "EnableDnsSupport": {"Value": True}},
     ),
+    (
+        DnsHostNames("vpc-1"),
+        "ModifyVpcAttribute",
+        {"VpcId": "vpc-1", "EnableDnsHostnames": {"Value": True}},
+    ),
+    (
+        PrivateDns("vpce-1"),
+        "ModifyVpcEndpoint",
+        {"VpcEndpointId": "vpce-1", "PrivateDnsEnabled": True},
+    ),
 ]
 CHANGES = [row[0] for row in CALLS]
 
@@ -200,6 +212,8 @@ UNDONE: dict[type, tuple[str, ...]] = {
     TransitAssociation: ("DisassociateTransitGatewayRouteTable",),
     TransitSubnet: ("ModifyTransitGatewayVpcAttachment",),
     DnsSupport: ("ModifyVpcAttribute",),
+    DnsHostNames: ("ModifyVpcAttribute",),
+    PrivateDns: ("ModifyVpcEndpoint",),
 }
 
 
