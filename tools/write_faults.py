@@ -23,13 +23,14 @@ TITLES = {
 }
 HEAD = """# Every fault
 
-What goes wrong between Amazon MSK, MSK Connect and ClickHouse, the messages that people see, what netcheck says
-of it, and what mends it. Search this page for your error message.
+What goes wrong between Amazon MSK, MSK Connect and ClickHouse, the messages that people see, what netcheck
+says of it, and what mends it. Search this page for your error message.
 
-Every entry is tried in the [kernel lab](kernel-lab.md): a whole pipeline with real brokers, a real ClickHouse,
-DNS, TLS and AWS's API, where this one thing is broken. netcheck, run where a worker is, has to name this one
-thing and nothing else. Where the fix is marked *proved*, netcheck has proved it on AWS's configuration, and the
-printed commands, applied to the lab, make the pipeline work. Ids and names are the lab's.
+Every entry is tried in the [kernel lab](kernel-lab.md): a whole pipeline with real brokers, a real
+ClickHouse, DNS, TLS and AWS's API, where this one thing is broken. netcheck, run where a worker is, has to
+name this one thing and nothing else. Where the fix is marked *proved*, netcheck has proved it on AWS's
+configuration, and the printed commands, applied to the lab, make the pipeline work. Ids and names are the
+lab's.
 
 `python -m tests.lab.faults S01 -v` shows an entry at work; `make faults` runs all of them.
 """
