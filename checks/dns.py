@@ -10,8 +10,6 @@ from netcheck.context import Context, Skip
 from netcheck.endpoint import is_address
 from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.probe.dns import NameServer, NameServers, Resolution, compare
-from netcheck.separate.facts import had, losses
-from netcheck.separate.judge import of_loss
 
 
 class Resolves(Check):
@@ -109,6 +107,10 @@ def _was_waited_for(seen: NameServers) -> bool:
 
 def _loss(ctx: Context, target: Target) -> tuple[Cause, str] | None:
     """Which name server loses questions, and how many: the same question ten times to each."""
+
+    from netcheck.separate.facts import had, losses
+    from netcheck.separate.judge import of_loss
+
     seen = had(ctx, losses, target.host)
     return None if seen is None else of_loss(seen)
 

@@ -11,7 +11,6 @@ from netcheck.configuration import doubtful, fine, given, listed, shown, sink, w
 from netcheck.context import Context, Skip
 from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.pipeline import Connector
-from netcheck.probe.kafkatopics import pattern_of
 from netcheck.sink import KEEPER_PATH, is_reference, is_sink, read
 
 if TYPE_CHECKING:
@@ -108,6 +107,9 @@ def _same(one: str, other: str) -> bool | None:
 
 def _common_topic(mine: Mapping[str, str], theirs: Mapping[str, str]) -> str | bool | None:
     """A topic that both read; False where there is none, None where that is not known."""
+
+    from netcheck.probe.kafkatopics import pattern_of
+
     names, others = _names(mine), _names(theirs)
     if any(is_reference(name) for name in (*names, *others)):
         return None

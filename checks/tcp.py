@@ -9,7 +9,6 @@ from netcheck.check import Check, answer, warning
 from netcheck.context import Context
 from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.probe.tcp import Connection
-from netcheck.separate.judge import of_families
 
 
 class Connects(Check):
@@ -29,6 +28,8 @@ class Connects(Check):
     after = frozenset({"dns.resolves", "tcp.source-ports", "tcp.ports", "tcp.internet"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        from netcheck.separate.judge import of_families
+
         seen = ctx.get(facts.connections, target.host, target.port)
         failed = [one for one in seen.connections if one.cause is not None]
         told = "; ".join(_told(one) for one in failed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from netcheck import facts, targets
 from netcheck.check import Check, answer
@@ -10,9 +11,11 @@ from netcheck.configuration import doubtful, fine, listed, shown, whole
 from netcheck.context import Context, DeadlineExceeded, NotAsked, Skip
 from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.pipeline import Connector
-from netcheck.probe.kafka import KafkaTopics
-from netcheck.probe.kafkatopics import MOST_TOPICS, Topic, TopicState, pattern_of
 from netcheck.sink import is_reference
+
+if TYPE_CHECKING:
+    from netcheck.probe.kafka import KafkaTopics
+    from netcheck.probe.kafkatopics import Topic, TopicState
 
 MOST_BROKERS = 3
 """Brokers that are tried, until one answers: every login counts against a limit."""
@@ -59,6 +62,9 @@ def _wanted(subject: Connector) -> tuple[tuple[str, ...], str]:
     """The names of the topics, or else their pattern. Raises Skip where connector.topics tells what is
     wrong with them, or a pattern is not one to be tried here.
     """
+
+    from netcheck.probe.kafkatopics import MOST_TOPICS, pattern_of
+
     listed_ones = subject.settings.get("topics", "")
     pattern = subject.settings.get("topics.regex", "").strip()
     if is_reference(listed_ones) or is_reference(pattern):
@@ -107,6 +113,8 @@ def _of(seen: KafkaTopics, *states: TopicState) -> list[Topic]:
 
 
 def _missing(seen: KafkaTopics, broker: Target) -> Iterator[Finding]:
+    from netcheck.probe.kafkatopics import TopicState
+
     gone = _of(seen, TopicState.MISSING, TopicState.INVALID)
     if gone:
         verb = "does" if len(gone) == 1 else "do"
@@ -122,6 +130,8 @@ def _missing(seen: KafkaTopics, broker: Target) -> Iterator[Finding]:
 
 
 def _untold(seen: KafkaTopics, broker: Target) -> Iterator[Finding]:
+    from netcheck.probe.kafkatopics import TopicState
+
     for denied in (True, False):
         state = TopicState.DENIED if denied else TopicState.UNKNOWN
         dark = _of(seen, state)
@@ -140,6 +150,9 @@ def _untold(seen: KafkaTopics, broker: Target) -> Iterator[Finding]:
 
 def _tasks(subject: Connector, pattern: str, seen: KafkaTopics) -> Iterator[Finding]:
     """Whether there is a partition for every task; nothing where the sum is not known."""
+
+    from netcheck.probe.kafkatopics import TopicState
+
     there = _of(seen, TopicState.THERE)
     tasks = whole(subject.settings.get("tasks.max", "1"))
     if not there or tasks is None or tasks < 1:

@@ -34,7 +34,7 @@ MARGIN_S = 0.5
 LEAST_S = 2.0
 """A run with less time than this would tell nothing."""
 
-plugins.find()
+plugins.load_own()
 silence("boto3", "botocore", "urllib3")
 
 
