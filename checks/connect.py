@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from netcheck.check import Check
 from netcheck.configuration import (
-    connector,
+    configured,
     consumer_number,
     doubtful,
     fine,
@@ -71,7 +71,7 @@ class PasswordIsKept(Check):
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        subject = connector(ctx)
+        subject = configured(ctx)
         clear = [key for key, value in subject.settings.items() if HIDDEN in value]
         for key in clear:
             line = f"{key}=${{secretsManager:<secret>:{key.rpartition('.')[2]}}}"
@@ -98,7 +98,7 @@ class ProvidersConfigured(Check):
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        subject = connector(ctx)
+        subject = configured(ctx)
         worker = subject.worker_configuration
         names = sorted(references({**subject.settings, **(worker.properties if worker else {})}))
         if not names:
@@ -154,7 +154,7 @@ class ConvertersComplete(Check):
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        subject = connector(ctx)
+        subject = configured(ctx)
         for side in ("value.converter", "key.converter"):
             settings = _converter_settings(subject, side)
             name = visible(settings.get(side, ""))
@@ -190,7 +190,7 @@ class ErrorsAreSeen(Check):
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        subject = connector(ctx)
+        subject = configured(ctx)
         told = given(
             subject,
             "errors.retry.timeout",
@@ -243,7 +243,7 @@ class OverridesApply(Check):
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        subject = connector(ctx)
+        subject = configured(ctx)
         found = [*self._misplaced(subject), *self._managed(subject)]
         overrides = [key for key in subject.settings if key.startswith("consumer.override.")]
         yield from found
@@ -318,7 +318,7 @@ class FetchFitsPoll(Check):
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        subject = connector(ctx)
+        subject = configured(ctx)
         records, size = (
             consumer_number(subject, "max.poll.records"),
             consumer_number(subject, "max.partition.fetch.bytes"),
@@ -353,7 +353,7 @@ class TopicsAreNamed(Check):
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        subject = connector(ctx)
+        subject = configured(ctx)
         told = given(subject, "topics", "topics.regex", "errors.deadletterqueue.topic.name", "topic2TableMap")
         names = [name for part in told.get("topics", "").split(",") if (name := visible(part))]
         pattern = told.get("topics.regex", "").strip()
@@ -407,7 +407,7 @@ class TasksAreNumbered(Check):
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        subject = connector(ctx)
+        subject = configured(ctx)
         value = subject.settings.get("tasks.max", "1")
         if has_reference(value):
             yield unknown(f"tasks.max={value} is filled in on the worker", {"tasks.max": value})

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from netcheck.check import Check
 from netcheck.configuration import (
-    connector,
+    configured,
     consumer_number,
     doubtful,
     fine,
@@ -72,7 +72,7 @@ class ClassIsRight(Check):
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        subject = connector(ctx)
+        subject = configured(ctx)
         value = subject.settings.get("connector.class")
         line = f"connector.class={CLASS}"
         if value is None:
@@ -106,7 +106,7 @@ class NothingInvisible(Check):
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        subject = connector(ctx)
+        subject = configured(ctx)
         clean = True
         for key, value in subject.settings.items():
             if key == "connector.class" or (visible(key) == key and visible(value) == value):
@@ -398,7 +398,7 @@ class FilesExist(Check):
     after = frozenset({"connector.class"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        subject = connector(ctx)
+        subject = configured(ctx)
         paths = dict(_paths(subject))
         for key, path in paths.items():
             text = (

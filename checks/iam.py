@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from netcheck import facts
 from netcheck.check import Check
+from netcheck.configuration import configured
 from netcheck.context import Context, NotAsked, Skip
 from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.pipeline import Pipeline
@@ -91,6 +92,7 @@ class Allowed(Check):
 
         seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
         role, needs = _role(pipeline), judge.needed(pipeline, seen)
+        configured(ctx)
         judged = [judge.judge(need, role, seen) for need in needs.needs]
         found = [
             *(finding for one in judged for finding in _need(one, role, seen)),
@@ -125,6 +127,7 @@ class Least(Check):
 
         seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
         role = _role(pipeline)
+        configured(ctx)
         found = list(judge.wide(pipeline, role, seen, judge.needed(pipeline, seen).needs))
         for one in found:
             if one.writes:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from netcheck import facts
 from netcheck.check import Check
-from netcheck.configuration import connector, denied, doubtful, fine, listed, shown, whole, wrong
+from netcheck.configuration import configured, connector, denied, doubtful, fine, listed, shown, whole, wrong
 from netcheck.context import Context, NotAsked, Skip
 from netcheck.endpoint import EndpointError, parse_endpoint
 from netcheck.listeners import (
@@ -187,7 +187,7 @@ class BrokersBearTasks(Check):
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        subject, cluster = connector(ctx), _cluster(ctx)
+        subject, cluster = configured(ctx), _cluster(ctx)
         tasks = whole(subject.settings.get("tasks.max", "1"))
         if cluster.instance_type not in SMALL_BROKERS or subject.authentication != "IAM":
             raise Skip("the limit of new IAM connections matters on kafka.t3.small only")

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 from netcheck import facts
-from netcheck.context import Context, NotAsked, Skip
+from netcheck.context import Context, FactUnavailable, NotAsked, Skip
 from netcheck.model import Cause, Finding, Json, Layer, Status
 from netcheck.pipeline import Connector, Pipeline
 from netcheck.sink import CLASS, Sink, is_sink, read
@@ -28,9 +28,25 @@ def connector(ctx: Context) -> Connector:
     raise Skip("no connector was named: give --connector or --connector-config")
 
 
+def configured(ctx: Context) -> Connector:
+    """The connector of this run, its settings known. Raises FactUnavailable, once for all, where a list told
+    of it and its settings could not be read: none of them is missing for that.
+    """
+    return ctx.get(_with_settings)
+
+
+def _with_settings(ctx: Context) -> Connector:
+    found, known = connector(ctx), ctx.get(facts.pipeline)
+    told = next((one for one in known.missing if one.what == "the connector"), None)
+    if found.settings or told is None:
+        return found
+    reason = f"the settings of {found.name} are not known: {told.reason}"
+    raise FactUnavailable(reason, told.action or None)
+
+
 def sink(ctx: Context) -> tuple[Connector, Sink]:
     """The connector and its settings as the task reads them. Raises Skip for another connector's."""
-    found = connector(ctx)
+    found = configured(ctx)
     if not is_sink(found.settings):
         kind = found.settings.get("connector.class", "no connector.class")
         raise Skip(f"only the ClickHouse sink's settings are known ({CLASS}), this is {shown(kind)}")
