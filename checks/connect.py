@@ -24,7 +24,7 @@ from netcheck.configuration import (
     wrong,
 )
 from netcheck.context import Context, Skip
-from netcheck.model import Cause, Finding, Kind, Target
+from netcheck.model import Cause, Finding, Kind, Layer, Status, Target
 from netcheck.pipeline import Connector
 from netcheck.secret import HIDDEN
 from netcheck.settings import is_reference, references
@@ -166,6 +166,9 @@ class ConvertersComplete(Check):
             yield from found
             if not found and _converter_known(name):
                 yield fine(f"{side}={name} has what it needs", {side: name})
+            elif not found:
+                text = f"what {side}={shown(name)} needs is not known here"
+                yield Finding(Status.SKIP, text, None, Layer.CONFIG)
 
     @staticmethod
     def _inherited(subject: Connector, ctx: Context) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netcheck import logs
@@ -23,6 +23,7 @@ VALUES = st.one_of(
 
 
 @settings(max_examples=60, deadline=None)
+@example({"value.converter": "com.example.OwnConverter", "key.converter": ""}, "")
 @given(st.dictionaries(NAMES, VALUES, max_size=8), st.text(max_size=40))
 def test_no_settings_make_a_check_fall_over(changes: dict[str, str], bootstrap: str) -> None:
     subject = replace(HEALTHY, settings=public({**SETTINGS, **changes}), bootstrap=bootstrap)
