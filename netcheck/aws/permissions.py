@@ -64,6 +64,9 @@ OPERATIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 FREE: Mapping[str, tuple[str, ...]] = {"sts": ("GetCallerIdentity",)}
 """Operations that need no permission (AWS STS API reference, GetCallerIdentity)."""
 
+OF_ANOTHER_ROLE: Mapping[str, tuple[str, ...]] = {"sts": ("AssumeRole",)}
+"""Where `--profile` or `--role-arn` names a role, and on that role alone: no part of the policy."""
+
 
 def actions(purpose: str) -> list[str]:
     """The IAM actions for one purpose."""

@@ -15,7 +15,7 @@ from botocore import xform_name
 
 import netcheck.aws
 from netcheck.aws.collect import collect
-from netcheck.aws.permissions import FREE, OPERATIONS, policy
+from netcheck.aws.permissions import FREE, OF_ANOTHER_ROLE, OPERATIONS, policy
 from netcheck.aws.scope import Scope
 from netcheck.aws.session import open_session
 from netcheck.context import Deadline
@@ -71,7 +71,8 @@ def test_the_list_is_of_what_the_code_calls() -> None:
                 called.add(node.value)
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "client":
                 called.add(methods.get(node.attr, ""))
-    listed = {name for _, name in USED} | {name for names in FREE.values() for name in names}
+    beside = [name for known in (FREE, OF_ANOTHER_ROLE) for names in known.values() for name in names]
+    listed = {name for _, name in USED} | {*beside}
     assert called & names == listed
 
 
