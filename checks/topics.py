@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from netcheck import facts, targets
 from netcheck.check import Check, answer
-from netcheck.configuration import doubtful, fine, listed, shown, whole
+from netcheck.configuration import configured, doubtful, fine, listed, shown, whole
 from netcheck.context import Context, DeadlineExceeded, NotAsked, Skip
 from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.pipeline import Connector
@@ -43,7 +43,7 @@ class TopicsAreThere(Check):
         subject = ctx.get(facts.pipeline).connector
         if subject is None:
             raise Skip("which topics are meant is not known: give --connector or --connector-config")
-        names, pattern = _wanted(subject)
+        names, pattern = _wanted(configured(ctx))
         broker = _broker(ctx)
         seen = ctx.get(facts.kafka_topics, broker, names, pattern)
         if seen.cause is not None:
