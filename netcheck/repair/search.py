@@ -138,6 +138,9 @@ class _Search:
                 self.origins[change] = tuple(dict.fromkeys((*told, *need.blockers)))
         best = [options[0] if options else () for options in left]
         yield from _fresh(best, changes)
+        # There and back by the same way, where there are several.
+        for target in dict.fromkeys(_target(one) for options in left for one in options):
+            yield from _fresh([_by(target, options) for options in left], changes)
         for place, (need, options) in enumerate(zip(found, left, strict=True)):
             for option in options[1:] if need.leads else ():
                 yield from _fresh([*best[:place], option, *best[place + 1 :]], changes)
@@ -232,6 +235,16 @@ def _contradict(one: Change, other: Change) -> bool:
     if isinstance(one, TableRoute | TransitRoute) and isinstance(other, TableRoute | TransitRoute):
         return one != other and (one.table, one.destination) == (other.table, other.destination)
     return False
+
+
+def _target(option: tuple[Change, ...]) -> str:
+    """Which way an option leads; "" where it leads none."""
+    return next((change.target for change in option if isinstance(change, TableRoute)), "")
+
+
+def _by(target: str, options: Sequence[tuple[Change, ...]]) -> tuple[Change, ...]:
+    """The option that leads this way, else the best."""
+    return next((one for one in options if _target(one) == target), options[0] if options else ())
 
 
 def _fresh(

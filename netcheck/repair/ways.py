@@ -53,6 +53,7 @@ _WRONG_WAY = frozenset(
         Code.TGW_RTB_BAD_STATE_ROUTE,
         Code.TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT,
         Code.UNASSOCIATED_COMPONENT,
+        Code.VPCE_GATEWAY_PROTOCOL_RESTRICTION,
     }
 )
 """Blockers that another route in the table consulted last may lead around."""
@@ -84,13 +85,14 @@ def _in_place(scene: Scene, fault: Fault) -> Iterator[tuple[Change, ...]]:
 
 
 def _turnings(scene: Scene, fault: Fault) -> Iterator[tuple[Fault, RouteTable]]:
-    """Where another route may lead around: the table consulted last, then the sender's own."""
+    """Where another route may lead around: the table consulted last, then that of who sends on this leg."""
     if fault.table is not None:
         yield fault, fault.table
-    start = scene.walk.stretches[0]
-    own = table_of(scene.walk, start.subnet) if start.subnet is not None else None
-    if fault.blocker.leg is Leg.FORWARD and own is not None and own != fault.table:
-        yield fault._replace(stretch=start, piece=start.region), own
+    forward, start, end = fault.blocker.leg is Leg.FORWARD, scene.walk.stretches[0], scene.walk.end
+    sender = start.subnet if forward else end.subnet if end is not None else None
+    own = table_of(scene.walk, sender) if sender is not None else None
+    if own is not None and own != fault.table:
+        yield fault._replace(stretch=start, piece=start.region) if forward else fault, own
 
 
 def _around(scene: Scene, fault: Fault, table: RouteTable) -> Iterator[tuple[Change, ...]]:
@@ -106,9 +108,28 @@ def _around(scene: Scene, fault: Fault, table: RouteTable) -> Iterator[tuple[Cha
     if forward:
         yield from ((one,) for one in _endpoint_routes(scene, table, fault.stretch.far))
     for key, target in _targets(scene, fault, table, blocks[0].first, forward):
+        if any(_diverts(scene, fault, table, block) for block in blocks):
+            return
         made = [_route(table, block, key, target) for block in blocks]
         if any(made):
             yield tuple(route for route in made if route is not None)
+
+
+def _diverts(scene: Scene, fault: Fault, table: RouteTable, block: Prefix) -> bool:
+    """Whether a narrower route would take others their way: who has a public address, or a NAT gateway, and
+    leaves by the internet gateway as this table says now.
+    """
+    snapshot = scene.snapshot
+    hit = compiled(snapshot, table, block.version).lookup(block.first)
+    if not is_public(block.version, block.first):
+        return False
+    if hit is None or hit.route.state != "active" or hit.route.target not in snapshot.internet_gateways:
+        return False
+    sender = fault.stretch.component
+    public = (i.subnet for i in snapshot.interfaces.values() if i.public and i.id != sender)
+    nats = (nat.subnet for nat in snapshot.nats.values() if nat.subnet and nat.id != sender)
+    homes = {snapshot.subnets[name] for name in (*public, *nats) if name in snapshot.subnets}
+    return any(table_of(scene.walk, home) == table for home in homes if home.vpc == table.vpc)
 
 
 def _inside(block: Prefix, prefixes: Iterable[Prefix]) -> bool:

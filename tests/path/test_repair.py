@@ -388,20 +388,16 @@ def test_another_subnet_that_works_is_named_where_no_narrow_change_does() -> Non
     assert "make the connector again in subnet-b" in str(told["notes"])
 
 
-def test_what_passed_before_is_never_given_up() -> None:
-    """A route for the sender's table would take another question's way: there is no such repair."""
+def test_who_leaves_by_the_internet_gateway_is_not_taken_another_way() -> None:
+    """A route to the NAT gateway in a table that a host with a public address uses would be its own too."""
     world = public_subnet()
     world.documents["NatGateways"]["NatGateways"] = with_nat().documents["NatGateways"]["NatGateways"]
-    world.find("NetworkInterfaces", "eni-w").update(Association={"PublicIp": "198.51.100.77"})
-    world.find("NetworkInterfaces", "eni-w")["PrivateIpAddresses"][0]["Association"] = {
-        "PublicIp": "198.51.100.77"
-    }
-    line = acl_line(1, "deny", "10.0.1.10/32", (8443, 8443), "tcp") | {"Egress": False}
-    world.find("NetworkAcls", "acl-p")["Entries"].append(line)
-    own = {"from": "eni-w"} | OUTSIDE
-    assert changes(world, {"from": "10.0.1.11", "security_groups": ["sg-w"]} | OUTSIDE)
-    done = mended(world, own, {"from": "10.0.1.11", "security_groups": ["sg-w"]} | OUTSIDE)
-    assert not done.changes and not done.proved
+    assert changes(world, WORKERS | OUTSIDE) == ["rtb-w: a route for 203.0.113.9/32 to nat-a"]
+    association = {"Association": {"PublicIp": "198.51.100.77"}}
+    eni = world.find("NetworkInterfaces", "eni-w")
+    eni |= association
+    eni["PrivateIpAddresses"][0] |= association
+    assert changes(world, WORKERS | OUTSIDE) == []
 
 
 def test_a_repair_leaves_what_it_was_given_as_it_was() -> None:
