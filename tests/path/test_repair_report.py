@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from netcheck.model import Cause, Finding, Fix, Kind, Layer, Result, RootCause, Status, Target
+from netcheck.privatedns import named
 from netcheck.repair.prove import prove
 from tests.path.world import World, permission, route, two_subnets, with_nat, with_peer
 
@@ -119,6 +120,62 @@ def test_a_question_that_passes_is_kept_in_view() -> None:
     assert found.fix_proved
     assert "FromPort=8443,ToPort=8443,IpRanges=[{CidrIp=203.0.113.9/32}]" in texts(found, "awscli")[0]
     assert "wider than this flow needs and so not proved here" in str(texts(found, "text"))
+
+
+SECRETS = Target(Kind.AWS_SERVICE, "secretsmanager.eu-west-1.amazonaws.com", 443)
+
+
+def unnamed(reason: str = "") -> World:
+    """An endpoint that the service's name does not lead to, and that lets nobody in."""
+    world = two_subnets()
+    world.group("sg-e", "vpc-a", ingress=[])
+    world.eni("eni-e", "subnet-b", "10.0.2.20", groups=("sg-e",), kind="vpc_endpoint")
+    world.endpoint(
+        "vpce-1",
+        "vpc-a",
+        ServiceName="com.amazonaws.eu-west-1.secretsmanager",
+        SubnetIds=["subnet-b"],
+        NetworkInterfaceIds=["eni-e"],
+        PrivateDnsEnabled=False,
+        State=reason or "available",
+    )
+    attributes = {"EnableDnsSupport": {"Value": True}, "EnableDnsHostnames": {"Value": False}}
+    world.add("VpcAttributes", {"VpcId": "vpc-a"} | attributes)
+    return world
+
+
+def with_names(world: World) -> RootCause:
+    evidence: Any = {"subnets": ["subnet-w"]}
+    code = "ENDPOINT_PRIVATE_DNS_OFF"
+    finding = Finding(
+        Status.FAIL,
+        "told",
+        Cause.ENDPOINT_PRIVATE_DNS_OFF,
+        Layer.DNS,
+        evidence,
+        code=code,
+        component="vpce-1",
+    )
+    shown = Result("egress.path@s", "egress.path", SECRETS, finding, 0.0)
+    found = named([cause(shown)], [shown], {"": world.documents}, GROUPS, lambda: False)
+    return found[0]
+
+
+def test_a_name_leads_to_its_endpoint_once_that_lets_the_workers_in() -> None:
+    found = with_names(unnamed())
+    assert found.fix_proved
+    assert [text.split(" --region")[0] for text in texts(found, "awscli")] == [
+        "aws ec2 authorize-security-group-ingress --group-id sg-e --ip-permissions "
+        "'IpProtocol=tcp,FromPort=443,ToPort=443,UserIdGroupPairs=[{GroupId=sg-w}]'",
+        "aws ec2 modify-vpc-attribute --vpc-id vpc-a --enable-dns-hostnames Value=true",
+        "aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-1 --private-dns-enabled",
+    ]
+    assert "not only the workers" in str(texts(found, "text"))
+
+
+def test_a_name_that_would_lead_to_nothing_is_left_alone() -> None:
+    found = with_names(unnamed("pending"))
+    assert found.fix == (ADVICE,) and not found.fix_proved
 
 
 RUN = """
