@@ -14,7 +14,12 @@ import netcheck
 ROOT = Path(netcheck.__file__).parent.parent
 SOURCES = sorted([*ROOT.glob("netcheck/**/*.py"), *ROOT.glob("checks/*.py")])
 NETWORK = {"socket", "ssl", "boto3", "botocore", "kafka", "clickhouse_connect", "dns", "urllib3", "requests"}
-MAY_TOUCH_THE_NETWORK = ("netcheck.probe.", "netcheck.aws.", "netcheck.awslambda.clients", "netcheck.history.table")
+MAY_TOUCH_THE_NETWORK = (
+    "netcheck.probe.",
+    "netcheck.aws.",
+    "netcheck.awslambda.clients",
+    "netcheck.history.table",
+)
 
 
 def module_of(path: Path) -> str:
