@@ -356,12 +356,12 @@ def unknown_from(code: Code, component: str, gap: Gap) -> Unknown:
 
 
 def region_text(version: int, region: Region) -> str:
-    """The addresses of a region for a sentence: single ones, and ranges as first to last."""
+    """The addresses of a region for a sentence: single ones, and ranges as first-last."""
     ranges = [region[0][:2]] if len(region) == 1 else join_ranges((r[0], r[1]) for r in region)
     shown = [
         format_address(version, first)
         if first == last
-        else f"{format_address(version, first)} to {format_address(version, last)}"
+        else f"{format_address(version, first)}-{format_address(version, last)}"
         for first, last in ranges[:_MOST_RANGES]
     ]
     more = len(ranges) - len(shown)
