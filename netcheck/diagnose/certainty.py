@@ -11,9 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from netcheck.diagnose.across import OF_THE_PLACE, STOPS_PACKETS
-from netcheck.diagnose.place import HERE, Place, Where
+from netcheck.diagnose.closer import EARNED, NOW_AND_THEN
+from netcheck.diagnose.place import Place, Where
 from netcheck.diagnose.sides import (
+    CONNECTS,
     Configured,
+    Observed,
+    Seen,
     Way,
     by_target,
     configured,
@@ -39,6 +43,11 @@ DENIED_BY = {
 """What is said of a target from outside, and the check that could not pass here if it were so. A hosts file
 or another way out of this host may make it pass all the same: that is a doubt, and no contradiction."""
 LOST = "what is silent is certain; where it is lost is not"
+UNSEEN = (
+    "AWS's configuration of this path is not known (give --connector, or --source-subnet and "
+    "--source-security-group)"
+)
+ASSUMED = "the path through AWS is computed on an assumption: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +76,16 @@ def doubt(group: Sequence[Result], explained: Sequence[Result], report: Whole) -
         case cause if cause in STOPS_PACKETS and first.finding.code:
             return "" if _is_told_by_workers(explained) else _doubt_of_stop(group, explained, report)
         case Cause.TIMED_OUT if is_silent(first):
-            return _doubt_of_silence(group, report)
+            return _doubt_of_silence(group, report, LOST) or f"{LOST}: AWS's configuration delivers it"
+        case cause if cause in EARNED and first.finding.code is None:
+            return _doubt_of_silence(group, report, str(EARNED[cause]))
+        case Cause.INTERMITTENT if first.finding.code is None:
+            return _both(NOW_AND_THEN, _from_elsewhere(report))
         case Cause.TIMED_OUT | Cause.DNS_TIMED_OUT:
             return LOST
         case Cause.SILENT_PAST_AWS:
             assumed = [text for one in group for text in _texts(one.finding.evidence.get("assumptions"))]
-            return f"the path through AWS is computed on an assumption: {assumed[0]}" if assumed else ""
+            return f"{ASSUMED}{assumed[0]}" if assumed else ""
         case cause if cause in OF_DATES and (skewed := _clock(report)):
             return f"{skewed}: mend that first, and look again"
         case cause if first.finding.code is None and cause in OF_THE_PLACE and not _is_of_log(first):
@@ -119,41 +132,66 @@ def _doubt_of_stop(group: Sequence[Result], explained: Sequence[Result], report:
     return _from_elsewhere(report) if silent else ""
 
 
-def _doubt_of_silence(group: Sequence[Result], report: Whole) -> str:
-    """Of silence that nothing explains: what the other side says of it, for the target that tells most."""
-    readings: dict[Reading, tuple[Result, Sequence[Result], tuple[Way, ...]]] = {}
+def delivers(group: Sequence[Result], report: Whole) -> bool:
+    """Whether AWS's configuration would deliver all of what is silent, as seen from the workers' place."""
+    return {reading for reading, *_ in _readings(group, report)} == {Reading.PAST_AWS}
+
+
+def _readings(group: Sequence[Result], report: Whole) -> Iterator[tuple[Reading, Target, Sequence[Way]]]:
+    """What silence means with what AWS's configuration says, for each target, and of which paths."""
     for one in group:
-        own, seen = report.of(one.target), observed([one])
-        chosen = in_question(ways(own), report.place, seen.silent)
+        chosen = _in_question(one, report)
         known = configured(chosen, report.place)
-        readings.setdefault(read(seen.observed, known, report.place.where), (one, own, chosen))
-    for reading in (Reading.OWN_WAY, Reading.WHOSE_WAY, Reading.CANNOT_TELL):
-        if reading in readings:
-            return _told_of_silence(reading, *readings[reading], report)
-    return (
-        f"{LOST}: AWS's configuration of this path is not known (give --connector, or --source-subnet and "
-        "--source-security-group)"
-    )
+        yield read(Observed.SILENT, known, report.place.where), one.target, chosen
 
 
-def _told_of_silence(
-    reading: Reading, one: Result, own: Sequence[Result], chosen: Sequence[Way], report: Whole
-) -> str:
-    where = one.target.endpoint
-    match reading:
-        case Reading.OWN_WAY:
-            return f"AWS's configuration lets the workers reach {where}: {_from_elsewhere(report)}"
-        case Reading.WHOSE_WAY:
-            return f"AWS's configuration lets the workers reach {where}, and {_whose_place(report)}"
-        case _:
-            needed = dict.fromkeys(
-                [
-                    *(action for way in chosen for action in way.permissions),
-                    *_texts([each.finding.evidence.get("missing_permission") for each in own]),
-                ]
-            )
-            needs = f" (needs {', '.join(needed)})" if needed else ""
-            return f"whether AWS's configuration stops {where} is not known{needs}"
+def _in_question(one: Result, report: Whole) -> Sequence[Way]:
+    """The paths that a silent result speaks of."""
+    own = report.of(one.target)
+    return in_question(ways(own), report.place, _silence(one, own).silent)
+
+
+def _silence(one: Result, own: Sequence[Result]) -> Seen:
+    """What is known of a silent result's addresses: a closer look was at those that a connection met."""
+    return observed([one] if one.check == CONNECTS else own)
+
+
+def _doubt_of_silence(group: Sequence[Result], report: Whole, open_: str) -> str:
+    """Of silence that nothing explains: what the other side says of it, for the target that tells most. ""
+    where AWS's configuration would deliver. `open_` is what nobody knows without that side.
+    """
+    found = list(_readings(group, report))
+    told = {reading: target for reading, target, _ in reversed(found)}
+    for reading in (Reading.OWN_WAY, Reading.WHOSE_WAY):
+        if reading in told:
+            because = _from_elsewhere(report)
+            return f"AWS's configuration lets the workers reach {told[reading].endpoint}; {because}"
+    if Reading.CANNOT_TELL in told:
+        target = told[Reading.CANNOT_TELL]
+        needs = _needs(
+            report.of(target), [way for _, one, chosen in found if one == target for way in chosen]
+        )
+        why = f"whether AWS's configuration stops {target.endpoint} is not known{needs}"
+        return _both(f"{open_}: {why}", _from_elsewhere(report))
+    if Reading.ONE_SIDED in told:
+        return _both(f"{open_}: {UNSEEN}", _from_elsewhere(report))
+    if set(told) == {Reading.PAST_AWS}:
+        return next(
+            (ASSUMED + text for *_, chosen in found for way in chosen for text in way.assumptions), ""
+        )
+    return f"{open_}: AWS's configuration stops a part of it"
+
+
+def _needs(own: Sequence[Result], chosen: Sequence[Way]) -> str:
+    """The permissions that would tell."""
+    of_ways = (action for way in chosen for action in way.permissions)
+    of_checks = _texts([each.finding.evidence.get("missing_permission") for each in own])
+    needed = ", ".join(dict.fromkeys([*of_ways, *of_checks]))
+    return f" (needs {needed})" if needed else ""
+
+
+def _both(one: str, other: str) -> str:
+    return f"{one}; {other}" if other else one
 
 
 def _from_elsewhere(report: Whole) -> str:
@@ -195,7 +233,7 @@ def evidence(first: Result, explained: Sequence[Result], report: Whole) -> Itera
         return
     silent = first.finding.evidence.get("observed") if first.finding.cause is Cause.SILENT_PAST_AWS else None
     yield f"observed: {silent or first.finding.summary}"
-    said = _configured_of(first, own)
+    said = _configured_of(first, report)
     if said:
         yield f"configured: {said}"
 
@@ -205,13 +243,15 @@ def _is_seen(result: Result) -> bool:
     return result.status in (Status.FAIL, Status.WARN) and result.finding.code is None
 
 
-def _configured_of(first: Result, own: Sequence[Result]) -> str:
+def _configured_of(first: Result, report: Whole) -> str:
     """What AWS's configuration says of the path to an observed failure's target, "" where nobody looked."""
-    every = ways(own)
-    match configured(every, HERE):
+    own = report.of(first.target)
+    every = _in_question(first, report) if _is_silence(first) else ways(own)
+    match configured(every, report.place):
         case Configured.REACHABLE:
             sources = ", ".join(dict.fromkeys(way.source for way in every))
-            return f"AWS's configuration lets {sources} reach {first.target.endpoint}, and the replies back"
+            where = first.target.endpoint
+            return f"AWS would deliver: its configuration lets {sources} reach {where}, and the replies back"
         case Configured.UNKNOWN:
             unknown = (
                 one.finding.summary
@@ -224,6 +264,11 @@ def _configured_of(first: Result, own: Sequence[Result]) -> str:
             return next(stops, "")
         case _:
             return ""
+
+
+def _is_silence(first: Result) -> bool:
+    silent = first.finding.cause in EARNED or first.finding.cause is Cause.SILENT_PAST_AWS
+    return silent or is_silent(first)
 
 
 def _texts(value: Json) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from netcheck.advice import ADVICE
 from netcheck.diagnose.across import SYMPTOMS
-from netcheck.diagnose.certainty import Whole, doubt, evidence
+from netcheck.diagnose.certainty import Whole, delivers, doubt, evidence
+from netcheck.diagnose.closer import EARNED
 from netcheck.diagnose.place import HERE, Place
 from netcheck.model import Cause, Fix, Kind, Layer, Result, RootCause, Status
 
@@ -24,6 +25,9 @@ OF_THIS_HOST = frozenset(
     }
 )
 """One thing to mend whatever the kinds of the targets: a name server, this host's routes, a proxy."""
+
+OF_THE_WAY = frozenset({Cause.MTU_BLACK_HOLE, Cause.DATA_LOST, Cause.TLS_HELLO_FILTERED})
+"""One thing on the way, whatever is at its end; the way to the brokers is another than the way out."""
 
 FAMILY = {Kind.CLICKHOUSE_HTTPS: "ClickHouse", Kind.CLICKHOUSE_NATIVE: "ClickHouse"}
 """ClickHouse's two interfaces are one server with one certificate."""
@@ -65,6 +69,8 @@ def _identity(result: Result) -> object:
         return finding.code, finding.component
     if finding.cause in OF_THIS_HOST:
         return result.check, finding.cause
+    if finding.cause in OF_THE_WAY:
+        return result.check, finding.cause, result.target.kind is Kind.KAFKA
     return result.check, finding.cause, _family(result.target.kind)
 
 
@@ -79,7 +85,6 @@ def _root_cause(
     cause = first.finding.cause
     keys = tuple(result.key for result in group)
     targets = tuple(dict.fromkeys(str(result.target) for result in group))
-    advice = ADVICE[cause] if cause else None
     told = [pair for key in keys for pair in by_cause.get(key, ())]
     explained = [result for _, result in sorted(told, key=lambda pair: pair[0])]
     unsure = doubt(group, explained, report)
@@ -90,7 +95,7 @@ def _root_cause(
         certain=not unsure,
         results=keys,
         explains=tuple(r.key for r in explained),
-        fix=_fixes(group) or ((Fix("text", advice.mend),) if advice else ()),
+        fix=_fixes(group) or _advised(group, report),
         evidence=tuple(evidence(first, explained, report)),
         doubt=unsure,
     )
@@ -108,6 +113,16 @@ def _title(group: Sequence[Result], targets: Sequence[str], report: Whole) -> st
         asked = {one for one in asked if _family(one.kind) in families}
     kind = f"{next(iter(families))} " if len(families) == 1 and cause not in OF_THIS_HOST else ""
     return f"{ADVICE[cause].title}: {len(targets)} of {len(asked)} {kind}targets"
+
+
+def _advised(group: Sequence[Result], report: Whole) -> tuple[Fix, ...]:
+    """What is always to be done about the cause, without what AWS's configuration has ruled out."""
+    cause = group[0].finding.cause
+    if cause is None:
+        return ()
+    if cause in EARNED and delivers(group, report):
+        return (Fix("text", EARNED[cause].mend),)
+    return (Fix("text", ADVICE[cause].mend),)
 
 
 def _fixes(group: Sequence[Result]) -> tuple[Fix, ...]:

@@ -337,6 +337,45 @@ ROWS = (
         "no internet, found once for each target, is one thing",
         [*silent(*OUT), *(failed("tcp.internet", target, "no_internet") for target in OUT), *well(*BROKERS)],
         (("NO_INTERNET", f"{CLOUD}, {SECRETS}, {GLUE}"),),
+        certain=False,
+    ),
+    Row(
+        "and of every kind of target: brokers of a public cluster, ClickHouse's two ports, AWS's services",
+        [
+            *silent(B1, CLOUD, NATIVE, GLUE), *well(B2),
+            *(failed("tcp.internet", target, "no_internet") for target in (B1, CLOUD, NATIVE, GLUE)),
+        ],
+        (("NO_INTERNET", f"{B1}, {CLOUD}, {NATIVE}, {GLUE}"),),
+        certain=False,
+    ),
+    Row(
+        "T04 packets of full size are lost on the way out, whoever is there",
+        [
+            *well(*BROKERS), *allowed(*EVERY),
+            *(
+                one
+                for target in OUT
+                for one in (
+                    *up_to("tls.handshake", target, "tls_silent_after_client_hello"),
+                    failed("tls.path", target, "mtu_black_hole"),
+                )
+            ),
+        ],
+        (("MTU_BLACK_HOLE", f"{CLOUD}, {SECRETS}, {GLUE}"),),
+    ),
+    Row(
+        "but the way to the brokers is another",
+        [
+            *(
+                one
+                for target in (B1, CLOUD)
+                for one in (
+                    *up_to("tls.handshake", target, "tls_silent_after_client_hello"),
+                    failed("tls.path", target, "mtu_black_hole"),
+                )
+            ),
+        ],
+        (("MTU_BLACK_HOLE", str(B1)), ("MTU_BLACK_HOLE", str(CLOUD))),
     ),
     Row(
         "S03 answers depend on the source port: that follows from the network ACL, and makes it certain",
