@@ -79,9 +79,7 @@ def ping(deadline: Deadline, address: str, port: int, host: str, tls: bool, trus
     return replace(answer, cause=cause, detail=detail)
 
 
-def ping_again(
-    deadline: Deadline, address: str, port: int, host: str, tls: bool, trust: Trust
-) -> HttpAnswer:
+def ping_again(deadline: Deadline, address: str, port: int, host: str, tls: bool, trust: Trust) -> HttpAnswer:
     """The same, a second time: for whom the first answer was slow."""
     return ping(deadline, address, port, host, tls, trust)
 
