@@ -167,7 +167,6 @@ def _translate(walk: Walk, nat: NatGateway, inside: Subnet | None, addresses: tu
             True,
         )
     )
-    walk.egress_references = False
     walk.lost_groups = Lost(
         Code.SG_REFERENCES_NOT_PRESERVED,
         nat.id,

@@ -906,3 +906,15 @@ def test_a_reply_that_runs_into_a_nat_gateway_passes_the_acl_of_its_subnet_first
     assert codes(world.ask("eni-w", "10.9.1.7")) == [
         ("SUBNET_ACL_RESTRICTION", "acl-cp", "return"), ("NGW_SOURCE_ADDRESS_REASSIGN", "nat-c", "return"),
     ]  # fmt: skip
+
+
+def test_an_outbound_reference_is_asked_at_the_sender_before_any_nat_gateway() -> None:
+    world = with_peer()
+    world.subnet("subnet-p", "vpc-a", "10.0.9.0/24")
+    world.acl("acl-p", "vpc-a", "subnet-p")
+    world.nat("nat-a", "subnet-p", "10.0.9.5", "")
+    world.table("rtb-p", "vpc-a", [route("10.0.0.0/16", "local"), route("10.9.0.0/16", "pcx-1")], "subnet-p")
+    world.find("RouteTables", "rtb-w")["Routes"][1] = route("10.9.0.0/16", "nat-a")
+    world.find("SecurityGroups", "sg-w")["IpPermissionsEgress"] = [permission("sg-c", (9094, 9094))]
+    assert world.ask("eni-w", "10.9.1.7")["verdict"] == "reachable"
+    assert world.ask("eni-w", "10.9.1.7", 9095)["verdict"] == "blocked"
