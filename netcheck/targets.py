@@ -180,7 +180,14 @@ def regional_endpoint(name: str, region: str | None) -> Url:
         raise UsageError(f"--aws-service {shown(name)}: no AWS service has this name{hint}")
     try:
         session.get_partition_for_region(region)
-        client = session.create_client(name, region_name=region, config=public)
+        # With nobody's credentials: otherwise it looks for real ones, also in the instance's metadata.
+        client = session.create_client(
+            name,
+            region_name=region,
+            config=public,
+            aws_access_key_id="nobody",
+            aws_secret_access_key="nobody",
+        )
     except BotoCoreError:
         raise UsageError(
             f"--aws-service {shown(name)}: there is no Region {shown(region)}, write it as in eu-central-1"

@@ -1,4 +1,5 @@
-"""Records the runs that `netcheck demo` replays: the real command, against real servers, on an island.
+"""Records the runs that `netcheck demo` replays: the real command, against real servers, on an island, and in
+the lab of the fault matrix where AWS's configuration matters.
 
     python tools/record_demos.py                    # writes netcheck/demo/*.json.gz
     python tools/record_demos.py --output DIR
@@ -38,7 +39,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.on_the_island:
         record_all(output)
         return 0
-    return _on_an_island(output)
+    return _on_an_island(output) or _in_the_lab(output)
+
+
+def _in_the_lab(output: Path) -> int:
+    """Record one row of the fault matrix: AWS's JSON, the network that it makes, and servers behind it."""
+    from tests.lab.faults.rows import matrix
+    from tests.lab.faults.stage import Stage, job
+    from tests.lab.kernel import LabBroken
+
+    row, path = matrix()["S01-port"], output / "security-group.json.gz"
+    try:
+        with Stage(labs=1) as stage:
+            arguments = ("--timeout", "3", "--record", str(path))
+            stage.send(job(row.id, row.data, *arguments, command=True))
+            ran = stage.receive()
+    except LabBroken as broken:
+        print(f"record_demos: {broken}", file=sys.stderr)
+        return 1
+    if ran.code != 1 or ran.broken:
+        print(f"{path.name}: exit code {ran.code}\n{ran.broken}{ran.errors}", file=sys.stderr)
+        return 1
+    print(f"{path.name}: {ran.report['root_causes'][0]['title']}", flush=True)
+    return 0
 
 
 def _on_an_island(output: Path) -> int:

@@ -12,6 +12,7 @@ from netcheck.config import FORMATS, Config, UsageError
 from netcheck.runner import unwatched
 
 DEMOS = {
+    "security-group": "a whole pipeline, whose brokers let its workers in at another port",
     "healthy": "everything works",
     "unreachable-broker": "one broker advertises an address that nobody can reach",
     "expired-certificate": "a broker's certificate has expired",

@@ -30,7 +30,7 @@ def test_recorded_again_every_demo_comes_to_the_same(tmp_path: Path) -> None:
         needs.skip_or_fail(reason)
     command = [sys.executable, str(PROGRAM), "--output", str(tmp_path)]
     made = subprocess.run(
-        command, capture_output=True, text=True, timeout=110, env=environment(), check=False
+        command, capture_output=True, text=True, timeout=280, env=environment(), check=False
     )
     assert made.returncode == 0, made.stderr
     for name in DEMOS:

@@ -10,6 +10,7 @@ Several jobs at once, each in a site of its own: `python -m tests.lab.faults.ins
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import tempfile
 import threading
@@ -28,6 +29,7 @@ def main() -> None:
         _say({"broken": str(broken)})
         return
     raise_file_limit()
+    socket.sethostname("worker-a")  # which recordings tell
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         _serve(Path(folder), int(sys.argv[1]), "old" in sys.argv[2:])
 

@@ -58,9 +58,9 @@ class Stage:
         program = [sys.executable, "-m", "tests.lab.faults.inside", str(labs), *(["old"] if old else [])]
         why = []
         for way in WAYS:
-            namespaces = [*way, "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+            own = ["--net", "--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
             self._child = subprocess.Popen(
-                ["unshare", *namespaces, *program],
+                ["unshare", *way, *own, *program],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
