@@ -55,13 +55,16 @@ def joined_by_peering(documents: Documents, flow: Flow) -> bool:
 
 def has_a_way_out(documents: Documents, flow: Flow) -> bool:
     """Whether the sender's VPC has a working public NAT gateway in another route table's subnet, for a public
-    address of nobody in the account.
+    address of nobody in the account. Not where the sender's table leads to the internet gateway: others may
+    use that.
     """
     account = Account(documents)
     if ":" in flow.destination or not _is_public(flow.destination) or _is_ours(account, flow.destination):
         return False
     eni = next(one for one in account.enis if one["NetworkInterfaceId"] == flow.source)
     own = account.route_table(eni["SubnetId"])["RouteTableId"]
+    if _leads_out(account, eni["SubnetId"], flow.destination):
+        return False
     return any(
         gateway["VpcId"] == eni["VpcId"]
         and gateway["State"] == "available"
