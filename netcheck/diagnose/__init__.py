@@ -44,10 +44,18 @@ def diagnose(
     results: Sequence[Result], after: After, place: Place = HERE, asked: Collection[str] = JOINED
 ) -> Diagnosis:
     """Judge the results of a run together. `asked` are the ids of checks that were asked for: of `JOINED`
-    those are answered, too.
+    those are answered, too. What explains what does not depend on the order of the results.
     """
-    held = contradictions(results, place) if AGREES in asked else tuple(results)
+    ordered = sorted(results, key=_number)
+    held = contradictions(ordered, place) if AGREES in asked else tuple(ordered)
     if DELIVERED in asked:
         held = (*held, *delivered(explain(held, after, place), place))
-    explained = settle(explain(held, after, place))
+    told = {one.key: one for one in settle(explain(held, after, place))}
+    explained = tuple(told[key] for key in dict.fromkeys([*(one.key for one in results), *told]))
     return Diagnosis(explained, root_causes(explained, place))
+
+
+def _number(result: Result) -> tuple[str, int, str]:
+    """A result's place among those of its question: a key ends in its number, if it is not the first."""
+    _, _, number = result.key.rpartition("#")
+    return f"{result.check}@{result.target}", int(number) if number.isdecimal() else 1, result.key

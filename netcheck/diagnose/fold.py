@@ -139,4 +139,6 @@ def _is_moot(result: Result) -> bool:
 
 def _was_not_asked(result: Result) -> bool:
     """Whether the result only says that it could not ask: the unknown explains that, but never a failure."""
-    return result.status is Status.UNKNOWN or result.finding.cause is Cause.NOT_ASKED
+    if result.status is Status.SKIP:
+        return result.finding.cause is Cause.NOT_ASKED
+    return result.status is Status.UNKNOWN
