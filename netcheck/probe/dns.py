@@ -9,15 +9,18 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-
-import dns.exception
-import dns.name
+from typing import TYPE_CHECKING
 
 from netcheck.context import Deadline
 from netcheck.model import Cause
 from netcheck.probe.background import in_background
-from netcheck.probe.dnswire import TYPES, Answer, Type, over_tcp, over_udp
+from netcheck.probe.dnsanswer import Answer
 from netcheck.probe.failure import cause_of, is_long_enough
+
+if TYPE_CHECKING:
+    from dns.name import Name
+
+    from netcheck.probe.dnswire import Type
 
 RESOLV_CONF = "/etc/resolv.conf"
 _PORT = 53
@@ -160,10 +163,12 @@ def ask_servers(deadline: Deadline, host: str, resolv_conf: str = RESOLV_CONF) -
     start = time.monotonic()
     if _ip(host) is not None:
         return NameServers(host, (), None, "an address, there is no name to ask for", 0.0)
+    from netcheck.probe.dnswire import absolute
+
     try:
-        name = dns.name.from_text(host)
-    except (dns.exception.DNSException, UnicodeError) as error:
-        return NameServers(host, (), Cause.DNS_MALFORMED, f"{host!r} is not a host name: {error}", 0.0)
+        name = absolute(host)
+    except ValueError as error:
+        return NameServers(host, (), Cause.DNS_MALFORMED, str(error), 0.0)
     servers = _ask_all(deadline, name, read_name_servers(resolv_conf))
     chosen = next((one for one in servers if one.cause in _DEFINITE), servers[0])
     detail = f"{chosen.address}: {chosen.detail}" if chosen.detail else ""
@@ -230,9 +235,9 @@ def _view(addresses: tuple[str, ...]) -> tuple[Address, ...]:
     return tuple(_address(one) for one in addresses)
 
 
-def _ask_all(
-    deadline: Deadline, name: dns.name.Name, where: tuple[tuple[str, int], ...]
-) -> tuple[NameServer, ...]:
+def _ask_all(deadline: Deadline, name: Name, where: tuple[tuple[str, int], ...]) -> tuple[NameServer, ...]:
+    from netcheck.probe.dnswire import TYPES, over_tcp, over_udp
+
     tcp_deadline = deadline.step(_TCP_PATIENCE)
 
     def ask_over_tcp(place: tuple[str, int], kind: Type) -> Future[Answer]:

@@ -1,4 +1,7 @@
-"""Asks one name server one name, over UDP or TCP, and says what it answered to A and AAAA each."""
+"""Asks one name server one name, over UDP or TCP, and says what it answered to A and AAAA each.
+
+Imported when a name server is asked: dnspython takes long to import, and many a run asks none.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import select
 import socket
 import struct
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import dns.exception
 import dns.flags
@@ -19,6 +22,7 @@ import dns.rrset
 
 from netcheck.context import Deadline
 from netcheck.model import Cause
+from netcheck.probe.dnsanswer import Answer
 from netcheck.probe.failure import Failed, failed, is_long_enough
 from netcheck.probe.wire import Wire
 
@@ -35,26 +39,12 @@ _RESEND = 1.0
 _MOST_ALIASES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one server said to one question.
-
-    `cause` is None when it gave addresses; `dns_no_address` when the name is there without any of this type.
-    `aliases` are the names that CNAMEs led to, in order; `ttl` the lowest of the records used, in seconds;
-    `soa_zone` and `soa_primary` are of a negative answer: the zone that denied the name, and its first
-    server.
-    """
-
-    type: str
-    addresses: tuple[str, ...]
-    aliases: tuple[str, ...]
-    ttl: int | None
-    soa_zone: str
-    soa_primary: str
-    truncated: bool
-    cause: Cause | None
-    detail: str
-    seconds: float
+def absolute(host: str) -> dns.name.Name:
+    """The name as DNS has it, whatever the search list. Raises ValueError for what cannot be a host name."""
+    try:
+        return dns.name.from_text(host)
+    except (dns.exception.DNSException, UnicodeError) as error:
+        raise ValueError(f"{host!r} is not a host name: {error}") from None
 
 
 def over_udp(deadline: Deadline, server: tuple[str, int], name: dns.name.Name) -> tuple[Answer, ...]:

@@ -12,11 +12,7 @@ import struct
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
-
-import dns.exception
-import dns.message
-import dns.name
-import dns.rdatatype
+from typing import TYPE_CHECKING
 
 from netcheck.context import Deadline
 from netcheck.model import Cause
@@ -24,9 +20,13 @@ from netcheck.probe.background import in_background
 from netcheck.probe.dns import RESOLV_CONF, read_name_servers
 from netcheck.probe.failure import cause_of
 
+if TYPE_CHECKING:
+    from dns.message import QueryMessage
+    from dns.name import Name
+
 QUESTIONS = 10
 CONTROLS = 3
-CONTROL = dns.name.from_text("localhost")
+CONTROL = "localhost"
 """A name that every name server answers by itself (RFC 6761, 6.3)."""
 
 _EVERY = 0.1
@@ -76,9 +76,11 @@ def count_lost(deadline: Deadline, host: str, resolv_conf: str = RESOLV_CONF) ->
     needed = (QUESTIONS + CONTROLS) * _EVERY + _PATIENCE / 2
     if deadline.left() < needed:
         return Losses(host, (), False, 0.0)
+    from netcheck.probe.dnswire import absolute
+
     try:
-        name = dns.name.from_text(host)
-    except (dns.exception.DNSException, UnicodeError):
+        name = absolute(host)
+    except ValueError:
         return Losses(host, (), False, 0.0)
     step = deadline.step((QUESTIONS + CONTROLS) * _EVERY + _PATIENCE)
     begun = [_begin(step, place, name) for place in read_name_servers(resolv_conf)]
@@ -86,14 +88,14 @@ def count_lost(deadline: Deadline, host: str, resolv_conf: str = RESOLV_CONF) ->
     return Losses(host, servers, True, time.monotonic() - start)
 
 
-def _begin(deadline: Deadline, place: tuple[str, int], name: dns.name.Name) -> Future[Loss]:
+def _begin(deadline: Deadline, place: tuple[str, int], name: Name) -> Future[Loss]:
     return in_background(lambda: _Count(deadline, place, name).run())
 
 
 class _Count:
     """The questions to one name server, on one connected socket, so that an ICMP error is told."""
 
-    def __init__(self, deadline: Deadline, place: tuple[str, int], name: dns.name.Name) -> None:
+    def __init__(self, deadline: Deadline, place: tuple[str, int], name: Name) -> None:
         self._deadline = deadline
         self._place = place
         self._queries = [_query(one) for one in _order(name)]
@@ -148,6 +150,9 @@ class _Count:
         query = self._open.get(int.from_bytes(data[:2], "big"))
         if query is None:
             return
+        import dns.exception
+        import dns.message
+
         try:
             reply = dns.message.from_wire(data, ignore_trailing=True)
         except (dns.exception.DNSException, ValueError, struct.error):
@@ -156,11 +161,15 @@ class _Count:
             del self._open[query.id]
 
 
-def _order(name: dns.name.Name) -> list[dns.name.Name]:
+def _order(name: Name) -> list[Name]:
     """The names to ask for: the other one at the beginning, in the middle and at the end."""
-    part = QUESTIONS // (CONTROLS - 1)
-    return [CONTROL, *([name] * part), CONTROL, *([name] * (QUESTIONS - part)), CONTROL]
+    from netcheck.probe.dnswire import absolute
+
+    control, part = absolute(CONTROL), QUESTIONS // (CONTROLS - 1)
+    return [control, *([name] * part), control, *([name] * (QUESTIONS - part)), control]
 
 
-def _query(name: dns.name.Name) -> dns.message.QueryMessage:
-    return dns.message.make_query(name, dns.rdatatype.A)
+def _query(name: Name) -> QueryMessage:
+    import dns.message
+
+    return dns.message.make_query(name, "A")

@@ -33,7 +33,8 @@ from netcheck.probe.dns import (
     read_name_servers,
     resolve,
 )
-from netcheck.probe.dnswire import Answer, over_tcp, over_udp
+from netcheck.probe.dnsanswer import Answer
+from netcheck.probe.dnswire import over_tcp, over_udp
 from tests import needs
 from tests.servers import peers
 from tests.servers.dns import INSIDE, ORDINARY, OUTSIDE, DnsServer

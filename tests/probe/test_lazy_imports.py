@@ -7,10 +7,12 @@ import sys
 
 import pytest
 
-HEAVY = ("kafka", "clickhouse_connect", "urllib3", "botocore", "boto3", "cryptography")
+HEAVY = ("kafka", "clickhouse_connect", "urllib3", "botocore", "boto3", "cryptography", "dns")
 
 
-@pytest.mark.parametrize("module", ["kafka", "sasl", "mskiam", "http", "clickhouse", "native", "aws"])
+@pytest.mark.parametrize(
+    "module", ["dns", "loss", "kafka", "sasl", "mskiam", "http", "clickhouse", "native", "aws"]
+)
 def test_importing_a_probe_imports_no_library(module: str) -> None:
     program = (
         f"import sys, netcheck.probe.{module}; print([name for name in {HEAVY!r} if name in sys.modules])"
