@@ -5,6 +5,8 @@ Operations and parameters: EC2 API reference; shorthand syntax: AWS CLI user gui
 
 from __future__ import annotations
 
+from shlex import quote
+
 from netcheck.aws.entities import ICMP, ICMPV6, TCP, UDP
 from netcheck.repair.apply import acl_entry, permission
 from netcheck.repair.change import (
@@ -35,6 +37,10 @@ _TARGET_OPTIONS = {
     "CarrierGatewayId": "--carrier-gateway-id",
     "CoreNetworkArn": "--core-network-arn",
 }
+_GATEWAYS_BY_ID = (("vpce-", "--vpc-endpoint-id"), ("local", ""))
+"""What DescribeRouteTables prints as GatewayId and CreateRoute takes otherwise: a Gateway Load Balancer
+endpoint; the local route, which has no id.
+"""
 
 
 def command(change: Change, region: str = "") -> str:
@@ -49,7 +55,7 @@ def undo(change: Change, region: str = "") -> str:
 
 
 def _line(words: str, region: str) -> str:
-    return f"aws ec2 {words}" + (f" --region {region}" if region else "")
+    return f"aws ec2 {words}" + (f" --region {quote(region)}" if region else "")
 
 
 def _words(change: Change) -> str:
@@ -61,26 +67,26 @@ def _words(change: Change) -> str:
             return f"create-network-acl-entry {_entry(change)}"
         case TableRoute():
             verb = "replace" if change.replaces else "create"
-            return f"{verb}-route {_place(change)} {_TARGET_OPTIONS[change.key]} {change.target}"
+            return f"{verb}-route {_place(change)} {_target(change.key, change.target)}"
         case EndpointRoute():
-            return f"modify-vpc-endpoint {_endpoint(change)} --add-route-table-ids {change.table}"
+            return f"modify-vpc-endpoint {_endpoint(change)} --add-route-table-ids {quote(change.table)}"
         case EndpointSubnet():
-            return f"modify-vpc-endpoint {_endpoint(change)} --add-subnet-ids {change.subnet}"
+            return f"modify-vpc-endpoint {_endpoint(change)} --add-subnet-ids {quote(change.subnet)}"
         case TransitRoute():
             verb = "create" if change.replaces is None else "replace"
-            to = f"--transit-gateway-attachment-id {change.attachment}"
+            to = f"--transit-gateway-attachment-id {quote(change.attachment)}"
             return f"{verb}-transit-gateway-route {_transit_place(change)} {to}"
         case TransitAssociation():
             return f"associate-transit-gateway-route-table {_association(change)}"
         case TransitSubnet():
-            what = f"--add-subnet-ids {change.subnet}"
+            what = f"--add-subnet-ids {quote(change.subnet)}"
             return f"modify-transit-gateway-vpc-attachment {_attachment(change)} {what}"
         case PeeringAcceptance():
-            return f"accept-vpc-peering-connection --vpc-peering-connection-id {change.peering}"
+            return f"accept-vpc-peering-connection --vpc-peering-connection-id {quote(change.peering)}"
         case DnsSupport():
-            return f"modify-vpc-attribute --vpc-id {change.vpc} --enable-dns-support Value=true"
+            return f"modify-vpc-attribute --vpc-id {quote(change.vpc)} --enable-dns-support Value=true"
         case DnsHostNames():
-            return f"modify-vpc-attribute --vpc-id {change.vpc} --enable-dns-hostnames Value=true"
+            return f"modify-vpc-attribute --vpc-id {quote(change.vpc)} --enable-dns-hostnames Value=true"
         case PrivateDns():
             return f"modify-vpc-endpoint {_endpoint(change)} --private-dns-enabled"
 
@@ -92,31 +98,31 @@ def _undo_words(change: Change) -> str:
         case AclRule():
             way = "egress" if change.egress else "ingress"
             number = f"--{way} --rule-number {change.number}"
-            return f"delete-network-acl-entry --network-acl-id {change.acl} {number}"
+            return f"delete-network-acl-entry --network-acl-id {quote(change.acl)} {number}"
         case TableRoute(replaces=None):
             return f"delete-route {_place(change)}"
-        case TableRoute(replaces=(key, target)) if key in _TARGET_OPTIONS:
-            return f"replace-route {_place(change)} {_TARGET_OPTIONS[key]} {target}"
+        case TableRoute(replaces=(key, target)) if to := _target(key, target):
+            return f"replace-route {_place(change)} {to}"
         case EndpointRoute():
-            return f"modify-vpc-endpoint {_endpoint(change)} --remove-route-table-ids {change.table}"
+            return f"modify-vpc-endpoint {_endpoint(change)} --remove-route-table-ids {quote(change.table)}"
         case EndpointSubnet():
-            return f"modify-vpc-endpoint {_endpoint(change)} --remove-subnet-ids {change.subnet}"
+            return f"modify-vpc-endpoint {_endpoint(change)} --remove-subnet-ids {quote(change.subnet)}"
         case TransitRoute(replaces=None):
             return f"delete-transit-gateway-route {_transit_place(change)}"
         case TransitRoute(replaces=""):
             return f"replace-transit-gateway-route {_transit_place(change)} --blackhole"
-        case TransitRoute():
-            to = f"--transit-gateway-attachment-id {change.replaces}"
+        case TransitRoute(replaces=str(before)):
+            to = f"--transit-gateway-attachment-id {quote(before)}"
             return f"replace-transit-gateway-route {_transit_place(change)} {to}"
         case TransitAssociation():
             return f"disassociate-transit-gateway-route-table {_association(change)}"
         case TransitSubnet():
-            what = f"--remove-subnet-ids {change.subnet}"
+            what = f"--remove-subnet-ids {quote(change.subnet)}"
             return f"modify-transit-gateway-vpc-attachment {_attachment(change)} {what}"
         case DnsSupport():
-            return f"modify-vpc-attribute --vpc-id {change.vpc} --enable-dns-support Value=false"
+            return f"modify-vpc-attribute --vpc-id {quote(change.vpc)} --enable-dns-support Value=false"
         case DnsHostNames():
-            return f"modify-vpc-attribute --vpc-id {change.vpc} --enable-dns-hostnames Value=false"
+            return f"modify-vpc-attribute --vpc-id {quote(change.vpc)} --enable-dns-hostnames Value=false"
         case PrivateDns():
             return f"modify-vpc-endpoint {_endpoint(change)} --no-private-dns-enabled"
         case _:
@@ -129,14 +135,14 @@ def _group(rule: GroupRule) -> str:
     for key in ("IpRanges", "Ipv6Ranges", "UserIdGroupPairs"):
         for peer in made[key]:
             words.append(f"{key}=[{{{','.join(f'{name}={value}' for name, value in peer.items())}}}]")
-    return f"--group-id {rule.group} --ip-permissions '{','.join(words)}'"
+    return f"--group-id {quote(rule.group)} --ip-permissions {quote(','.join(words))}"
 
 
 def _entry(rule: AclRule) -> str:
     made = acl_entry(rule)
     block = f"--cidr-block {rule.block}" if rule.block.version == 4 else f"--ipv6-cidr-block {rule.block}"
     words = [
-        f"--network-acl-id {rule.acl} {'--egress' if rule.egress else '--ingress'}",
+        f"--network-acl-id {quote(rule.acl)} {'--egress' if rule.egress else '--ingress'}",
         f"--rule-number {rule.number} --protocol {made['Protocol']} --rule-action allow {block}",
     ]
     if rule.protocol in (TCP, UDP):
@@ -146,24 +152,31 @@ def _entry(rule: AclRule) -> str:
     return " ".join(words)
 
 
+def _target(key: str, target: str) -> str:
+    """The option for a route's target; empty where no command makes such a route."""
+    starts = _GATEWAYS_BY_ID if key == "GatewayId" else ()
+    known = next((option for start, option in starts if target.startswith(start)), _TARGET_OPTIONS.get(key))
+    return f"{known} {quote(target)}" if known else ""
+
+
 def _place(route: TableRoute) -> str:
     option = "--destination-cidr-block" if route.destination.version == 4 else "--destination-ipv6-cidr-block"
-    return f"--route-table-id {route.table} {option} {route.destination}"
+    return f"--route-table-id {quote(route.table)} {option} {route.destination}"
 
 
 def _endpoint(change: EndpointRoute | EndpointSubnet | PrivateDns) -> str:
-    return f"--vpc-endpoint-id {change.endpoint}"
+    return f"--vpc-endpoint-id {quote(change.endpoint)}"
 
 
 def _transit_place(route: TransitRoute) -> str:
-    return f"--transit-gateway-route-table-id {route.table} --destination-cidr-block {route.destination}"
+    table = quote(route.table)
+    return f"--transit-gateway-route-table-id {table} --destination-cidr-block {route.destination}"
 
 
 def _association(change: TransitAssociation) -> str:
-    return (
-        f"--transit-gateway-route-table-id {change.table} --transit-gateway-attachment-id {change.attachment}"
-    )
+    table, attachment = quote(change.table), quote(change.attachment)
+    return f"--transit-gateway-route-table-id {table} --transit-gateway-attachment-id {attachment}"
 
 
 def _attachment(change: TransitSubnet) -> str:
-    return f"--transit-gateway-attachment-id {change.attachment}"
+    return f"--transit-gateway-attachment-id {quote(change.attachment)}"

@@ -120,11 +120,11 @@ def _about_zone(route: TableRoute, snapshot: Snapshot) -> Iterator[str]:
 def _for_every_address(change: Change, snapshot: Snapshot) -> Change | None:
     """What would serve for all public addresses, as people want it where a name's addresses change."""
     match change:
-        case GroupRule(egress=True, peer=Prefix() as block) if _is_one_public(block):
+        case GroupRule(egress=True, peer=Prefix() as block) if _is_one_public(block, snapshot):
             return replace(change, peer=_everything(block))
-        case AclRule(block=block) if _is_one_public(block):
+        case AclRule(block=block) if _is_one_public(block, snapshot):
             return replace(change, block=_everything(block))
-        case TableRoute(destination=block) if _is_one_public(block):
+        case TableRoute(destination=block) if _is_one_public(block, snapshot):
             wide = _everything(block)
             old = [r for r in snapshot.route_tables[change.table].routes if r.destination == wide]
             if any(route.state == "active" for route in old):
@@ -135,8 +135,11 @@ def _for_every_address(change: Change, snapshot: Snapshot) -> Change | None:
             return None
 
 
-def _is_one_public(block: Prefix) -> bool:
-    return block.first == block.last and is_public(block.version, block.first)
+def _is_one_public(block: Prefix, snapshot: Snapshot) -> bool:
+    """One address of the internet: the IPv6 addresses of VPCs look public, and stay as they are."""
+    held = (prefix for vpc in snapshot.vpcs.values() for prefix in vpc.prefixes)
+    inside = any(prefix.holds(block.version, block.first) for prefix in held)
+    return block.first == block.last and is_public(block.version, block.first) and not inside
 
 
 def _everything(block: Prefix) -> Prefix:

@@ -1,25 +1,53 @@
-"""The AWS Region in which a change is made: as the folder says, or as the zones of its VPC's subnets do."""
+"""Where a change is made: in which account, and in which AWS Region: as the folder says, or as the zones of its
+VPC's subnets do.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 from netcheck.aws.snapshot import Snapshot
-from netcheck.repair.apply import Parts
-from netcheck.repair.change import Change, component
+from netcheck.repair.apply import Parts, items
+from netcheck.repair.change import Change, PeeringAcceptance, component
 
 _ZONE = re.compile(r"([a-z]{2}(?:-[a-z]+)+-[0-9])")
 """Zones, also Local Zones (us-west-2-lax-1a), begin with their Region's name."""
+_OWNED = {
+    "Vpcs": "VpcId",
+    "RouteTables": "RouteTableId",
+    "NetworkAcls": "NetworkAclId",
+    "SecurityGroups": "GroupId",
+    "VpcEndpoints": "VpcEndpointId",
+}
 
 
 def region_of(change: Change, parts: Parts, snapshot: Snapshot) -> str:
     """The Region's name, empty where nothing tells it."""
     name = component(change)
+    if isinstance(change, PeeringAcceptance):
+        return snapshot.peerings[name].accepter.region  # both Regions list it, this one alone accepts it
     for region, documents in parts:
         if region and any(_lists(document, name) for document in documents.values()):
             return region
     zones = {match[1] for subnet in snapshot.subnets.values() if (match := _ZONE.match(subnet.zone))}
     return zones.pop() if len(zones) == 1 else ""
+
+
+def accounts(changes: Iterable[Change], parts: Parts) -> Iterator[str]:
+    """Whose each change is, in a sentence, where the configuration is of several accounts: peered VPCs, or
+    shared subnets, whose route tables and network ACLs are the owner's.
+    """
+    owner_of = {
+        str(item.get(key)): str(item["OwnerId"])
+        for stem, key in _OWNED.items()
+        for item in items(parts, stem)
+        if item.get("OwnerId")
+    }
+    own = {name: owner_of[name] for name in map(component, changes) if name in owner_of}
+    if len(set(owner_of.values())) > 1 and own:
+        told = ", ".join(f"{name} is of {owner}" for name, owner in own.items())
+        yield f"Several AWS accounts are in this; each command needs credentials of the right one: {told}."
 
 
 def _lists(document: object, name: str) -> bool:

@@ -20,7 +20,7 @@ from netcheck.repair.awscli import command, undo
 from netcheck.repair.change import Change, sentence
 from netcheck.repair.elsewhere import elsewhere
 from netcheck.repair.notes import notes
-from netcheck.repair.place import region_of
+from netcheck.repair.place import accounts, region_of
 from netcheck.repair.search import Mended, Query, Repair, repair
 from netcheck.repair.terraform import in_existing, resource
 
@@ -166,7 +166,8 @@ def fixes(changes: Sequence[Change], parts: Parts, snapshot: Snapshot) -> Iterat
     for change in changes:
         if there := in_existing(change):
             yield Fix("text", f"{there[0].upper()}{there[1:]}.")
-    yield from (Fix("text", text) for text in notes(regions, snapshot))
+    told = (*notes(regions, snapshot), *accounts(changes, parts))
+    yield from (Fix("text", text) for text in told)
     for change in reversed(changes):
         if back := undo(change, regions[change]):
             yield Fix("undo", back)

@@ -28,6 +28,8 @@ from netcheck.repair.change import (
 
 Value = str | int | bool
 
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
+
 _TARGETS = {
     "NatGatewayId": "nat_gateway_id",
     "GatewayId": "gateway_id",
@@ -57,17 +59,17 @@ def in_existing(change: Change) -> str:
             )
             return (
                 f"in Terraform change the route of {change.table} for {change.destination}{was}: "
-                f'{_TARGETS[change.key]} = "{change.target}"'
+                f'{_TARGETS[change.key]} = {_quoted(change.target)}'
             )
         case TransitRoute(replaces=str()):
             return (
-                f"in Terraform change the aws_ec2_transit_gateway_route of {change.table} for "
-                f'{change.destination}: transit_gateway_attachment_id = "{change.attachment}", no blackhole'
+                f"in Terraform change the aws_ec2_transit_gateway_route of {change.table} for {change.destination}: "
+                f"transit_gateway_attachment_id = {_quoted(change.attachment)}, no blackhole"
             )
         case TransitSubnet():
             return (
                 "in Terraform add to subnet_ids of the aws_ec2_transit_gateway_vpc_attachment "
-                f'{change.attachment}: "{change.subnet}"'
+                f'{change.attachment}: {_quoted(change.subnet)}'
             )
         case DnsSupport():
             return f"in Terraform write into the aws_vpc {change.vpc}: enable_dns_support = true"
@@ -83,7 +85,13 @@ def in_existing(change: Change) -> str:
 def _literal(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int) else f'"{value}"'
+    return str(value) if isinstance(value, int) else _quoted(value)
+
+
+def _quoted(text: str) -> str:
+    """A string of HCL in which nothing is evaluated. Source: Terraform language, Strings and Templates."""
+    escaped = text.translate(_ESCAPES).replace("${", "$${").replace("%{", "%%{")
+    return f'"{escaped}"'
 
 
 def _resource(change: Change) -> tuple[str, dict[str, Value]] | None:

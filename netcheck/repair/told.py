@@ -8,7 +8,7 @@ from netcheck.repair.awscli import command, undo
 from netcheck.repair.change import Change, sentence
 from netcheck.repair.elsewhere import elsewhere
 from netcheck.repair.notes import notes
-from netcheck.repair.place import region_of
+from netcheck.repair.place import accounts, region_of
 from netcheck.repair.search import Repair
 from netcheck.repair.terraform import in_existing, resource
 
@@ -25,7 +25,7 @@ def as_json(done: Repair) -> dict[str, object] | None:
     snapshot = from_parts(done.parts)
     changes = done.changes if question.proved else done.offered
     regions = {change: region_of(change, done.parts, snapshot) for change in changes}
-    told = notes(regions, snapshot)
+    told = [*notes(regions, snapshot), *accounts(changes, done.parts)]
     if not question.proved:
         told += elsewhere([question.query], snapshot)
     return {

@@ -451,6 +451,45 @@ def test_quotas_are_told_of() -> None:
     assert "acl-b would have 22 rules in this direction" in str(told["notes"])
 
 
+def test_a_peering_is_accepted_in_the_region_of_who_was_asked() -> None:
+    world = unasked_peering()
+    world.find("VpcPeeringConnections", "pcx-1")["AccepterVpcInfo"]["Region"] = "us-east-1"
+    told = as_json(repair((("eu-west-1", world.documents),), [WORKERS | PEER]))
+    assert told is not None
+    assert told["changes"][0]["awscli"].endswith("--region us-east-1")  # type: ignore[index]
+
+
+def test_the_account_of_each_change_is_told_where_there_are_several() -> None:
+    world = with_peer()
+    world.find("SecurityGroups", "sg-c")["IpPermissions"] = SOMEWHERE
+    alone = as_json(mended(world, WORKERS | PEER))
+    world.find("Vpcs", "vpc-c")["OwnerId"] = "222222222222"
+    world.find("SecurityGroups", "sg-c")["OwnerId"] = "222222222222"
+    told = as_json(mended(world, WORKERS | PEER))
+    assert alone is not None and told is not None
+    assert "account" not in str(alone["notes"])
+    assert "the right one: sg-c is of 222222222222." in str(told["notes"])
+
+
+def test_a_vpcs_own_ipv6_address_is_not_one_of_many_behind_a_name() -> None:
+    """It looks public, but nobody should open the group to all of the internet for it."""
+    world = two_subnets()
+    block = {"Ipv6CidrBlock": "2600:1f18::/56", "Ipv6CidrBlockState": {"State": "associated"}}
+    world.find("Vpcs", "vpc-a")["Ipv6CidrBlockAssociationSet"] = [block]
+    for name, part in (("subnet-w", "2600:1f18:0:1::/64"), ("subnet-b", "2600:1f18:0:2::/64")):
+        found = block | {"Ipv6CidrBlock": part}
+        world.find("Subnets", name)["Ipv6CidrBlockAssociationSet"] = [found]
+    world.find("RouteTables", "rtb-a")["Routes"].append(route("2600:1f18::/56", "local"))
+    world.find("NetworkInterfaces", "eni-b")["Ipv6Addresses"] = [{"Ipv6Address": "2600:1f18:0:2::7"}]
+    acl_w = world.find("NetworkAcls", "acl-w")
+    acl_w["Entries"] = [e for e in acl_w["Entries"] if e.get("Ipv6CidrBlock") is None or not e["Egress"]]
+    acl_w["Entries"].append(acl_line(32768, "deny", "::/0") | {"Egress": True})
+    told = as_json(mended(world, WORKERS | {"to": "2600:1f18:0:2::7", "port": 9094}))
+    assert told is not None and told["proved"]
+    assert "outbound to 2600:1f18:0:2::7/128" in str(told["changes"])
+    assert "::/0" not in str(told["notes"])
+
+
 def save(folder: Path, world: World) -> str:
     for stem, document in world.documents.items():
         (folder / f"{stem}.json").write_text(json.dumps(document))

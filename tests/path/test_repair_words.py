@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import hcl2
@@ -303,3 +304,31 @@ OPTIONAL = {
     },
 }
 """Arguments as the provider's documentation names them."""
+
+
+def test_a_route_to_a_load_balancers_endpoint_is_put_back_as_such() -> None:
+    """DescribeRouteTables prints it as a gateway; ReplaceRoute takes no endpoint there."""
+    change = TableRoute("rtb-1", FOUR, "NatGatewayId", "nat-1", ("GatewayId", "vpce-1"))
+    _, params = call_of(undo(change))
+    assert params["VpcEndpointId"] == "vpce-1" and "GatewayId" not in params
+
+
+HOSTILE = 'x"; $(reboot) ${file("k")} \'`id`\n'
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        GroupRule(HOSTILE, False, TCP, 1, 1, FOUR),
+        AclRule(HOSTILE, True, 1, TCP, 1, 1, FOUR),
+        TableRoute(HOSTILE, FOUR, "GatewayId", HOSTILE),
+        TransitSubnet(HOSTILE, HOSTILE),
+    ],
+    ids=lambda change: type(change).__name__,
+)
+def test_an_id_is_one_word_for_a_shell_and_plain_text_for_terraform(change: Change) -> None:
+    for text in (command(change, HOSTILE), undo(change, HOSTILE)):
+        assert {word for word in shlex.split(text) if "reboot" in word} >= {HOSTILE}
+        assert all(word == HOSTILE or "reboot" not in word for word in shlex.split(text))
+    made = resource(change, "n")
+    assert "${" not in made.replace("$${", "") and 'x"' not in made + in_existing(change)
