@@ -1,4 +1,4 @@
-"""Where a change is made: in which account, and in which AWS Region: as the folder says, or as the zones of its
+"""Where a change is made: in which account, and in which AWS Region. The folder tells it, or the zones of the
 VPC's subnets do.
 """
 

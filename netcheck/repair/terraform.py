@@ -63,8 +63,9 @@ def in_existing(change: Change) -> str:
             )
         case TransitRoute(replaces=str()):
             return (
-                f"in Terraform change the aws_ec2_transit_gateway_route of {change.table} for {change.destination}: "
-                f"transit_gateway_attachment_id = {_quoted(change.attachment)}, no blackhole"
+                f"in Terraform change the aws_ec2_transit_gateway_route of {change.table} for "
+                f"{change.destination}: transit_gateway_attachment_id = {_quoted(change.attachment)}, "
+                "no blackhole"
             )
         case TransitSubnet():
             return (

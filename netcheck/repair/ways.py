@@ -17,7 +17,7 @@ from netcheck.path.codes import Code
 from netcheck.path.moves import table_of
 from netcheck.path.routing import compiled
 from netcheck.path.verdict import Leg
-from netcheck.path.walk import Fault
+from netcheck.path.walk import Fault, Stretch
 from netcheck.repair.apply import items
 from netcheck.repair.change import (
     Change,
@@ -85,14 +85,24 @@ def _in_place(scene: Scene, fault: Fault) -> Iterator[tuple[Change, ...]]:
 
 
 def _turnings(scene: Scene, fault: Fault) -> Iterator[tuple[Fault, RouteTable]]:
-    """Where another route may lead around: the table consulted last, then that of who sends on this leg."""
-    if fault.table is not None:
-        yield fault, fault.table
+    """Where another route may lead around: the table consulted last, then that of who sends on this leg.
+
+    A private destination behind a public NAT gateway: the sender's own table first. Whoever sent that there
+    had no better route, and once translated the sender is unknown to the receiver's security groups.
+    """
     forward, start, end = fault.blocker.leg is Leg.FORWARD, scene.walk.stretches[0], scene.walk.end
     sender = start.subnet if forward else end.subnet if end is not None else None
     own = table_of(scene.walk, sender) if sender is not None else None
+    found = [(fault, fault.table)] if fault.table is not None else []
     if own is not None and own != fault.table:
-        yield fault._replace(stretch=start, piece=start.region) if forward else fault, own
+        found.append((fault._replace(stretch=start, piece=start.region) if forward else fault, own))
+    astray = forward and _is_astray(scene, fault.stretch)
+    yield from reversed(found) if astray else found
+
+
+def _is_astray(scene: Scene, stretch: Stretch) -> bool:
+    nat = scene.snapshot.nats.get(stretch.component) if stretch.is_nat else None
+    return nat is not None and nat.is_public and not is_public(scene.version, stretch.far)
 
 
 def _around(scene: Scene, fault: Fault, table: RouteTable) -> Iterator[tuple[Change, ...]]:

@@ -330,5 +330,5 @@ def test_an_id_is_one_word_for_a_shell_and_plain_text_for_terraform(change: Chan
     for text in (command(change, HOSTILE), undo(change, HOSTILE)):
         assert {word for word in shlex.split(text) if "reboot" in word} >= {HOSTILE}
         assert all(word == HOSTILE or "reboot" not in word for word in shlex.split(text))
-    made = resource(change, "n")
-    assert "${" not in made.replace("$${", "") and 'x"' not in made + in_existing(change)
+    made = resource(change, "n") or in_existing(change)
+    assert r'"x\"; $(reboot) $${file(\"k\")}' in made
