@@ -347,12 +347,18 @@ def access(ctx: Context) -> Access:
 
 
 def worker_vpcs(ctx: Context) -> tuple[str, ...]:
-    """The VPCs of the workers' subnets. Raises Skip when nobody said where the workers are."""
+    """The VPCs of the workers' subnets. Raises Skip when nobody said where the workers are, and
+    FactUnavailable where none of the subnets is known: a check of no VPC would find nothing wrong.
+    """
     if not ctx.config.source_subnet:
         raise Skip("where the workers are was not said: give --source-subnet and --source-security-group")
     known = ctx.get(snapshot)
     held = (known.subnets[name].vpc for name in ctx.config.source_subnet if name in known.subnets)
-    return tuple(dict.fromkeys(held))
+    if not (vpcs := tuple(dict.fromkeys(held))):
+        gap = known.missing("Subnets")
+        reason = f": {gap.reason}" if gap else ", as AWS does not name the workers' subnets"
+        raise FactUnavailable(f"the workers' VPC is not known{reason}", gap.action if gap else None)
+    return vpcs
 
 
 def lookups(ctx: Context, vpc: str) -> Lookups:

@@ -25,6 +25,13 @@ CALLS_A_SECOND = 10.0
 """MSK and MSK Connect publish no rate. EC2's buckets of describe calls refill with 10 to 20 a second (EC2
 developer guide, Request throttling); whatever AWS still throttles is waited for (calls.ask)."""
 MOST_PREFETCHED = 200
+NO_MORE = frozenset(
+    {
+        *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"),
+        *("InvalidClientTokenId", "UnrecognizedClientException"),
+    }
+)
+"""Codes after which no call succeeds: the credentials came to their end, or were taken away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,15 @@ class Account:
         self._rate = rate
         self._deadline = deadline
         self._known: dict[str, Outcome] = {}
+        self._refused = ""
         self.calls = 0
+
+    @property
+    def ended(self) -> str:
+        """Why AWS tells nothing more, "" while it does: the credentials came to their end, or the time did.
+        What was judged since then may lack anything.
+        """
+        return self._refused or ("" if self._deadline.left() else "no time left")
 
     def asked(self, questions: Sequence[Question]) -> list[Outcome]:
         """The outcomes, in order; AWS is asked what it has not been asked before."""
@@ -74,6 +89,8 @@ class Account:
                 )
         told = ask(self._clients, [question for _, question in some], self._deadline)
         self._known.update(zip((key for key, _ in some), told, strict=True))
+        refused = (one.reason for one in told if isinstance(one, Failed) and one.code in NO_MORE)
+        self._refused = self._refused or next(refused, "")
         calls = sum(outcome.calls for outcome in told)
         self.calls += calls
         pause = calls / self._rate - (time.monotonic() - began)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from netcheck.report.fleet import Row
 
 DEADLINE_SECONDS = 3600.0
+LONGEST_SECONDS = 86400.0
 ONE_SECONDS = 60.0
+START = b'{"schema": "netcheck.fleet/'
+"""How a line of our own begins: a line that was cut short is taken off the file, others never."""
 EPILOG = """Only AWS's configuration is judged: no broker and no ClickHouse is spoken to, no log is read.
 Connectors of one VPC share what was asked about it. With --output, or --format jsonl, one line of JSON
 is written for each connector as soon as it is known.
@@ -95,7 +99,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--deadline",
         metavar="SECONDS",
-        type=float,
+        type=_seconds,
         default=DEADLINE_SECONDS,
         help=f"the whole survey ends by then (default {DEADLINE_SECONDS:g})",
     )
@@ -117,18 +121,24 @@ class _Survey:
     def __init__(self, args: argparse.Namespace) -> None:
         if args.resume and not args.output:
             raise UsageError("--resume: name the file of the survey to go on with, --output FILE")
+        if args.role_arn and args.profile:
+            raise UsageError(
+                "--profile: with --role-arn, roles are assumed with the credentials that boto3 finds; set "
+                "AWS_PROFILE instead"
+            )
         self._args = args
         self._deadline = Deadline(args.deadline)
         self._rows: list[Row] = []
         self._calls = 0
         self._stopped: list[str] = []
+        self._unwritten = ""
 
     def run(self) -> int:
         """Survey every account. Returns the exit code."""
         from netcheck.report import fleet
         from netcheck.report.style import style_of
 
-        _check_selection(self._args.only, self._args.skip)
+        self._check_selection()
         done = self._read() if self._args.resume else set[str]()
         with self._lines() as lines:
             for role in self._args.role_arn or [None]:
@@ -138,6 +148,11 @@ class _Survey:
                 except KeyboardInterrupt:
                     self._stopped.append("interrupted: " + self._how_to_go_on())
                     break
+                except OSError as error:
+                    if error.filename != self._args.output:
+                        raise
+                    self._unwritten = f"--output {error.filename}: {error.strerror}"
+                    break
                 except Stopped as error:
                     self._stopped.append(f"{role}: {error}" if role else str(error))
         self._clear()
@@ -145,6 +160,8 @@ class _Survey:
             sys.stdout.write(fleet.render(self._rows, style_of(sys.stdout, os.environ), self._calls))
         for told in self._stopped:
             print(f"netcheck: {told}", file=sys.stderr)
+        if self._unwritten:
+            raise UsageError(self._unwritten)
         return self._exit_code()
 
     def _exit_code(self) -> int:
@@ -153,13 +170,13 @@ class _Survey:
             return 1
         if self._stopped and not self._rows:
             return 2
-        return 3 if self._stopped or Status.UNKNOWN in statuses or not statuses else 0
+        return 3 if self._stopped or Status.UNKNOWN in statuses or statuses <= {Status.SKIP} else 0
 
     def _account(self, role: str | None, done: set[str]) -> Iterator[Judged]:
         from netcheck.aws.account import Account
         from netcheck.aws.calls import Failed
         from netcheck.aws.session import NoAws
-        from netcheck.fleet.survey import survey
+        from netcheck.fleet.survey import Ended, survey
 
         args = self._args
         try:
@@ -178,62 +195,77 @@ class _Survey:
             for number, judged in enumerate(survey(account, chosen, config, done, live=args.live), 1):
                 self._progress(f"{number} of {len(chosen)}: {judged.member.name}")
                 yield judged
-                if not self._deadline.left():
-                    raise Stopped("no time left: " + self._how_to_go_on())
+        except Ended as error:
+            raise Stopped(f"{error}: {self._how_to_go_on()}") from None
         finally:
             self._calls += account.calls
             account.close()
 
     def _config(self, role: str | None) -> Config:
-        from netcheck.fleet.survey import LIVE, PER_ROLE
-
         args = self._args
-        left_out = () if args.live else LIVE
-        named = tuple(args.only)
-        roles = () if any(glob.startswith("iam") for glob in named) else PER_ROLE
         return Config(
             region=args.region,
             profile=role or args.profile,
-            only=named,
-            skip=(*args.skip, *left_out, *roles),
+            only=tuple(args.only),
+            skip=(*args.skip, *self._left_out()),
             deadline=ONE_SECONDS,
         )
 
+    def _left_out(self) -> tuple[str, ...]:
+        from netcheck.fleet.survey import LIVE, PER_ROLE
+
+        roles = () if any(glob.startswith("iam") for glob in self._args.only) else PER_ROLE
+        return (*(() if self._args.live else LIVE), *roles)
+
+    def _check_selection(self) -> None:
+        """Raises UsageError before AWS is asked anything."""
+        from netcheck import plugins
+        from netcheck.assess import select
+
+        args, checks = self._args, plugins.find().checks
+        if not select(checks, args.only, args.skip):
+            raise UsageError("nothing to check: --only and --skip leave no check")
+        if not select(checks, args.only, (*args.skip, *self._left_out())):
+            raise UsageError("nothing to check: what --only names sends something to the peers; give --live")
+
     # Lines
 
-    def _lines(self) -> IO[str]:
+    def _lines(self) -> IO[bytes]:
+        path = Path(self._args.output or os.devnull)
         try:
-            if self._args.output:
-                return Path(self._args.output).open("a" if self._args.resume else "w", encoding="utf-8")
-            return Path(os.devnull).open("w", encoding="utf-8")
+            # Unbuffered: a line that a full disk does not take is told where it is written.
+            return path.open("ab" if self._args.resume else "wb", buffering=0)
         except OSError as error:
-            raise UsageError(f"--output {self._args.output}: {error.strerror}") from None
+            raise UsageError(f"--output {path}: {error.strerror}") from None
 
-    def _take(self, judged: Judged, lines: IO[str]) -> None:
+    def _take(self, judged: Judged, lines: IO[bytes]) -> None:
         from netcheck.report.fleet import Row
 
         document = judged.document()
         line = json.dumps(document, ensure_ascii=False) + "\n"
-        lines.write(line)
-        lines.flush()
+        self._write(line.encode(errors="backslashreplace"), lines)
         if self._args.format == "jsonl" and not self._args.output:
             self._clear()
             sys.stdout.write(line)
             sys.stdout.flush()
         self._rows.append(Row.read(document))
 
+    def _write(self, line: bytes, lines: IO[bytes]) -> None:
+        """Raises OSError with the file's name."""
+        try:
+            if lines.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._args.output) from None
+
     def _read(self) -> set[str]:
         """The connectors that the file has already; a last line that was cut short is taken off it."""
-        from netcheck.report.fleet import Row
-
         path = Path(self._args.output)
         if not path.exists():
             return set()
         try:
-            whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
-            lines = whole.splitlines()
-            self._rows = [Row.read(json.loads(line)) for line in lines]
-            path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+            with path.open("r+b") as file:
+                file.truncate(self._read_lines(file))
         except (ValueError, KeyError, TypeError, AttributeError):
             number = len(self._rows) + 1
             raise UsageError(
@@ -243,6 +275,20 @@ class _Survey:
             raise UsageError(f"--resume {path}: {error.strerror}") from None
         return {row.arn for row in self._rows}
 
+    def _read_lines(self, file: IO[bytes]) -> int:
+        """Read the rows; the length of the whole lines. Raises as Row.read does for what is no fleet's."""
+        from netcheck.report.fleet import Row
+
+        whole = 0
+        for line in file:
+            if not line.endswith(b"\n"):
+                if not (line.startswith(START) or START.startswith(line)):
+                    raise ValueError("not the beginning of a line")
+                break
+            self._rows.append(Row.read(json.loads(line)))
+            whole += len(line)
+        return whole
+
     def _how_to_go_on(self) -> str:
         if self._args.output:
             return f"go on with netcheck fleet ... --output {self._args.output} --resume"
@@ -251,8 +297,10 @@ class _Survey:
     # The terminal
 
     def _progress(self, text: str) -> None:
+        from netcheck.report.style import printable
+
         if sys.stderr.isatty():
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K{printable(text)}", end="", file=sys.stderr, flush=True)
 
     def _clear(self) -> None:
         if sys.stderr.isatty():
@@ -265,14 +313,6 @@ def _nobody(name: str, members: Sequence[Member], region: str) -> str:
     return f"--name {name}: none of the {len(members)} connectors in {region} has such a name"
 
 
-def _check_selection(only: Sequence[str], skip: Sequence[str]) -> None:
-    """Raises UsageError before AWS is asked anything."""
-    from netcheck import plugins
-    from netcheck.assess import select
-
-    select(plugins.find().checks, only, skip)
-
-
 def _rate(text: str) -> float:
     try:
         rate = float(text)
@@ -281,3 +321,13 @@ def _rate(text: str) -> float:
     if not 0 < rate <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of calls from 0 to 1000")
     return rate
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, up to a day")
+    return seconds

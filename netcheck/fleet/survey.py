@@ -22,6 +22,10 @@ PER_ROLE = ("iam.*",)
 WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS, Status.SKIP)
 
 
+class Ended(Exception):
+    """The account tells nothing more; the message is one line. Connectors not handed on are still to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A connector and its report; `error` where there is none, in one line."""
@@ -58,7 +62,10 @@ class Judged:
 def survey(
     account: Account, members: Sequence[Member], config: Config, done: Collection[str], *, live: bool
 ) -> Iterator[Judged]:
-    """Judge every connector whose ARN is not `done`. `config` says how; the connector is filled in."""
+    """Judge every connector whose ARN is not `done`. `config` says how; the connector is filled in.
+
+    Raises Ended, in place of handing on a connector that could not be asked about to its end.
+    """
     homes = {subnet: one.vpc for one in members if one.vpc for subnet in one.subnets}
     shared = Shared(account, homes, live=live)
     todo = sorted((one for one in members if one.arn not in done), key=lambda one: (one.vpc or "", one.name))
@@ -66,7 +73,10 @@ def survey(
         together = list(group)
         account.describe(together)
         for one in together:
-            yield _judged(one, replace(config, connector=one.arn, region=account.region), shared)
+            judged = _judged(one, replace(config, connector=one.arn, region=account.region), shared)
+            if account.ended:
+                raise Ended(account.ended)
+            yield judged
         shared.forget()
         account.forget(together)
 

@@ -41,7 +41,7 @@ class Row:
     causes: tuple[Cause, ...]
     told: str
     missing: tuple[str, ...]
-    """IAM actions that something depends on and that are denied."""
+    """IAM actions that something depends on and that AWS did not answer."""
 
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> Row:
@@ -63,11 +63,11 @@ class Row:
             report.get("summary", {}),
             causes,
             told,
-            tuple(dict.fromkeys(_denied(report))),
+            tuple(dict.fromkeys(_unanswered(report))),
         )
 
 
-def _denied(report: Mapping[str, Any]) -> Iterator[str]:
+def _unanswered(report: Mapping[str, Any]) -> Iterator[str]:
     for one in report.get("results", ()):
         if one["status"] == Status.UNKNOWN and (action := one["evidence"].get("missing_permission")):
             yield str(action)
@@ -102,6 +102,8 @@ def _verdict(rows: Sequence[Row], style: Style) -> str:
     if unknown:
         told = f"Nothing is known to be wrong; of {unknown} of {len(rows)} connectors not all could be told"
         return f"{style.mark(Status.UNKNOWN)} {style.bold(told)}"
+    if all(row.status is Status.SKIP for row in rows):
+        return f"{style.mark(Status.UNKNOWN)} {style.bold('Nothing was checked: every check was skipped')}"
     told = f"{len(rows)} {_connectors(len(rows))}, and nothing wrong in the configuration"
     return f"{style.mark(Status.PASS)} {style.bold(told)}"
 
@@ -132,8 +134,11 @@ def _causes(rows: Iterable[Row], style: Style) -> list[str]:
 
 def _missing(rows: Iterable[Row]) -> str:
     actions = Counter(action for row in rows for action in row.missing)
-    told = (f"  {action}  ({count} {_connectors(count)})" for action, count in actions.most_common())
-    return "\n".join(["not allowed, and answers depend on it:", *told]) if actions else ""
+    told = (
+        f"  {printable(action)}  ({count} {_connectors(count)})" for action, count in actions.most_common()
+    )
+    head = "AWS did not tell, and answers depend on it (netcheck policy prints what must be allowed):"
+    return "\n".join([head, *told]) if actions else ""
 
 
 def _connectors(count: int) -> str:
@@ -148,10 +153,10 @@ def _table(rows: Sequence[Row], style: Style) -> str:
     cells = [
         [
             style.mark(row.status),
-            *([row.account] if accounts else []),
+            *([printable(row.account)] if accounts else []),
             printable(row.name)[:40],
-            row.state,
-            row.vpc,
+            printable(row.state),
+            printable(row.vpc),
             row.counts.get("fail", ""),
             row.counts.get("unknown", ""),
             row.counts.get("warn", ""),

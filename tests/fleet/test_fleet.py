@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from netcheck.fleet.survey import LIVE, PER_ROLE
 from tests.commandline import Done, netcheck
 from tests.fleet.world import account, copied, names
 from tests.scenarios.test_scenarios import Outside
-from tests.servers.aws_endpoint import AwsEndpoint, aws_error
+from tests.servers.aws_endpoint import AwsEndpoint, aws_error, expired_token, slow
 from tests.servers.aws_world import AwsError
 
 Run = Callable[..., Done]
@@ -32,16 +32,43 @@ class Fleet:
         self._patch = patch
         self.calls: Counter[str] = Counter()
 
-    def run(self, *arguments: str, faults: dict[str, Any] | None = None) -> Done:
-        with AwsEndpoint(account(self.pipelines, self.each)) as aws:
+    def run(
+        self,
+        *arguments: str,
+        faults: dict[str, Any] | None = None,
+        after: int = 0,
+        renamed: Mapping[str, str] | None = None,
+    ) -> Done:
+        """`faults` from the call `after` so many on; `renamed` are texts of connectors to be others."""
+        answers = account(self.pipelines, self.each)
+        for operation in ("ListConnectors", "DescribeConnector") if renamed else ():
+            answers.services["kafkaconnect"][operation] = _reworded(
+                answers.services["kafkaconnect"][operation], renamed or {}
+            )
+        with AwsEndpoint(answers) as aws:
             for variable, value in aws.environment().items():
                 self._patch.setenv(variable, value)
             for call, fault in (faults or {}).items():
-                aws.fail(*call.split(":"), fault)
+                aws.fail(*call.split(":"), fault, after=after)
             done = netcheck("fleet", "--calls-a-second", "1000", *arguments)
             self.calls = Counter(f"{call.service}:{call.operation}" for call in aws.calls)
         assert self.outside.left == [], "nothing is sent to a peer"
         return done
+
+
+def _reworded(answer: Any, words: Mapping[str, str]) -> Any:
+    def changed(value: Any) -> Any:
+        match value:
+            case dict():
+                return {key: changed(item) for key, item in value.items()}
+            case list():
+                return [changed(item) for item in value]
+            case str():
+                return words.get(value, value)
+            case _:
+                return value
+
+    return lambda params: changed(answer(params))
 
 
 @pytest.fixture
@@ -128,6 +155,21 @@ def test_a_denied_call_leaves_the_rest(patch: pytest.MonkeyPatch) -> None:
         (("--resume",), "--resume: name the file of the survey to go on with, --output FILE"),
         (("--output", "/nowhere/fleet.jsonl"), "--output /nowhere/fleet.jsonl: No such file or directory"),
         (("--only", "nothing.*"), "--only nothing.*: no check has such an id; netcheck checks lists them"),
+        (
+            ("--only", "tcp.*"),
+            "nothing to check: what --only names sends something to the peers; give --live",
+        ),
+        (("--only", "iam.*", "--skip", "iam.*"), "nothing to check: --only and --skip leave no check"),
+        (("--output", "/dev/full"), "--output /dev/full: No space left on device"),
+        (
+            ("--profile", "base", "--role-arn", "arn:aws:iam::111122223333:role/netcheck"),
+            "--profile: with --role-arn, roles are assumed with the credentials that boto3 finds; set "
+            "AWS_PROFILE instead",
+        ),
+        (
+            ("--deadline", "nan"),
+            "argument --deadline: 'nan' is not a number of seconds, up to a day; see netcheck fleet --help",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_line(
@@ -138,12 +180,58 @@ def test_what_cannot_be_done_is_one_line(
     assert done.err.strip() == f"netcheck: {says}"
 
 
-def test_a_file_that_is_something_else_is_not_resumed(patch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["hello\n", '{"mine": true}', '{"schema": "netcheck.report/1"}\n'])
+def test_a_file_that_is_something_else_is_not_resumed(
+    text: str, patch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     file = tmp_path / "notes.txt"
-    file.write_text("hello\n")
+    file.write_text(text)
     done = Fleet(patch, 1, 1).run("--output", str(file), "--resume")
-    assert (done.code, file.read_text()) == (2, "hello\n")
+    assert (done.code, file.read_text()) == (2, text)
     assert f"{file}:1: no line of a fleet" in done.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "after", "deadline", "says"),
+    [
+        (expired_token(), 30, "60", "the AWS credentials have expired (ExpiredToken): sign in again"),
+        (slow(1.0), 25, "5", "no time left"),
+    ],
+)
+def test_what_could_not_be_asked_to_its_end_is_left_for_resume(
+    fault: Any, after: int, deadline: str, says: str, patch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file, fleet = tmp_path / "fleet.jsonl", Fleet(patch, 2, 2)
+    short = fleet.run("--output", str(file), "--deadline", deadline, faults={"*:*": fault}, after=after)
+    assert short.code in (2, 3)
+    assert short.err == (f"netcheck: {says}: go on with netcheck fleet ... --output {file} --resume\n")
+    assert {line["status"] for line in lines(file.read_text())} <= {"pass"}, "nothing half asked is kept"
+    again = fleet.run("--output", str(file), "--resume")
+    assert (again.code, len(lines(file.read_text()))) == (0, 4)
+
+
+def test_a_hostile_name_does_nothing_to_a_terminal_or_a_file(
+    patch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file, fleet = tmp_path / "fleet.jsonl", Fleet(patch, 1, 1)
+    words = {"sink-00-00": "a\x1b[31m\x85\u2028\u202eb", "RUNNING": "\x1b[5mRUNNING"}
+    for more in ((), ("--resume",)):
+        done = fleet.run("--output", str(file), *more, renamed=words)
+        assert done.code == 0
+        assert "a\\x1b[31m" in done.out
+        assert not {"\x1b", "\x85", "\u2028", "\u202e"} & set(done.out)
+
+
+def test_subnets_that_may_not_be_read_are_no_pass_and_no_bug(patch: pytest.MonkeyPatch) -> None:
+    fault = aws_error("UnauthorizedOperation", "You are not authorized to perform this operation.", 403)
+    done = Fleet(patch, 1, 1).run("--format", "jsonl", faults={"ec2:DescribeSubnets": fault})
+    (line,) = lines(done.out)
+    results = line["report"]["results"]
+    for check in ("egress.path", "resolver.zones", "resolver.firewall", "resolver.servers"):
+        assert {one["status"] for one in results if one["check"] == check} <= {"unknown", "skip"}, check
+    missing = [one for one in results if one["evidence"].get("missing_permission") == "ec2:DescribeSubnets"]
+    assert missing, "told with what would mend it"
+    assert not [one["summary"] for one in results if "a bug" in one["summary"]]
 
 
 def test_an_account_that_cannot_be_asked_leaves_the_others(patch: pytest.MonkeyPatch) -> None:
