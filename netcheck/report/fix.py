@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from netcheck.report.style import Style
+from netcheck.report.style import Style, printable
 from netcheck.report.words import PROVED
 
 _LEAD = {
@@ -29,7 +29,7 @@ def _lines(fix: Mapping[str, Any], style: Style) -> Iterator[str]:
     else:
         yield f"  {style.bold('fix')}  {_LEAD[fix['proved']]}"
     for change in fix["changes"]:
-        yield f"    {change['text']}"
+        yield f"    {printable(change['text'])}"
     yield from _section("left", fix["left"], style)
     yield from _code("AWS CLI", [change["awscli"] for change in fix["changes"]], style)
     yield from _code("Terraform", [c["terraform"] for c in fix["changes"] if c["terraform"]], style)
@@ -45,7 +45,7 @@ def _section(title: str, texts: list[str], style: Style) -> Iterator[str]:
         yield f"  {style.bold(title)}"
     for text in texts:
         yield textwrap.fill(
-            text,
+            printable(text),
             style.width,
             initial_indent="    ",
             subsequent_indent="    ",
@@ -60,4 +60,4 @@ def _code(title: str, texts: list[str], style: Style) -> Iterator[str]:
         yield ""
         yield f"  {style.bold(title)}"
     for text in texts:
-        yield from (f"    {line}".rstrip() for line in text.splitlines())
+        yield from (f"    {printable(line)}".rstrip() for line in text.split("\n"))

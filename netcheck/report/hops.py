@@ -12,7 +12,7 @@ from netcheck.path.query import as_json, steps
 from netcheck.path.verdict import Blocker, Leg, Path, Verdict
 from netcheck.report.drawing import draw
 from netcheck.report.picture import of_answer
-from netcheck.report.style import Style
+from netcheck.report.style import Style, printable
 
 _STATUS = {
     Verdict.REACHABLE: Status.PASS,
@@ -28,7 +28,7 @@ def render(path: Path, style: Style) -> str:
     arrow = "→" if style.unicode else "->"
     destination = format_address(path.version, path.destination)
     what = f"{path.source} {arrow} {destination}, {_protocol(path)}"
-    lines = [f"{style.mark(status)} {style.bold(path.verdict.value)}  {what}", ""]
+    lines = [f"{style.mark(status)} {style.bold(path.verdict.value)}  {printable(what)}", ""]
     lines += _way(path, style)
     lines += _blockers(path.blockers, style)
     if path.verdict is Verdict.PARTIAL:
@@ -60,9 +60,9 @@ def _blockers(blockers: Sequence[Blocker], style: Style) -> Iterator[str]:
     yield f"  {style.bold('blocked by')}"
     for blocker in blockers:
         way = "on the way back: " if blocker.leg is Leg.RETURN else ""
-        yield f"  {style.mark(Status.FAIL)} {way}{blocker.text} {style.dim(blocker.code.value)}"
+        yield f"  {style.mark(Status.FAIL)} {way}{printable(blocker.text)} {style.dim(blocker.code.value)}"
         for explanation in blocker.explanations:
-            yield f"      {explanation.text} {style.dim(explanation.code.value)}"
+            yield f"      {printable(explanation.text)} {style.dim(explanation.code.value)}"
     yield ""
 
 
@@ -90,5 +90,5 @@ def _section(title: str, texts: Iterable[str], style: Style) -> Iterator[str]:
         return
     yield f"  {style.bold(title)}"
     for text in found:
-        yield f"    {text}"
+        yield f"    {printable(text)}"
     yield ""

@@ -513,6 +513,19 @@ def test_the_command_prints_the_fix(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "no narrow change mends this" in capsys.readouterr().out
 
 
+def test_control_characters_in_ids_do_not_reach_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = closed_group()
+    text = json.dumps(world.documents).replace("sg-b", "sg-\\u001b[2J\\u202e\\u2028")
+    world.documents = json.loads(text)
+    flow = ["--from", "eni-w", "--to", "10.0.2.7:9094"]
+    main(["path", "--snapshot", save(tmp_path, world), *flow, "--fix"])
+    shown = capsys.readouterr().out
+    assert "sg-\\x1b[2J??: allow TCP port 9094" in shown
+    assert not {"\x1b", "\u202e", "\u2028"} & set(shown)
+
+
 def test_the_command_in_json_adds_one_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["path", "--snapshot", save(tmp_path, closed_group()), "--from", "eni-w", "--format", "json"]
     assert main([*arguments, "--to", "10.0.2.7:9094"]) == 1
