@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netcheck import configured, facts
@@ -190,12 +191,20 @@ def _blocked(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
     from netcheck.aws.endpoints import GLOBAL_STS
 
     if target.host in GLOBAL_STS:
-        yield from configured.stopped(traced, target, lambda _: True, Cause.STS_GLOBAL_NAME, Layer.DNS)
+        stops = list(configured.stopped(traced, target, lambda _: True, Cause.STS_GLOBAL_NAME, Layer.DNS))
+        yield from (_global(stop, target) for stop in stops[:1])
         return
     yield from configured.stopped(traced, target, _is_group, Cause.PATH_SECURITY_GROUP, Layer.FILTER)
     yield from configured.stopped(traced, target, _is_acl, Cause.PATH_NETWORK_ACL, Layer.FILTER)
     yield from configured.stopped(traced, target, _is_internet, Cause.PATH_NO_INTERNET, Layer.ROUTE)
     yield from configured.stopped(traced, target, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE)
+
+
+def _global(stop: Finding, target: Target) -> Finding:
+    """The name is what is to be mended: a way to where it leads would be the wrong one."""
+    text = f"{target.host} is the global name of STS, which no VPC endpoint serves: {stop.summary}"
+    evidence = {key: value for key, value in stop.evidence.items() if key != "paths"}
+    return replace(stop, summary=text, code="STS_GLOBAL_NAME", component=target.host, evidence=evidence)
 
 
 def _is_group(blocker: Blocker) -> bool:

@@ -184,6 +184,54 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What leads packets where they need not go: whatever stops them there is not to be mended.
+
+    A failure of `check` with one of `causes`, about targets of `kinds`. `same_target`: on the same target;
+    else what it proposes has to name other `bootstrapServers` than the target.
+    """
+
+    check: str
+    causes: frozenset[Cause]
+    kinds: frozenset[Kind]
+    same_target: bool
+
+    def leads(self, wrong: Result, target: Target) -> bool:
+        """Whether it is for this failure that packets go to that target."""
+        if wrong.check != self.check or wrong.finding.cause not in self.causes:
+            return False
+        if target.kind not in self.kinds:
+            return False
+        if self.same_target:
+            return wrong.target == target
+        instead = str(wrong.finding.evidence.get("fix", wrong.finding.summary))
+        return "bootstrapServers=" in instead and target.endpoint not in instead
+
+
+ELSEWHERE = (
+    # A name that leads past the endpoint which serves it.
+    Elsewhere(
+        "egress.path",
+        frozenset({Cause.ENDPOINT_PRIVATE_DNS_OFF, Cause.STS_GLOBAL_NAME}),
+        frozenset({Kind.AWS_SERVICE}),
+        same_target=True,
+    ),
+    # A listener that is not the connector's.
+    *(
+        Elsewhere(
+            check, frozenset({Cause.SETTINGS_CONTRADICT, Cause.SETTING_WRONG}), BROKERS, same_target=False
+        )
+        for check in ("connector.authentication", "connector.bootstrap")
+    ),
+)
+
+NOBODY_ANSWERS = frozenset({Cause.VPC_DNS_OFF})
+"""Where nobody answers for names in the VPC, what they lead to cannot be asked."""
+NAMES = ("resolver.", "egress.")
+"""The checks that ask what names lead to in the workers' VPC."""
+
+
 class Across:
     """What explains the results of one report from another side, or from another target."""
 
@@ -196,11 +244,39 @@ class Across:
 
     def cause_of(self, result: Result) -> str | None:
         """The key of the failure that explains this result, or None."""
-        if result.finding.code or result.status not in (Status.FAIL, Status.WARN):
+        if result.finding.cause is Cause.NOT_ASKED:
+            return self._nameless(result)
+        if result.status not in (Status.FAIL, Status.WARN):
             return None
+        if result.finding.code:
+            return self._needless(result)
         silent = is_silent(result) or result.finding.cause in CLOSER
         found = self._stopped(result) if silent else None
         return found or self._ruled(result) or self._confirmed(result)
+
+    def _needless(self, stop: Result) -> str | None:
+        """What stops a way that nobody would take, were it not for another mistake; and a login that no
+        connector could have.
+        """
+        if stop.check == "connector.authentication":
+            clusters = (one.key for one in self._failed if one.check == "connector.cluster")
+            return min(clusters, default=None)
+        if stop.finding.cause not in STOPS_PACKETS:
+            return None
+        leads = (
+            one.key
+            for one in self._failed
+            for rule in ELSEWHERE
+            if one.key != stop.key and rule.leads(one, stop.target)
+        )
+        return min(leads, default=None)
+
+    def _nameless(self, unasked: Result) -> str | None:
+        """Why it could not be asked what a name leads to."""
+        if not unasked.check.startswith(NAMES):
+            return None
+        silent = (one.key for one in self._failed if one.finding.cause in NOBODY_ANSWERS)
+        return min(silent, default=None)
 
     def symptoms(self, links: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         """What MSK Connect says of the connector follows from the first thing that is wrong, if something

@@ -149,7 +149,7 @@ WAYS: list[tuple[str, Made, Target, list[tuple[str, str | None, str | None]], st
         "the global name of STS with the Region's endpoint",
         lambda: endpoint(bare(), name="vpce-sts", service="com.amazonaws.eu-west-1.sts"),
         Target(SM.kind, "sts.amazonaws.com", 443),
-        [("fail", "sts_global_name", "rtb-w")],
+        [("fail", "sts_global_name", "sts.amazonaws.com")],
         "no route",
     ),
     (
