@@ -18,6 +18,7 @@ from netcheck.path.verdict import Blocker, Path, Verdict
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.change import Change, TableRoute, TransitRoute
 from netcheck.repair.filters import acl_needs, group_needs
+from netcheck.repair.gather import gathered
 from netcheck.repair.scene import Need, Scene, together
 from netcheck.repair.ways import way_needs
 
@@ -107,7 +108,8 @@ class _Search:
             else:
                 changes = found
                 mended.append(query)
-        return self._told(self._fewest(changes, [*held, *mended]), before, lame)
+        fewest = self._fewest(changes, [*held, *mended])
+        return self._told(self._gathered(fewest, snapshot, [*held, *mended]), before, lame)
 
     def _mend(
         self, query: Query, changes: tuple[Change, ...], held: Sequence[Query], rounds: int
@@ -161,6 +163,19 @@ class _Search:
             without = tuple(one for one in changes if one != change)
             if self._works(without, queries):
                 changes = without
+        return changes
+
+    def _gathered(
+        self, changes: tuple[Change, ...], snapshot: Snapshot, queries: Sequence[Query]
+    ) -> tuple[Change, ...]:
+        """Several routes to another VPC as one, where everything passes with that too."""
+        for routes, one in gathered(snapshot, changes):
+            place = changes.index(routes[0])
+            rest = [change for change in changes if change not in routes]
+            made = (*rest[:place], one, *rest[place:])
+            if not self.hurry() and self._works(made, queries):
+                changes = made
+                self.origins[one] = tuple(dict.fromkeys(b for route in routes for b in self.origins[route]))
         return changes
 
     def _works(self, changes: tuple[Change, ...], queries: Sequence[Query]) -> bool:

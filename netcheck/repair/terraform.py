@@ -59,7 +59,7 @@ def in_existing(change: Change) -> str:
             )
             return (
                 f"in Terraform change the route of {change.table} for {change.destination}{was}: "
-                f'{_TARGETS[change.key]} = {_quoted(change.target)}'
+                f"{_TARGETS[change.key]} = {_quoted(change.target)}"
             )
         case TransitRoute(replaces=str()):
             return (
@@ -70,7 +70,7 @@ def in_existing(change: Change) -> str:
         case TransitSubnet():
             return (
                 "in Terraform add to subnet_ids of the aws_ec2_transit_gateway_vpc_attachment "
-                f'{change.attachment}: {_quoted(change.subnet)}'
+                f"{change.attachment}: {_quoted(change.subnet)}"
             )
         case DnsSupport():
             return f"in Terraform write into the aws_vpc {change.vpc}: enable_dns_support = true"

@@ -258,10 +258,21 @@ def _needed(account: Account, change: Change, flow: Flow, mended: Flow) -> bool:
         case GroupRule():
             same = (flow.protocol, flow.port) == (mended.protocol, mended.port)
             return same and _between(account, change, flow, mended)
+        case TableRoute(destination=block) if _is_whole_vpc(account, block):
+            return bool(_ends_in(account, flow, str(block)) and _ends_in(account, mended, str(block)))
         case TableRoute(destination=block) | TransitRoute(destination=block):
             return bool(_ends_in(account, flow, str(block)) & _ends_in(account, mended, str(block)))
         case _:
             return True
+
+
+def _is_whole_vpc(account: Account, block: Prefix) -> bool:
+    """Whether a route is for all of a VPC, as several addresses of it are told."""
+    return any(
+        one["CidrBlock"] == str(block)
+        for vpc in account.all("Vpcs")
+        for one in vpc["CidrBlockAssociationSet"]
+    )
 
 
 def _between(account: Account, rule: GroupRule, flow: Flow, mended: Flow) -> bool:

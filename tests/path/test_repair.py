@@ -321,6 +321,54 @@ def test_what_one_question_needs_serves_the_next() -> None:
     assert all(one.proved and one.needed == done.changes for one in done.questions)
 
 
+def peer_by_nat() -> World:
+    """The workers' table leads all to a public NAT gateway; the other VPC is peered."""
+    world = with_peer()
+    world.eni("eni-c2", "subnet-c", "10.9.1.8", groups=("sg-c",))
+    world.subnet("subnet-p", "vpc-a", "10.0.9.0/24")
+    world.acl("acl-p", "vpc-a", "subnet-p")
+    world.table("rtb-p", "vpc-a", [route("10.0.0.0/16", "local"), route("0.0.0.0/0", "igw-a")], "subnet-p")
+    world.igw("igw-a", "vpc-a")
+    world.nat("nat-a", "subnet-p", "10.0.9.5", "198.51.100.5")
+    return routes(world, "rtb-w", route("0.0.0.0/0", "nat-a"))
+
+
+def test_who_is_led_astray_through_a_nat_gateway_gets_a_route_in_the_own_table() -> None:
+    assert changes(peer_by_nat(), WORKERS | PEER) == ["rtb-w: a route for 10.9.1.7/32 to pcx-1"]
+
+
+def test_several_addresses_of_another_vpc_are_one_route_for_its_block() -> None:
+    both = (WORKERS | PEER, WORKERS | {"to": "10.9.1.8", "port": 9094})
+    done = mended(peer_by_nat(), *both)
+    assert done.proved and [sentence(one) for one in done.changes] == [
+        "rtb-w: a route for 10.9.0.0/16 to pcx-1"
+    ]
+    assert done.changes == done.questions[0].needed == done.questions[1].needed
+
+
+def test_the_dead_route_for_the_block_is_replaced_where_several_addresses_need_it() -> None:
+    world = routes(peer_by_nat(), "rtb-w", route("10.9.0.0/16", "pcx-gone", "blackhole"))
+    told = changes(world, WORKERS | PEER, WORKERS | {"to": "10.9.1.8", "port": 9094})
+    assert told == ["rtb-w: a route for 10.9.0.0/16 to pcx-1, not pcx-gone"]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        route("10.9.2.0/24", "nat-a"),
+        route("10.9.128.0/17", "pcx-2"),
+    ],
+    ids=["a NAT gateway that leads there", "another peering"],
+)
+def test_no_route_for_a_block_takes_others_another_way(kept: dict[str, Any]) -> None:
+    world = peer_by_nat()
+    if "NatGatewayId" in kept:
+        world.find("RouteTables", "rtb-p")["Routes"].append(route("10.9.2.0/24", "pcx-1"))
+    world.find("RouteTables", "rtb-w")["Routes"].append(kept)
+    told = changes(world, WORKERS | PEER, WORKERS | {"to": "10.9.1.8", "port": 9094})
+    assert told == ["rtb-w: a route for 10.9.1.7/32 to pcx-1", "rtb-w: a route for 10.9.1.8/32 to pcx-1"]
+
+
 def other_vpc_without_a_way() -> World:
     world = with_peer()
     world.documents["VpcPeeringConnections"]["VpcPeeringConnections"] = []
