@@ -196,7 +196,7 @@ class Site:
             started.enter_context(DnsServer(self._zone(zone), address, 53))
 
     def _zone(self, name: str) -> dict[str, Entry]:
-        names: Mapping[str, Any] = self._pipeline["dns"]
+        names: Mapping[str, Any] = {**self._pipeline["dns"], **private_names(self._pipeline["ec2"])}
         if name in ("SERVFAIL", "REFUSED"):
             return dict.fromkeys(names, dns.Fault[name])
         more = self._live.get("zones", {}).get(name, {})
@@ -256,6 +256,24 @@ def _rules(links: Sequence[str], elements: Sequence[str], drops: Sequence[str]) 
   }}
 }}
 """
+
+
+def private_names(ec2: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The names that VPC endpoints take over in the VPC's own resolver, and the addresses they then have.
+
+    "Private DNS names for VPC endpoint services": both DNS attributes of the VPC have to be on.
+    """
+    attributes = {one["VpcId"]: one for one in ec2.get("VpcAttributes", ())}
+    held = {one["NetworkInterfaceId"]: one["PrivateIpAddress"] for one in ec2["NetworkInterfaces"]}
+    found = {}
+    for endpoint in ec2["VpcEndpoints"]:
+        vpc = attributes[endpoint["VpcId"]]
+        on = all(vpc[name]["Value"] for name in ("EnableDnsSupport", "EnableDnsHostnames"))
+        if on and endpoint.get("PrivateDnsEnabled"):
+            addresses = [held[one] for one in endpoint["NetworkInterfaceIds"]]
+            names = [one["DnsName"] for one in endpoint["DnsEntries"]]
+            found |= {name: addresses for name in names if not name.startswith("vpce-")}
+    return found
 
 
 def documents(ec2: Mapping[str, Any]) -> Documents:
