@@ -11,7 +11,8 @@ data "awscc_kafkaconnect_connector" "this" {
 }
 
 locals {
-  name    = "netcheck-${var.connector}"
+  # What Lambda takes as a name: 64 letters, digits, - and _.
+  name    = "netcheck-${substr(replace(var.connector, "/[^A-Za-z0-9_-]/", "-"), 0, 55)}"
   workers = data.awscc_kafkaconnect_connector.this.kafka_cluster.apache_kafka_cluster.vpc
   tells   = var.tell_changes ? 1 : 0
   interfaces = [

@@ -18,6 +18,8 @@ from netcheck.history.place import FilePlace
 from netcheck.logins import VARIABLES, read_logins
 
 LONGEST_NAME = 128
+NO_STATE = "none"
+"""As `state` of an event: keep and tell nothing, whatever the function's environment says."""
 NOT_HERE = {
     **dict.fromkeys(("output", "record", "baseline"), "a function keeps no files, its report is returned"),
     **dict.fromkeys(("watch",), "a function ends; give it a schedule instead"),
@@ -49,7 +51,7 @@ OWN: Mapping[str, Option] = {
         Option(
             "state",
             "URL",
-            "where the state is kept between runs: s3://BUCKET/PREFIX or dynamodb://TABLE",
+            "where the state is kept between runs: s3://BUCKET/PREFIX or dynamodb://TABLE; none for nowhere",
             lambda given: parse_store(text(given)),
             "lambda",
         ),
@@ -78,8 +80,7 @@ class Asked:
 def read(event: object, environment: Mapping[str, str], deadline: Deadline) -> Asked:
     """What the event asks for. Raises UsageError, in one line that never holds a value of a login's."""
     given = _keys(event)
-    own = settings(_of_environment(environment), lambda name: _variable(name), OWN)
-    own |= settings({k: v for k, v in given.items() if k in OWN}, _where, OWN)
+    own = _own(given, environment)
     if (own.get("topic") or own.get("bus")) and not own.get("state"):
         raise UsageError("topic and bus: only changes are told, so give state as well, s3:// or dynamodb://")
     if isinstance(given.get("credentials"), str) and str(given["credentials"]).startswith("arn:"):
@@ -94,6 +95,15 @@ def read(event: object, environment: Mapping[str, str], deadline: Deadline) -> A
     config = read_logins(build(found, environment), environment)
     name = own.pop("name", None) or _name(config)
     return Asked(config, str(name)[:LONGEST_NAME], tuple(given), **own)  # type: ignore[arg-type]  # as read
+
+
+def _own(given: Mapping[str, object], environment: Mapping[str, str]) -> dict[str, object]:
+    """The function's own keys, the event's before the environment's."""
+    here, there = _of_environment(environment), {k: v for k, v in given.items() if k in OWN}
+    if there.get("state") == NO_STATE:
+        del there["state"]
+        here = {k: v for k, v in here.items() if k not in ("state", "topic", "bus")}
+    return settings(here, _variable, OWN) | settings(there, _where, OWN)
 
 
 def _keys(event: object) -> dict[str, object]:

@@ -83,6 +83,12 @@ def test_its_own_keys_stand_in_the_event_or_in_the_environment_and_the_event_win
     assert asked({"connector": "orders-sink"}, environment).state == TableStore("states")
 
 
+def test_an_event_may_keep_and_tell_nothing_whatever_the_environment_says() -> None:
+    environment = {**HERE, "NETCHECK_STATE": "dynamodb://states", "NETCHECK_TOPIC": TOPIC}
+    told = asked({"connector": "orders-sink", "state": "none"}, environment)
+    assert (told.state, told.topic) == (None, None)
+
+
 BAD = {
     "no object": ([], "an event with keys is wanted"),
     "a text": ("orders-sink", "an event with keys is wanted"),
@@ -104,6 +110,7 @@ BAD = {
         "the ARN of an SNS topic",
     ),
     "a topic without state": ({"connector": "x", "topic": TOPIC}, "give state as well"),
+    "a topic and no state": ({"connector": "x", "topic": TOPIC, "state": "none"}, "give state as well"),
     "a state that is none": (
         {"connector": "x", "state": "/tmp/x"},
         "event: state: s3://BUCKET/PREFIX or dynamodb",

@@ -81,6 +81,24 @@ def test_the_functions_event_is_one_that_it_takes() -> None:
     assert {name.removeprefix("NETCHECK_").lower() for name in variables} <= set(OWN)
 
 
+def test_many_connectors_of_a_region_have_stacks_side_by_side() -> None:
+    # Names differ from connector to connector, and SAM gives none of its own.
+    [function] = resources(SAM, "AWS::Serverless::Function")
+    assert function["Events"]["Scheduled"]["Properties"]["OmitName"] is True
+    for path in TEMPLATES.values():
+        for resource in read(path)["Resources"].values():
+            named = [v for k, v in resource["Properties"].items() if k in ("FunctionName", "Family", "Name")]
+            assert all("${Connector}" in filled(each, {}) for each in named if each), named
+
+
+@pytest.mark.parametrize(("path", "most"), [(SAM, 64), (ECS, 255)], ids=["sam", "ecs"])
+def test_a_connectors_name_makes_a_name_that_aws_takes(path: Path, most: int) -> None:
+    # CreateFunction: 64 letters, digits, - and _; RegisterTaskDefinition: 255 of the same.
+    pattern = read(path)["Parameters"]["Connector"]["AllowedPattern"]
+    assert re.fullmatch(pattern, "orders_sink-1") and not re.fullmatch(pattern, "orders.sink")
+    assert not re.fullmatch(pattern, "x" * (most - len("netcheck-") + 1))
+
+
 def test_a_run_is_not_begun_again_by_itself() -> None:
     [function] = resources(SAM, "AWS::Serverless::Function")
     assert function["EventInvokeConfig"]["MaximumRetryAttempts"] == 0

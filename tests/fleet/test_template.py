@@ -10,7 +10,10 @@ from typing import Any
 
 import yaml
 
+from netcheck.awslambda.event import OWN, read
+from netcheck.awslambda.metrics import Detail
 from netcheck.config import BY_NAME
+from netcheck.context import Deadline
 from netcheck.fleet.survey import LIVE
 
 TEMPLATE = Path(__file__).parents[2] / "deploy" / "fleet" / "template.yaml"
@@ -57,8 +60,32 @@ def test_cfn_lint_has_nothing_to_say() -> None:
 def test_the_function_is_called_with_what_it_takes_and_sends_nothing_to_a_peer() -> None:
     machine = template()["Resources"]["Fleet"]["Properties"]["Definition"]
     event = dict(states(machine))["Connectors"]["ItemSelector"]
-    assert {key.removesuffix(".$") for key in event} <= BY_NAME.keys()
+    assert {key.removesuffix(".$") for key in event} <= BY_NAME.keys() | OWN.keys()
     assert set(event["skip"]) == set(LIVE)
+
+
+def test_a_fleet_is_not_mixed_with_the_functions_scheduled_runs() -> None:
+    machine = template()["Resources"]["Fleet"]["Properties"]["Definition"]
+    event = dict(states(machine))["Connectors"]["ItemSelector"]
+    given = {key.removesuffix(".$"): value for key, value in event.items()}
+    given |= {"connector": "orders-sink", "region": "eu-west-1", "profile": "netcheck"}
+    environment = {
+        "NETCHECK_STATE": "dynamodb://states",
+        "NETCHECK_TOPIC": "arn:aws:sns:eu-west-1:111122223333:changes",
+        "NETCHECK_METRICS": "all",
+    }
+    asked = read(given, environment, Deadline(60))
+    assert (asked.state, asked.topic, asked.metrics) == (None, None, Detail.NONE)
+
+
+def test_nothing_is_null() -> None:
+    # CloudFormation: "'null' values are not allowed in templates", also within a Definition.
+    found, left = [], [template()]
+    while left:
+        value = left.pop()
+        left += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        found += [value] * (value is None)
+    assert found == []
 
 
 def test_every_task_is_tried_again_with_patience() -> None:
