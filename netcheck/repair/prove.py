@@ -7,15 +7,16 @@ answered `reachable`. All questions of the run are asked again with the changes:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from netcheck.aws.snapshot import Snapshot, from_parts
 from netcheck.model import Fix, Result, RootCause
+from netcheck.path.query import ask
 from netcheck.path.survey import GROUP_CODES
 from netcheck.path.trace import QuestionError
 from netcheck.path.verdict import Verdict
-from netcheck.repair.apply import Parts
+from netcheck.repair.apply import Parts, applied
 from netcheck.repair.awscli import command, undo
 from netcheck.repair.change import Change, sentence
 from netcheck.repair.elsewhere import elsewhere
@@ -38,7 +39,8 @@ def prove(
 
     `regions` are the documents that the paths were computed from, `groups` the workers' security groups. A
     cause whose questions all pass with the changes is `fix_proved`; where several changes are needed
-    together, each cause has its own and names the others.
+    together, each cause has its own and names the others. What no proved cause has as its own is printed with
+    the first one that needs it: all of a proof is printed.
     """
     by_key = {result.key: result for result in results}
     shown = {id(cause): [by_key[key] for key in cause.results if key in by_key] for cause in causes}
@@ -53,8 +55,8 @@ def prove(
         done = repair(parts, list(queries.values()), hurry)
     except QuestionError:
         return tuple(causes)
-    told = _Told(done, from_parts(done.parts))
-    return tuple(told.with_fix(cause, shown[id(cause)]) for cause in causes)
+    told = _Told(done, parts)
+    return tuple(told.with_fixes([(cause, shown[id(cause)]) for cause in causes]))
 
 
 def _paths(result: Result) -> list[dict[str, Any]]:
@@ -89,34 +91,68 @@ def _is_about(cause: RootCause, code: str, component: str) -> bool:
     return same and component in cause.component.split(", ")
 
 
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """A root cause whose questions all pass: the changes that they need, and which of these are its own."""
+
+    needed: tuple[Change, ...]
+    own: tuple[Change, ...]
+
+
 class _Told:
     """What a repair has to say to each root cause."""
 
-    def __init__(self, done: Repair, snapshot: Snapshot) -> None:
+    def __init__(self, done: Repair, before: Parts) -> None:
         self._done = done
-        self._snapshot = snapshot
+        self._before = before
+        self._snapshot = from_parts(done.parts)
         self._by_query = {_identity_of(one.query): one for one in done.questions}
 
-    def with_fix(self, cause: RootCause, shown: Sequence[Result]) -> RootCause:
+    def with_fixes(self, causes: Sequence[tuple[RootCause, Sequence[Result]]]) -> Iterator[RootCause]:
+        proofs = [self._proof(*each) for each in causes]
+        nobodys = set(self._done.changes).difference(*(proof.own for proof in proofs if proof))
+        for (cause, shown), proof in zip(causes, proofs, strict=True):
+            if proof is not None:
+                besides = tuple(change for change in proof.needed if change in nobodys)
+                nobodys.difference_update(besides)
+                yield replace(cause, fix=tuple(self._proved(proof, besides)), fix_proved=True)
+            elif questions := self._questions(cause, shown)[0]:
+                yield replace(cause, fix=(*self._unproved(cause, questions), *cause.fix))
+            else:
+                yield cause
+
+    def _questions(self, cause: RootCause, shown: Sequence[Result]) -> tuple[list[Mended], bool]:
+        """The questions of a cause, and whether it is what stops them."""
         stopped = [path for result in shown for path in _stopped(result)]
         own = [path for path in stopped if any(_is_about(cause, *spot) for spot in _spots(path))]
-        questions = [
-            self._by_query[key]
-            for key in dict.fromkeys(_identity(path) for path in own or stopped)
-            if key in self._by_query
-        ]
-        if not questions:
-            return cause
-        if all(one.proved for one in questions):
-            return replace(cause, fix=tuple(self._proved(cause, questions, bool(own))), fix_proved=True)
-        return replace(cause, fix=(*self._unproved(cause, questions), *cause.fix))
+        keys = dict.fromkeys(_identity(path) for path in own or stopped)
+        return [self._by_query[key] for key in keys if key in self._by_query], bool(own)
 
-    def _proved(self, cause: RootCause, questions: Sequence[Mended], own: bool) -> Iterator[Fix]:
-        needed = [change for change in self._done.changes if any(change in one.needed for one in questions)]
-        mine = [change for change in needed if self._is_for(cause, change)] if own else needed
-        others = [change for change in needed if change not in mine]
-        yield from fixes(mine, self._done.parts, self._snapshot)
-        if not mine:
+    def _proof(self, cause: RootCause, shown: Sequence[Result]) -> _Proof | None:
+        questions, own = self._questions(cause, shown)
+        if not questions or not all(one.proved for one in questions):
+            return None
+        needed = self._needed(questions)
+        mine = tuple(change for change in needed if self._is_for(cause, change)) if own else needed
+        return _Proof(needed, mine)
+
+    def _needed(self, questions: Sequence[Mended]) -> tuple[Change, ...]:
+        """The changes that these questions cannot do without; all, where one of several would do."""
+        changes = self._done.changes
+        needed = tuple(change for change in changes if any(change in one.needed for one in questions))
+        if needed == changes:
+            return changes
+        snapshot = from_parts(applied(self._before, needed))
+        enough = all(ask(one.query, snapshot).verdict is Verdict.REACHABLE for one in questions)
+        return needed if enough else changes
+
+    def _proved(self, proof: _Proof, besides: Sequence[Change]) -> Iterator[Fix]:
+        printed = [change for change in proof.needed if change in proof.own or change in besides]
+        others = [change for change in proof.needed if change not in printed]
+        yield from fixes(printed, self._done.parts, self._snapshot)
+        if proof.own and besides:
+            yield Fix("text", _list("Needed together, though found by nothing else", besides))
+        if not printed:
             yield Fix("text", f"Needs no change of its own. {_list('What mends it too', others)}")
         elif others:
             yield Fix("text", _list("The path needs this together with", others))
