@@ -19,7 +19,7 @@ from netcheck.context import Deadline
 from netcheck.credentials import Trust
 from netcheck.model import Cause
 from netcheck.probe.background import in_background
-from netcheck.probe.failure import SHORTEST_SILENCE, Failed
+from netcheck.probe.failure import Failed, is_long_enough
 from netcheck.probe.session import Session
 from netcheck.probe.trust import verifier
 from netcheck.probe.wire import Wire
@@ -89,7 +89,7 @@ def vary_hello(
     rounds: list[tuple[Hello, ...]] = []
     for number in range(2):
         half = deadline.left() / (2 - number)
-        if half < SHORTEST_SILENCE or (rounds and not _is_telling(rounds[0])):
+        if not is_long_enough(half, half) or (rounds and not _is_telling(rounds[0])):
             break
         step = deadline.step(half)
         begun = [_begin(step, (address, port, server_name), one) for one in variations]

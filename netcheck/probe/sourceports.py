@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from netcheck.context import Deadline
 from netcheck.model import Cause
-from netcheck.probe.failure import SHORTEST_SILENCE
+from netcheck.probe.failure import is_long_enough
 from netcheck.probe.tcp import Connection, finish, open_to
 
 RANGES = ((1024, 32767), (32768, 49151), (49152, 60999), (61000, 65535))
@@ -58,7 +58,7 @@ def sweep(deadline: Deadline, address: str, port: int) -> SourcePorts:
     rounds: list[tuple[From, ...]] = []
     for number in range(2):
         half = deadline.left() / (2 - number)
-        if half < SHORTEST_SILENCE or (rounds and not is_split(rounds[0])):
+        if not is_long_enough(half, half) or (rounds and not is_split(rounds[0])):
             break
         rounds.append(_round(deadline.step(half), address, port, number))
     return SourcePorts(address, port, tuple(rounds), time.monotonic() - start)

@@ -135,6 +135,17 @@ def test_the_same_port_can_be_swept_again_at_once() -> None:
             assert {one.cause for one in first} == {OPEN}
 
 
+def test_two_seconds_are_enough_for_two_rounds() -> None:
+    """As the message for less says: what passes between the deadline and the first round is not missed."""
+    with peers.syn_drop() as peer:
+        assert len(sweep(Deadline(2.0), HOST, peer.port).rounds) == 1
+    with peers.silent() as peer:
+        [hellos] = vary_hello(Deadline(2.0), HOST, peer.port, "ch.example", EVERY).rounds
+    assert {one.cause for one in hellos if one.variation is not Variation.ONE_BYTE} == {
+        Cause.TLS_SILENT_AFTER_CLIENT_HELLO
+    }
+
+
 def test_too_short_a_time_is_no_silence() -> None:
     with peers.syn_drop() as peer:
         assert sweep(Deadline(1.2), HOST, peer.port).rounds == ()
