@@ -82,3 +82,21 @@ def test_the_check_shown_loads_and_is_short(tmp_path: Path) -> None:
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README))
 def test_every_link_leads_to_a_file(link: str) -> None:
     assert link.startswith("https://") or (ROOT / link).exists(), link
+
+
+def test_the_network_written_by_hand_is_read_and_mended(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "path-engine.md").read_text(encoding="utf-8")
+    for block in re.findall(r"^```json\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+        (tmp_path / f"{next(iter(json.loads(block)))}.json").write_text(block, encoding="utf-8")
+    command = re.search(r"^netcheck (path --snapshot mine .*)$", text, flags=re.MULTILINE)
+    assert command is not None
+    done = subprocess.run(
+        [sys.executable, "-m", "netcheck", *command[1].replace("mine", str(tmp_path)).split()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "sg-0d4 has no inbound rule for TCP port 9094" in done.stdout
+    assert "fix  proved" in done.stdout
