@@ -32,7 +32,7 @@ EXIT_CODES = """exit codes:
   0  nothing failed
   1  something failed (with --strict: or warned)
   2  wrong usage or configuration
-  3  nothing failed, but something could not be determined
+  3  nothing failed, but something could not be determined, or nothing was checked
 """
 NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 """How the system says that standard output takes no more."""

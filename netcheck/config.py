@@ -278,7 +278,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("region", "NAME", "AWS Region (default: AWS_REGION, AWS_DEFAULT_REGION)", text, "aws"),
     Option("profile", "NAME|ARN", "AWS profile, or the ARN of a role to assume", text, "aws"),
-    Option("credentials", "FILE", "YAML file with the logins; see netcheck run --help", text, "targets"),
+    Option("credentials", "FILE", "YAML file with the logins, by the keys listed below", text, "targets"),
     Option("only", "GLOB", "run only these checks (tls.*)", texts, "run", many=True),
     Option("skip", "GLOB", "leave these checks out", texts, "run", many=True),
     Option(

@@ -10,10 +10,10 @@ EPILOG = """Everything only reads, and no secret's value is ever asked for. What
 makes the answers that depend on it unknown, with the action named; the rest goes on.
 
 statements, and what needs them:
-  Network            netcheck snapshot, --connector, --source-subnet
-  Pipeline           --connector, --cluster
-  ExecutionRole      --connector
-  Names              --connector, --source-subnet
+  Network            netcheck snapshot, netcheck fleet, --connector, --source-subnet
+  Pipeline           netcheck fleet, --connector, --cluster
+  ExecutionRole      --connector, netcheck fleet --only 'iam.*'
+  Names              netcheck snapshot --names, netcheck fleet, --connector, --source-subnet
   WorkerLogs         --connector, where the worker logs go to CloudWatch Logs
   WhereNetcheckRuns  only where netcheck itself runs as a Lambda function
 

@@ -324,7 +324,7 @@ class Walk:
         region = self.snapshot.region_of(vpc) if vpc else None
         gap = self.snapshot.missing(what, region)
         if gap is None:
-            gap = Gap(what, ACTIONS.get(what, ""), f"{what}.json does not list it")
+            gap = Gap(what, ACTIONS.get(what, ""), f"{what}.json has nothing on it")
         return Unknown(
             Code.UNKNOWN_RESOURCE, component, what, gap.action, f"{meaning} is not known: {gap.reason}."
         )

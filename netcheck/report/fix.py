@@ -11,7 +11,7 @@ from netcheck.report.words import PROVED
 
 _LEAD = {
     True: PROVED,
-    False: "not proved: each takes away what it is for, and something else still stops the traffic",
+    False: "not proved: each takes away what it is for, and what is named below may still stop it",
 }
 
 
