@@ -238,15 +238,15 @@ ADVICE: Mapping[Cause, Advice] = {
     ),
     Cause.TLS_CLOSED_AFTER_CLIENT_HELLO: Advice(
         "the connection was closed on the first byte of TLS",
-        "For ClickHouse Cloud this is how its IP access list refuses: add the public addresses of "
-        "all NAT gateways, or the endpoint id for PrivateLink. Else: a plain-text listener, a load "
-        "balancer without a backend, or a firewall that filters by name.",
+        "A plain-text listener, a load balancer without a backend, or a firewall that filters by name. "
+        "ClickHouse Cloud's IP access list refuses in this way too: add the public addresses of all NAT "
+        "gateways to it, or the endpoint id for PrivateLink.",
     ),
     Cause.TLS_RESET_AFTER_CLIENT_HELLO: Advice(
         "the connection was reset on the first byte of TLS",
-        "For ClickHouse Cloud this is how its IP access list refuses: add the public addresses of "
-        "all NAT gateways, or the endpoint id for PrivateLink. Else: a plain-text listener, or a "
-        "firewall that filters by name.",
+        "A plain-text listener, or a firewall that filters by name. ClickHouse Cloud's IP access list "
+        "refuses in this way too: add the public addresses of all NAT gateways to it, or the endpoint id "
+        "for PrivateLink.",
     ),
     Cause.TLS_SILENT_AFTER_CLIENT_HELLO: Advice(
         "the connection opens, then TLS gets no answer",
