@@ -17,20 +17,23 @@ if TYPE_CHECKING:
     from netcheck.path.survey import Traced
     from netcheck.path.verdict import Blocker
 
-MOST_SKEW_SECONDS = 240.0
+NEAR_SKEW_SECONDS, MOST_SKEW_SECONDS, MOST_SKEW_OF_S3_SECONDS = 240.0, 300.0, 900.0
 """AWS refuses a signature that is five minutes off
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html)."""
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html), Amazon S3 one of fifteen
+(RequestTimeTooSkewed, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
 
 
 class Answers(Check):
     """The AWS endpoint answers.
 
     One unsigned HTTPS request: AWS's own refusal is the answer that is hoped for, since it proves the
-    whole path. It fails when something else answers in its place (a proxy's page, a load balancer), and
-    warns when this host's clock is so far off that AWS would refuse its signatures.
+    whole path. It fails when something else answers in its place (a proxy's page, a load balancer), and when
+    this host's clock is more than five minutes off (fifteen for Amazon S3), as AWS then refuses whatever this
+    host signs; it warns from four minutes on.
 
     Fix: without a NAT gateway give the VPC an interface endpoint for the service, with private DNS and
-    port 443 open to the workers; exempt AWS's names from a proxy.
+    port 443 open to the workers; exempt AWS's names from a proxy; set a clock that is off by
+    NTP.
     """
 
     id = "egress.answers"
@@ -42,14 +45,23 @@ class Answers(Check):
         if seen.cause is not None:
             text = f"{target.endpoint} does not answer as AWS does: {seen.detail}"
             yield answer(seen.cause, text, Layer.AWS, seen)
-        elif seen.clock_skew is not None and abs(seen.clock_skew) > MOST_SKEW_SECONDS:
+        elif seen.clock_skew is not None and abs(seen.clock_skew) > NEAR_SKEW_SECONDS:
             way = "behind" if seen.clock_skew > 0 else "ahead of"
-            text = (
-                f"this host's clock is {abs(seen.clock_skew):.0f} s {way} AWS's: signatures will be refused"
-            )
-            yield warning(Cause.CLOCK_SKEW, text, Layer.AGENT, seen)
+            text = f"this host's clock is {abs(seen.clock_skew):.0f} s {way} AWS's"
+            most = MOST_SKEW_OF_S3_SECONDS if _is_s3(target.host) else MOST_SKEW_SECONDS
+            if abs(seen.clock_skew) > most:
+                refused = f"{text}: AWS refuses signatures that are {most:.0f} s off"
+                yield answer(Cause.CLOCK_SKEW, refused, Layer.AGENT, seen)
+            else:
+                near = f"{text}: signatures that are {MOST_SKEW_SECONDS:.0f} s off are refused"
+                yield warning(Cause.CLOCK_SKEW, near, Layer.AGENT, seen)
         else:
             yield answer(None, f"AWS answers with HTTP {seen.status}", Layer.AWS, seen)
+
+
+def _is_s3(host: str) -> bool:
+    """s3.eu-west-1.amazonaws.com, and names of buckets before that."""
+    return any(label == "s3" or label.startswith("s3-") for label in host.split("."))
 
 
 class HasAWay(Check):

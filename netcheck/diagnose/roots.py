@@ -22,9 +22,10 @@ OF_THIS_HOST = frozenset(
         Cause.PERMISSION_DENIED,
         Cause.NO_INTERNET,
         Cause.TLS_INTERCEPTED,
+        Cause.CLOCK_SKEW,
     }
 )
-"""One thing to mend whatever the kinds of the targets: a name server, this host's routes, a proxy."""
+"""One thing to mend whatever the kinds of the targets: a name server, this host's routes or clock, a proxy."""
 
 OF_THE_WAY = frozenset({Cause.MTU_BLACK_HOLE, Cause.DATA_LOST, Cause.TLS_HELLO_FILTERED})
 """One thing on the way, whatever is at its end; the way to the brokers is another than the way out."""

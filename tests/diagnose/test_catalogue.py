@@ -471,7 +471,7 @@ ROWS = (
         "X10 dates that are wrong where this host's clock is",
         [
             *up_to("tls.certificate", CLOUD, "tls_certificate_not_yet_valid"), *well(GLUE, *BROKERS),
-            told("egress.answers", SECRETS, "warn", "clock_skew", "this host's clock is 900 s behind AWS's"),
+            told("egress.answers", SECRETS, "warn", "clock_skew", "this host's clock is 290 s behind AWS's"),
         ],
         (("TLS_CERTIFICATE_NOT_YET_VALID", str(CLOUD)),),
         certain=False,

@@ -42,13 +42,25 @@ def test_an_aws_refusal_is_the_answer_hoped_for(certificates: Certificates) -> N
     assert b"Authorization" not in peer.received
 
 
-@pytest.mark.parametrize("behind_s", [1000.0, -1000.0])
-def test_a_clock_that_is_off_is_a_warning(certificates: Certificates, behind_s: float) -> None:
+@pytest.mark.parametrize(
+    ("behind_s", "status", "code"),
+    [(1000.0, "fail", 1), (-1000.0, "fail", 1), (270.0, "warn", 0), (-270.0, "warn", 0)],
+)
+def test_a_clock_that_is_off_is_told(
+    certificates: Certificates, behind_s: float, status: str, code: int
+) -> None:
     with aws_like(certificates, behind_s=behind_s) as peer:
         ran = run(*ask(certificates, peer))
     [answer] = ran.results("egress.answers")
-    assert (answer["status"], answer["cause"], ran.code) == ("warn", "clock_skew", 0)
+    assert (answer["status"], answer["cause"], ran.code) == (status, "clock_skew", code)
     assert ("ahead of" if behind_s > 0 else "behind") in answer["summary"]
+
+
+def test_a_clock_that_is_off_is_one_thing_to_mend_whatever_was_asked(certificates: Certificates) -> None:
+    with aws_like(certificates, behind_s=1000.0) as one, aws_like(certificates, behind_s=1000.0) as other:
+        both = f"https://127.0.0.1:{one.port},https://127.0.0.1:{other.port}"
+        ran = run("--aws-service", both, "--ca", str(certificates.authority.certificate))
+    assert (ran.code, ran.causes) == (1, ["clock_skew"])
 
 
 def test_what_answers_in_the_place_of_aws_is_told(certificates: Certificates) -> None:
