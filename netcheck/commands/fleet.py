@@ -156,7 +156,8 @@ class _Survey:
                 except Stopped as error:
                     self._stopped.append(f"{role}: {error}" if role else str(error))
         self._clear()
-        if self._args.format == "table":
+        asked = not self._stopped and not self._unwritten
+        if self._args.format == "table" and (self._rows or asked):
             sys.stdout.write(fleet.render(self._rows, style_of(sys.stdout, os.environ), self._calls))
         for told in self._stopped:
             print(f"netcheck: {told}", file=sys.stderr)

@@ -178,6 +178,7 @@ def test_what_cannot_be_done_is_one_line(
     done = Fleet(patch, 1, 1).run(*arguments)
     assert done.code == 2
     assert done.err.strip() == f"netcheck: {says}"
+    assert "no connectors" not in done.out, "who could not be asked for is not said to be none"
 
 
 @pytest.mark.parametrize("text", ["hello\n", '{"mine": true}', '{"schema": "netcheck.report/1"}\n'])
