@@ -19,6 +19,13 @@ DEMOS = {
     "wrong-password": "ClickHouse refuses the sink's password",
 }
 
+NEXT = """All of these were recordings. What next:
+  netcheck demo wrong-password      one of them alone (netcheck demo --help has all names)
+  netcheck explain CLICKHOUSE_AUTH  what the code of a root cause means
+  netcheck run --connector NAME     your own pipeline, with AWS credentials
+  netcheck run --bootstrap HOST:PORT --clickhouse URL   your own pipeline, without
+"""
+
 EPILOG = f"""recordings:
 {chr(10).join(f"  {name:<20} {text}" for name, text in DEMOS.items())}
 
@@ -57,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"$ netcheck demo {name}    # {text}\n")
         replay(name, args.format)
         print()
+    if args.format == "table":
+        print(NEXT, end="")
     return 0
 
 
