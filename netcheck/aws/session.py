@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import threading
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from netcheck.aws.calls import WORKERS, Deadline, within
 
 if TYPE_CHECKING:
     from boto3.session import Session
+    from botocore.loaders import Loader
 
 CONNECT_S = 4.0
 READ_S = 15.0
 ATTEMPTS = 2
 """One retry for a connection that broke; throttling is waited for separately (calls.MOST_ATTEMPTS)."""
+
+_MAKING = threading.Lock()
+"""Two clients made at once would both read the same descriptions, and be no sooner done for it."""
 
 
 class NoAws(Exception):
@@ -50,21 +56,45 @@ def service_client(session: Session, service: str, deadline: Deadline) -> Any:
         max_pool_connections=WORKERS,
     )
     try:
-        return session.client(service, config=config)  # type: ignore[call-overload]  # by name, as botocore has it
+        with _MAKING:  # the type: by name, as botocore has it
+            return session.client(service, config=config)  # type: ignore[call-overload]
     except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint URL that is none
         raise NoAws(_told(error)) from None
 
 
-def _session(region: str | None, profile: str | None, deadline: Deadline) -> Session:
+def new_session(**given: str | None) -> Session:
+    """A boto3 session with arguments as boto3's own, which shares what it reads of botocore with all others.
+    Raises what boto3 and botocore raise.
+    """
     import boto3
+    import botocore.session
+
+    core = botocore.session.Session()
+    session = boto3.session.Session(botocore_session=core, **given)
+    # Not before: boto3 adds a folder of its own to the loader that it finds, each time.
+    core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
+    return session
+
+
+@cache
+def _descriptions(data_path: str | None) -> Loader:
+    """What botocore knows of AWS's services and Regions: files that never change while we run, read once for
+    all sessions. `data_path` is the user's own (`AWS_DATA_PATH`, the profile's `data_path`).
+    """
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)
+
+
+def _session(region: str | None, profile: str | None, deadline: Deadline) -> Session:
     from botocore.exceptions import NoCredentialsError
 
     if profile and profile.startswith("arn:"):
         return _assumed(_session(region, None, deadline), profile, deadline)
     # boto3 reads AWS_DEFAULT_REGION and the profile; the SDKs' own variable is AWS_REGION, as Lambda sets it.
-    session = boto3.session.Session(profile_name=profile, region_name=region)
+    session = new_session(profile_name=profile, region_name=region)
     if session.region_name is None and os.environ.get("AWS_REGION"):
-        session = boto3.session.Session(profile_name=profile, region_name=os.environ["AWS_REGION"])
+        session = new_session(profile_name=profile, region_name=os.environ["AWS_REGION"])
     credentials = session.get_credentials()
     if credentials is None:
         raise NoCredentialsError
@@ -74,14 +104,12 @@ def _session(region: str | None, profile: str | None, deadline: Deadline) -> Ses
 
 def _assumed(own: Session, role: str, deadline: Deadline) -> Session:
     """A session in a role of another account. The role's own limit of an hour is more than a run takes."""
-    import boto3
-
     client = service_client(own, "sts", deadline)
     try:
         given = client.assume_role(RoleArn=role, RoleSessionName="netcheck")["Credentials"]
     finally:
         client.close()
-    return boto3.session.Session(
+    return new_session(
         aws_access_key_id=given["AccessKeyId"],
         aws_secret_access_key=given["SecretAccessKey"],
         aws_session_token=given["SessionToken"],

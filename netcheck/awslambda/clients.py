@@ -32,8 +32,9 @@ def client(service: str, region: str | None = None) -> Any:
     """A client of one service. Lambda runs one invocation at a time in a container, and its credentials stay
     the same for as long as the container lives.
     """
-    import boto3
     from botocore.config import Config
+
+    from netcheck.aws.session import new_session
 
     config = Config(
         connect_timeout=CONNECT_S,
@@ -41,7 +42,8 @@ def client(service: str, region: str | None = None) -> Any:
         retries={"mode": "standard", "total_max_attempts": 2},
         max_pool_connections=1,
     )
-    return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # by name
+    session = new_session(region_name=region)
+    return session.client(service, config=config)  # type: ignore[call-overload]  # by name
 
 
 def call(
