@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from netcheck.model import Report, Result, RootCause, Status
 from netcheck.report.style import printable
-from netcheck.report.words import PROVED, counted, counts, doubt, headline, remedies, where
+from netcheck.report.words import PROVED, counted, counts, doubt, headline, placed, remedies, where
 
 SHOWN = 10
 """Annotations of one kind that GitHub shows for a step."""
@@ -44,7 +44,7 @@ def _bounded(kind: str, told: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 def _cause(number: int, cause: RootCause) -> tuple[str, str]:
-    lines = [printable(cause.title), printable(f"where: {cause.component}")]
+    lines = [printable(cause.title), printable(f"where: {placed(cause)}")]
     if unsure := doubt(cause):
         lines.append(printable(f"not certain: {unsure}"))
     if cause.fix and cause.fix_proved:

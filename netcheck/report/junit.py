@@ -13,7 +13,7 @@ from xml.etree import ElementTree as xml
 
 from netcheck.model import Report, Result, RootCause, Status
 from netcheck.report.style import printable
-from netcheck.report.words import DONE, PROVED, counts, doubt, headline, numbers, place, remedies
+from netcheck.report.words import DONE, PROVED, counts, doubt, headline, numbers, place, placed, remedies
 from netcheck.version import VERSION
 
 _ELEMENTS = {Status.FAIL: "failure", Status.UNKNOWN: "error", Status.SKIP: "skipped"}
@@ -91,7 +91,7 @@ def _explained(report: Report, result: Result, number: int | None) -> list[str]:
     cause = report.root_causes[number - 1]
     if result.key not in cause.results:
         return [_line(f"Follows from root cause {number}: {cause.title}")]
-    about = [f"Root cause {number}: {cause.code} at {cause.component}"]
+    about = [f"Root cause {number}: {cause.code} at {placed(cause)}"]
     about += [sentence for sentence in cause.evidence if result.finding.summary not in sentence]
     about += [f"Not certain: {unsure}"] if (unsure := doubt(cause)) else []
     return [*(_line(text) for text in about), *_mended(cause)]

@@ -19,6 +19,7 @@ from netcheck.report.words import (
     headline,
     numbers,
     place,
+    places,
     remedies,
     seen,
     where,
@@ -43,6 +44,7 @@ _SPECIAL = re.compile(r"[\\`*_\[\]~|$]")
 OPEN_ROWS = 100
 """Rows of what did not pass: a comment on GitHub has room for 65,536 characters."""
 SEEN = 6
+SKIPPED_ROWS = 40
 WIDTH = 96
 """Columns of a drawing: what a ticket shows without scrolling."""
 
@@ -76,7 +78,8 @@ def _causes(report: Report) -> Iterator[str]:
 
 def _told(cause: RootCause, results: Mapping[str, Result]) -> Iterator[str]:
     yield f"- **What:** {_code(cause.code)}"
-    yield f"- **Where:** {', '.join(_code(part) for part in cause.component.split(', '))}"
+    named, more = places(cause)
+    yield f"- **Where:** {', '.join(map(_code, named))}" + (f" and {more} more" if more else "")
     sights = seen(cause, results)
     for label, text in sights[:SEEN]:
         yield f"- **{label.capitalize()}:** {_text(text)}"
@@ -149,9 +152,11 @@ def _skipped(results: Iterable[Result]) -> Iterator[str]:
             reasons.setdefault(result.finding.summary, []).append(result.check)
     if reasons:
         lines = [_row("skipped", "because", "of checks"), _row("---:", "---", "---")]
-        for reason, checks in reasons.items():
+        for reason, checks in list(reasons.items())[:SKIPPED_ROWS]:
             names = ", ".join(_code_cell(check) for check in dict.fromkeys(checks))
             lines.append(_row(str(len(checks)), _cell(reason), names))
+        if len(reasons) > SKIPPED_ROWS:
+            lines.append(_row(" ", f"... and {len(reasons) - SKIPPED_ROWS} more reasons", " "))
         yield _folded(f"What was not asked: {sum(map(len, reasons.values()))}", "\n".join(lines))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from netcheck.model import Report, RootCause, Status
 from netcheck.report.style import Style, printable
+from netcheck.report.words import placed
 
 
 def render(report: Report, style: Style) -> str:
@@ -32,7 +33,7 @@ def headline(report: Report, style: Style) -> str:
 
 def _cause(cause: RootCause, style: Style) -> Iterator[str]:
     yield _wrapped(f"{style.mark(Status.FAIL)} ", cause.title, style)
-    yield _wrapped("  ", f"{cause.code} at {cause.component}", style)
+    yield _wrapped("  ", f"{cause.code} at {placed(cause)}", style)
     for fix in cause.fix:
         yield _wrapped("  fix: ", fix.text, style)
 

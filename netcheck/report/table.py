@@ -22,6 +22,7 @@ from netcheck.report.words import (
     doubt,
     headline,
     place,
+    placed,
     remedies,
     seen,
     where,
@@ -80,7 +81,7 @@ def _told(number: int, cause: RootCause, results: Mapping[str, Result], style: S
     unsure = doubt(cause)
     short = f"  ({unsure})" if unsure == UNCERTAIN else ""
     yield _field("what", cause.code + short, style)
-    yield _field("where", cause.component, style)
+    yield _field("where", placed(cause), style)
     sights = seen(cause, results)
     for label, text in sights[:MOST_SEEN]:
         yield _field(_SHORT.get(label, label), text, style)

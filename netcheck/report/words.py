@@ -29,6 +29,8 @@ _KINDS = {
 }
 _NOTE = "To know"
 """What words are that come after a change, and are none of their own."""
+MOST_PLACES = 12
+"""A root cause that is in more places names so many of them: the fix stands below. JSON has them all."""
 _SIDES = ("observed", "configured")
 
 
@@ -128,6 +130,18 @@ def seen(cause: RootCause, results: Mapping[str, Result]) -> tuple[tuple[str, st
             told.setdefault(results[key].finding.summary, "seen")
     told.pop(cause.title, None)
     return tuple((label, text) for text, label in told.items())
+
+
+def places(cause: RootCause) -> tuple[tuple[str, ...], int]:
+    """Where it is: the first of its places, and how many there are besides."""
+    found = cause.component.split(", ")
+    return tuple(found[:MOST_PLACES]), max(0, len(found) - MOST_PLACES)
+
+
+def placed(cause: RootCause) -> str:
+    """Where it is, in one line."""
+    named, more = places(cause)
+    return ", ".join(named) + (f" and {more} more" if more else "")
 
 
 def by_key(report: Report) -> dict[str, Result]:

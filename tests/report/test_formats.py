@@ -44,6 +44,16 @@ def test_a_renderer_is_pure_and_ends_its_text(name: str, which: str) -> None:
     text.encode("utf-8")
 
 
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("json", "html")])
+def test_a_cause_in_hundreds_of_places_does_not_bury_its_fix(name: str) -> None:
+    made = REPORTS["wrong-password"]
+    [cause] = made.root_causes
+    places = ", ".join(f"kafka://b-{number}.far.example:9094" for number in range(500))
+    wide = replace(made, root_causes=(replace(cause, component=places),))
+    more = len(render(wide, name, TITLES, Style())) - len(render(made, name, TITLES, Style()))
+    assert more < 600
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_an_option_and_a_key(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -107,3 +107,8 @@ def test_a_comment_on_github_has_room_for_it() -> None:
     ]
     text = render(report(*many), TITLES)
     assert len(text) < 65_536 and "... and 400 more" in text
+    moot = [
+        result("tls.handshake", one.target, Status.SKIP, f"{one.target.host} {'x' * 200}") for one in many
+    ]
+    text = render(report(*many, *moot), TITLES)
+    assert len(text) < 65_536 and "... and 460 more reasons" in text
