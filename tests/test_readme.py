@@ -77,6 +77,23 @@ def test_the_check_shown_loads_and_is_short(tmp_path: Path) -> None:
     found = plugins.find(str(tmp_path))
     assert not found.broken
     assert "tcp.fast" in {check.id for check in found.checks}
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 15
+
+
+def test_the_check_shown_passes_nothing_that_it_could_not_measure(tmp_path: Path) -> None:
+    (tmp_path / "fast.py").write_text(blocks("python")[0], encoding="utf-8")
+    refused = ["--bootstrap", "127.0.0.1:1", "--plugins", str(tmp_path), "--only", "tcp.fast", "tcp.connects"]
+    done = subprocess.run(
+        [sys.executable, "-m", "netcheck", "run", *refused, "--format", "json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    found = {result["check"]: result for result in json.loads(done.stdout)["results"]}
+    assert found["tcp.fast"]["status"] == "skip"
+    assert found["tcp.fast"]["caused_by"] == "tcp.connects@kafka://127.0.0.1:1"
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README))
