@@ -138,9 +138,9 @@ class Account:
         """A pipeline, from what was told and what has still to be asked."""
         return converse(wanted, self.region, self.asked)
 
-    def network(self, vpc: str) -> Documents:
+    def network(self, scope: Scope) -> Documents:
         """What the path engine reads of a VPC and those it is joined with."""
-        told = collect_from(self.asked, self.region, Scope(vpcs=frozenset({vpc})))
+        told = collect_from(self.asked, self.region, scope)
         return Documents({"": told.documents}, told.error)
 
     def forget(self, members: Iterable[Member]) -> None:

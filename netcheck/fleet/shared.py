@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 from netcheck.aws.account import Account
 from netcheck.aws.lookup import Wanted, look_up
+from netcheck.aws.scope import Scope
 from netcheck.aws.source import Documents, collected
 from netcheck.context import NotRecorded
 from netcheck.probe import dns, vantage
@@ -19,15 +20,15 @@ NOT_SENT = "a fleet is judged by its configuration; --live, or netcheck run --co
 
 
 class Shared:
-    """Answers what was asked before from memory. `networks` are AWS's documents by VPC, `homes` says which
-    VPC a subnet is in.
+    """Answers what was asked before from memory. `homes` says which VPC a subnet is in; AWS's documents are
+    kept of one VPC at a time, as the connectors of a VPC come one after another.
     """
 
     def __init__(self, account: Account, homes: Mapping[str, str], *, live: bool) -> None:
         self._account = account
         self._homes = homes
         self._live = live
-        self._networks: dict[str, Documents] = {}
+        self._networks: dict[Scope, Documents] = {}
         self._answers: dict[str, object] = {}
 
     def observe(self, probe: Callable[..., T], args: tuple[object, ...], ask: Callable[[], T]) -> T:
@@ -36,7 +37,7 @@ class Shared:
         if asked is look_up:
             return cast(T, self._account.look_up(cast(Wanted, args[-1])))
         if asked is collected:
-            return cast(T, self._network(cast(tuple[str, ...], args[2]), ask))
+            return cast(T, self._network(*cast(tuple[tuple[str, ...], tuple[str, ...]], args[2:4])))
         if not self._live and not probe.__module__.startswith("netcheck.aws.") and asked not in HARMLESS:
             raise NotRecorded(NOT_SENT)
         question = question_of(probe, args)
@@ -44,14 +45,16 @@ class Shared:
             self._answers[question] = ask()
         return cast(T, self._answers[question])
 
-    def _network(self, subnets: tuple[str, ...], ask: Callable[[], Any]) -> Documents:
+    def _network(self, subnets: tuple[str, ...], groups: tuple[str, ...]) -> Documents:
+        """Of the subnets' VPC; where that is not known, of whatever AWS tells of subnets and groups."""
         vpcs = {self._homes.get(subnet) for subnet in subnets}
         vpc = next(iter(vpcs), None)
-        if len(vpcs) != 1 or vpc is None:
-            return cast(Documents, ask())
-        if vpc not in self._networks:
-            self._networks[vpc] = self._account.network(vpc)
-        return self._networks[vpc]
+        scope = Scope(subnets=frozenset(subnets), security_groups=frozenset(groups))
+        if len(vpcs) == 1 and vpc is not None:
+            scope = Scope(vpcs=frozenset({vpc}))
+        if scope not in self._networks:
+            self._networks = {scope: self._account.network(scope)}
+        return self._networks[scope]
 
     def forget(self) -> None:
         """Let go of the networks: the connectors of a VPC come one after another."""

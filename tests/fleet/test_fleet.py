@@ -263,3 +263,12 @@ def test_what_is_left_out_are_checks() -> None:
     for glob in (*LIVE, *PER_ROLE):
         prefix = glob.removesuffix("*")
         assert any(id.startswith(prefix) for id in ids), glob
+
+
+def test_workers_in_no_known_vpc_are_asked_about_at_the_same_pace(patch: pytest.MonkeyPatch) -> None:
+    fault = aws_error("UnauthorizedOperation", "You are not authorized to perform this operation.", 403)
+    few, many = Fleet(patch, 1, 2), Fleet(patch, 1, 6)
+    for fleet in (few, many):
+        done = fleet.run(faults={"ec2:DescribeSubnets": fault})
+        assert f"{sum(fleet.calls.values())} calls to AWS" in done.out, "every call is counted, and so paced"
+    assert few.calls["ec2:DescribeRouteTables"] == many.calls["ec2:DescribeRouteTables"]
