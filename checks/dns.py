@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from netcheck import facts
 from netcheck.check import Check, answer, warning
-from netcheck.context import Context, Skip
+from netcheck.context import Context, NotAsked, Skip
 from netcheck.endpoint import is_address
-from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
+from netcheck.model import WITH_PORT, Cause, Finding, Kind, Layer, Target
 from netcheck.probe.dns import NameServer, NameServers, Resolution, compare
 
 
@@ -42,6 +42,44 @@ class Resolves(Check):
         kinds = {"private" if one.private else "public" for one in seen.addresses}
         told = ", ".join(one.address for one in seen.addresses)
         yield answer(None, f"{target.host} is {told} ({' and '.join(sorted(kinds))})", Layer.DNS, seen)
+
+
+class BrokerIsThere(Check):
+    """The broker's name leads to the address that MSK says it has.
+
+    MSK tells the address of every broker (ListNodes), which changes when a broker is replaced. It fails when
+    the name gives another one, as a hosts file, a private zone or a cache does, and nothing answers there; it
+    warns when something does.
+
+    Fix: find who still gives the old address, and never write addresses of brokers down.
+    """
+
+    id = "dns.brokers"
+    kinds = frozenset({Kind.KAFKA})
+    after = frozenset({"dns.resolves"})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        cluster = ctx.get(facts.pipeline).cluster
+        nodes = cluster.nodes if cluster else ()
+        known = {name: node.address for node in nodes if node.address for name in node.names}
+        address = known.get(target.host)
+        if address is None:
+            raise Skip("MSK's own account of this broker's address is not known")
+        seen = ctx.get(facts.resolution, target.host)
+        given = [one.address for one in seen.addresses if one.family == 4]
+        if not given:
+            raise NotAsked("no address to compare with")
+        if address in given:
+            yield answer(None, f"{target.host} is {address}, as MSK says", Layer.DNS, seen)
+            return
+        text = f"{target.host} gives {', '.join(given)}, and MSK says that the broker is at {address}"
+        answers = any(
+            one.cause is None for one in ctx.get(facts.connections, target.host, target.port).connections
+        )
+        if answers:
+            yield warning(Cause.DNS_STALE, f"{text}: something else answers there", Layer.DNS, seen)
+        else:
+            yield answer(Cause.DNS_STALE, text, Layer.DNS, seen)
 
 
 class ServersAgree(Check):

@@ -39,7 +39,7 @@ class AnswersFromEverySourcePort(Check):
 
     id = "tcp.source-ports"
     kinds = WITH_PORT
-    after = frozenset({"dns.resolves"})
+    after = frozenset({"dns.resolves", "dns.brokers"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = _looked(ctx, closer.source_ports, target)
@@ -65,7 +65,7 @@ class IsNotTheOnlySilentOne(Check):
 
     id = "tcp.ports"
     kinds = frozenset({Kind.KAFKA}) | CLICKHOUSE
-    after = frozenset({"dns.resolves", "tcp.source-ports"})
+    after = frozenset({"dns.resolves", "dns.brokers", "tcp.source-ports"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = _looked(ctx, closer.other_ports, target)
@@ -91,7 +91,7 @@ class IsNotTheOnlyPublicOne(Check):
 
     id = "tcp.internet"
     kinds = WITH_PORT
-    after = frozenset({"dns.resolves", "tcp.source-ports", "tcp.ports"})
+    after = frozenset({"dns.resolves", "dns.brokers", "tcp.source-ports", "tcp.ports"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = _looked(ctx, closer.neutral, target)

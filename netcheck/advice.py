@@ -51,6 +51,12 @@ ADVICE: Mapping[Cause, Advice] = {
         "this host's resolver failed",
         "Look at /etc/resolv.conf and /etc/nsswitch.conf of the host or container that netcheck runs in.",
     ),
+    Cause.DNS_STALE: Advice(
+        "the name leads to an address that the broker does not have",
+        "Find who still gives the old address: a hosts file, a private zone with records of one's own, a "
+        "forwarder that caches. Brokers get new addresses when they are replaced, so never write one down; "
+        "then restart the connector, as its workers keep what they resolved.",
+    ),
     Cause.DNS_VIEWS_DIFFER: Advice(
         "name servers disagree",
         "Find out which view the workers use (the VPC's DHCP options) and make the servers agree, or "

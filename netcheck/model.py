@@ -83,6 +83,7 @@ class Cause(StrEnum):
     DNS_MALFORMED = "dns_malformed"
     DNS_RESOLVER_FAILED = "dns_resolver_failed"
     DNS_VIEWS_DIFFER = "dns_views_differ"
+    DNS_STALE = "dns_stale"
     DNS_LOSSY = "dns_lossy"
     DNS_NAME_SILENT = "dns_name_silent"
     DNS_SERVER_DEAD = "dns_server_dead"

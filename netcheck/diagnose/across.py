@@ -217,6 +217,8 @@ ELSEWHERE = (
         frozenset({Kind.AWS_SERVICE}),
         same_target=True,
     ),
+    # A name that leads to where the broker is not.
+    Elsewhere("dns.brokers", frozenset({Cause.DNS_STALE}), BROKERS, same_target=True),
     # A listener that is not the connector's.
     *(
         Elsewhere(
