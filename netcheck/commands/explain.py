@@ -73,5 +73,18 @@ def _explained(asked: str, pages: Mapping[str, Page]) -> str | None:
         advice = ADVICE[Cause(asked.lower())]
         return f"{asked.upper()}: {advice.title}\n\nFix: {advice.mend}"
     if asked.upper() in set(Code):
-        return f"{asked.upper()}: {OF_THE_ANALYZER}"
+        return _of_the_analyzer(Code(asked.upper()))
     return None
+
+
+def _of_the_analyzer(code: Code) -> str:
+    """What the code is, and which check looks at what has such a code."""
+    from netcheck.path.survey import ACL_CODES, GROUP_CODES, INTERNET_CODES
+
+    looks = {
+        "security.groups": GROUP_CODES,
+        "security.acls": ACL_CODES,
+        "routes.nat": INTERNET_CODES,
+    }
+    check = next((id for id, codes in looks.items() if code in codes), "routes.reaches")
+    return f"{code}: {OF_THE_ANALYZER}\n\nWhat to look at: netcheck explain {check}"

@@ -67,3 +67,17 @@ def test_a_code_of_the_path_engine_leads_to_its_list(code: Code) -> None:
     done = netcheck("explain", code)
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{code}: ") and "explanation-codes.html" in done.out
+
+
+@pytest.mark.parametrize(
+    ("code", "check"),
+    [
+        (Code.ENI_SG_RULES_MISMATCH, "security.groups"),
+        (Code.SUBNET_ACL_RESTRICTION, "security.acls"),
+        (Code.NGW_REQUIRES_SOURCE_IN_VPC, "routes.nat"),
+        (Code.NO_ROUTE_TO_DESTINATION, "routes.reaches"),
+    ],
+)
+def test_a_code_of_the_path_engine_names_the_check_that_looks_at_it(code: Code, check: str) -> None:
+    assert netcheck("explain", code).out.endswith(f"netcheck explain {check}\n")
+    assert check in {one.id for one in CHECKS}
