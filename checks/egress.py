@@ -91,7 +91,11 @@ class HasAWay(Check):
         yield from found
         yield from _unknown(ways, target)
         yield from configured.undecided(blocked, target)
-        if not named and not found and all(way.works for way in ways):
+        lost = [one for one in ctx.config.source_subnet if one not in ctx.get(facts.snapshot).subnets]
+        if lost:
+            text = f"{target.host}: whether {', '.join(lost)} has a way is not known: AWS does not tell of it"
+            yield Finding(Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.ROUTE, component=lost[0])
+        elif not named and not found and all(way.works for way in ways):
             evidence: dict[str, Json] = {"ways": {way.subnet: f"{way.kind} {way.component}" for way in ways}}
             yield Finding(Status.PASS, _told(ways, target), None, Layer.ROUTE, evidence)
 

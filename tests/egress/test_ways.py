@@ -421,3 +421,9 @@ def test_the_policy_of_the_endpoint_in_use(
 ) -> None:
     ctx = context(endpoint(bare(), PolicyDocument=document), subnets=WORKERS)
     assert told(judge(AllowsByPolicy(), SM, ctx)) == [expected]
+
+
+def test_a_subnet_that_nobody_knows_has_no_way_that_passes() -> None:
+    ctx = context(endpoint(bare()), subnets=("subnet-w", "subnet-gone"))
+    (found,) = HasAWay().run(SM, ctx)
+    assert (found.status, found.component) == ("unknown", "subnet-gone")
