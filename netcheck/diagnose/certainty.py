@@ -179,6 +179,8 @@ def _doubt_of_silence(group: Sequence[Result], report: Whole, open_: str) -> str
         return next(
             (ASSUMED + text for *_, chosen in found for way in chosen for text in way.assumptions), ""
         )
+    if set(told) <= {Reading.BLOCKED, Reading.MAY_BE_BLOCKED}:
+        return f"{open_}: AWS's configuration stops it, and the check that says where was left out"
     return f"{open_}: AWS's configuration stops a part of it"
 
 

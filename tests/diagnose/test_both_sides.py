@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -302,6 +302,15 @@ def test_a_target_of_which_one_address_is_silent_and_blocked_is_warned_of_under_
     ]
     warned = by_check(told, "tcp.connects")
     assert (warned.status, warned.caused_by) == ("warn", told.root_causes[0].results[0])
+
+
+def test_where_the_check_that_says_where_was_left_out_the_doubt_says_so() -> None:
+    """Another check tells that AWS's configuration stops all of it: no part of it passes."""
+    told = judged(closed(), SILENT, IN_W)
+    left = [replace(one, caused_by=None) for one in told.results if one.check != "security.groups"]
+    [cause] = diagnose(left, AFTER, IN_W).root_causes
+    assert (cause.code, cause.certain) == ("TIMED_OUT", False)
+    assert "stops it, and the check that says where was left out" in (cause.doubt or "")
 
 
 def test_the_evidence_that_the_join_reads_is_what_the_checks_write() -> None:
