@@ -137,5 +137,11 @@ def _name(place: TablePlace) -> str:
 
 
 def _one_line(error: Exception) -> str:
+    """What went wrong: the system's own error, where libraries have wrapped one in words of theirs."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror
+        inner = inner.__cause__ or inner.__context__
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

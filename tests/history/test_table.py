@@ -249,6 +249,12 @@ def test_a_server_that_is_silent_costs_what_is_left_and_a_little_more(
     assert "not written" in done.err
 
 
+def test_a_server_that_is_not_there_is_told_in_the_systems_words() -> None:
+    done = netcheck(*CLOSED, "--history", "clickhouse://127.0.0.1:1/db?tls=no")
+    assert done.code == 1
+    assert done.err.endswith(": not written: Connection refused\n") and done.err.count("\n") == 1
+
+
 def test_nothing_is_left_of_the_time() -> None:
     place = TablePlace(False, "127.0.0.1", 1, None, "db", "t")
     with pytest.raises(NotWritten):
