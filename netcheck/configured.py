@@ -31,7 +31,10 @@ def stopped(
             f"{_from(stop, traced)} to {target.endpoint}: {stop.text}",
             cause,
             layer,
-            _evidence([one for one in traced if one.source in stop.sources]),
+            {
+                "brief": _brief(stop, traced),
+                **_evidence([one for one in traced if one.source in stop.sources]),
+            },
             code=stop.code.value,
             component=", ".join(stop.components),
         )
@@ -132,8 +135,22 @@ def differences(traced: Sequence[Traced], target: Target) -> str:
 
 def _from(stop: Stop, traced: Sequence[Traced]) -> str:
     partly = "" if stop.whole else "part of the traffic "
-    everywhere = set(stop.sources) == {one.source for one in traced} and len(stop.sources) > 1
+    everywhere = _is_everywhere(stop, traced) and len(stop.sources) > 1
     return f"{partly}from {'every worker subnet' if everywhere else _listed(stop.sources)}".strip()
+
+
+def _is_everywhere(stop: Stop, traced: Sequence[Traced]) -> bool:
+    return set(stop.sources) == {one.source for one in traced}
+
+
+def _brief(stop: Stop, traced: Sequence[Traced]) -> str:
+    """What stops, without the target and without the workers' addresses: for a title."""
+    text = stop.text.removesuffix(".")
+    head, between, _ = text.rpartition(" from ")
+    if between and stop.of_senders and stop.whole and len(stop.components) == 1:
+        who = "the workers" if _is_everywhere(stop, traced) else _listed(stop.sources)
+        return f"{head} from {who}"
+    return text
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -306,14 +306,14 @@ def test_the_same_cause_on_several_targets_of_a_kind_is_one_root_cause() -> None
     assert one.code == "TLS_CERTIFICATE_EXPIRED"
     assert one.results == (f"tls@{ONE}", f"tls@{TWO}")
     assert one.component == f"{ONE}, {TWO}"
-    assert one.title == f"{ADVICE[cause].title}: 2 of 2 kafka targets"
+    assert one.title == f"{ADVICE[cause].title}: 2 of 2 Kafka brokers"
     assert [fix.text for fix in one.fix] == [ADVICE[cause].mend]
 
 
 def test_the_title_says_how_many_of_how_many_targets() -> None:
     fine = Result("tls@x", "tls", Target(Kind.KAFKA, "b-3", 9094), Finding(Status.PASS, "fine"), 0.0)
     (one,) = root_causes([named("tls", ONE, Cause.TIMED_OUT), named("tls", TWO, Cause.TIMED_OUT), fine])
-    assert one.title.endswith(": 2 of 3 kafka targets")
+    assert one.title.endswith(": 2 of 3 Kafka brokers")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from netcheck.diagnose.certainty import Whole, delivers, doubt, evidence
 from netcheck.diagnose.closer import EARNED
 from netcheck.diagnose.place import HERE, Place
 from netcheck.model import Cause, Fix, Kind, Layer, Result, RootCause, Status
+from netcheck.sentences import as_one
 
 OF_THIS_HOST = frozenset(
     {
@@ -25,10 +26,12 @@ OF_THIS_HOST = frozenset(
         Cause.CLOCK_SKEW,
     }
 )
-"""One thing to mend whatever the kinds of the targets: a name server, this host's routes or clock, a proxy."""
+"""One thing to mend whatever the kinds of the targets: a name server, this host's routes, clock or proxy."""
 
 OF_THE_WAY = frozenset({Cause.MTU_BLACK_HOLE, Cause.DATA_LOST, Cause.TLS_HELLO_FILTERED})
 """One thing on the way, whatever is at its end; the way to the brokers is another than the way out."""
+
+LONGEST_TITLE = 120
 
 FAMILY = {Kind.CLICKHOUSE_HTTPS: "ClickHouse", Kind.CLICKHOUSE_NATIVE: "ClickHouse"}
 """ClickHouse's two interfaces are one server with one certificate."""
@@ -112,8 +115,26 @@ def _title(group: Sequence[Result], targets: Sequence[str], report: Whole) -> st
         asked = {one for one in asked if one.kind is not Kind.PIPELINE}
     else:
         asked = {one for one in asked if _family(one.kind) in families}
-    kind = f"{next(iter(families))} " if len(families) == 1 and cause not in OF_THIS_HOST else ""
-    return f"{ADVICE[cause].title}: {len(targets)} of {len(asked)} {kind}targets"
+    one_kind = len(families) == 1 and cause not in OF_THIS_HOST
+    kind = _named(next(iter(families))) if one_kind else "targets"
+    return f"{_said(group) or ADVICE[cause].title}: {len(targets)} of {len(asked)} {kind}"
+
+
+def _named(family: str) -> str:
+    return "Kafka brokers" if family == Kind.KAFKA else f"{family} targets"
+
+
+def _said(group: Sequence[Result]) -> str:
+    """What all of these say of their component of AWS's configuration, in one sentence; "" if they differ, or
+    if it is too long for a title.
+    """
+    told = [str(result.finding.evidence.get("brief") or "") for result in group]
+    texts = list(dict.fromkeys(told))
+    if "" in texts:
+        return ""
+    whole = as_one(texts)
+    is_one = len(texts) == 1 or whole != " ".join(texts)
+    return whole if is_one and len(whole) <= LONGEST_TITLE else ""
 
 
 def _advised(group: Sequence[Result], report: Whole) -> tuple[Fix, ...]:

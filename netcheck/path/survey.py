@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from netcheck.path.codes import Code
 from netcheck.path.verdict import Blocker, Leg, Path, Unknown, Verdict
+from netcheck.sentences import as_one
 
 GROUP_CODES = frozenset(
     {
@@ -52,7 +53,8 @@ class Stop:
     """One thing that stops traffic. `components` are several where any one of them would do (security
     groups).
 
-    `sources` are the worker subnets it stops, `whole` is whether it stops all of their flows.
+    `sources` are the worker subnets it stops, `whole` is whether it stops all of their flows. `of_senders`:
+    the text ends with the senders' addresses, and these are the workers' own, not those of a NAT gateway.
     """
 
     code: Code
@@ -62,6 +64,7 @@ class Stop:
     sources: tuple[str, ...]
     addresses: tuple[str, ...]
     whole: bool
+    of_senders: bool = False
 
 
 def stops(traced: Iterable[Traced], wanted: Callable[[Blocker], bool]) -> tuple[Stop, ...]:
@@ -92,15 +95,22 @@ def _side(blocker: Blocker) -> tuple[Leg, str | None]:
 
 def _stop(group: Sequence[tuple[Traced, Blocker]]) -> Stop:
     blockers = [blocker for one, blocker in group if one is group[0][0]]
+    components = tuple(dict.fromkeys(blocker.component for blocker in blockers))
     return Stop(
         blockers[0].code,
         blockers[0].leg,
-        tuple(dict.fromkeys(blocker.component for blocker in blockers)),
-        " ".join(dict.fromkeys(blocker.text for blocker in blockers)),
+        components,
+        " ".join(as_one(b.text for _, b in group if b.component == name) for name in components),
         tuple(dict.fromkeys(one.source for one, _ in group)),
         tuple(dict.fromkeys(one.address for one, _ in group)),
         all(one.path.verdict is Verdict.BLOCKED for one, _ in group),
+        all(_names_senders(*each) for each in group),
     )
+
+
+def _names_senders(one: Traced, blocker: Blocker) -> bool:
+    translated = any(hop.component.startswith("nat-") for hop in one.path.forward)
+    return blocker.code is Code.ENI_SG_RULES_MISMATCH and blocker.direction == "ingress" and not translated
 
 
 def unknowns(traced: Iterable[Traced]) -> tuple[Unknown, ...]:

@@ -693,7 +693,7 @@ def test_the_title_of_a_blocker_counts_the_targets_of_every_kind_that_it_stops()
     (one,) = diagnosed([*silent(*EVERY), *closed_group("sg-w", *EVERY)]).root_causes
     assert one.title == "no security group rule allows it: 6 of 6 targets"
     (one,) = diagnosed([*silent(B1, B2), *closed_group("sg-w", B1, B2), *well(B3, CLOUD)]).root_causes
-    assert one.title == "no security group rule allows it: 2 of 3 kafka targets"
+    assert one.title == "no security group rule allows it: 2 of 3 Kafka brokers"
 
 
 def test_the_permission_that_would_tell_stands_in_the_doubt() -> None:
