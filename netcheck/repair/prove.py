@@ -106,6 +106,7 @@ class _Told:
         self._done = done
         self._before = before
         self._snapshot = from_parts(done.parts)
+        self._every = tuple(dict.fromkeys((*done.changes, *done.offered)))
         self._by_query = {_identity_of(one.query): one for one in done.questions}
 
     def with_fixes(self, causes: Sequence[tuple[RootCause, Sequence[Result]]]) -> Iterator[RootCause]:
@@ -149,7 +150,7 @@ class _Told:
     def _proved(self, proof: _Proof, besides: Sequence[Change]) -> Iterator[Fix]:
         printed = [change for change in proof.needed if change in proof.own or change in besides]
         others = [change for change in proof.needed if change not in printed]
-        yield from fixes(printed, self._done.parts, self._snapshot)
+        yield from fixes(printed, self._done.parts, self._snapshot, self._every)
         if proof.own and besides:
             yield Fix("text", _list("Needed together, though found by nothing else", besides))
         if not printed:
@@ -164,7 +165,7 @@ class _Told:
         left |= dict.fromkeys(u.text for one in questions if not one.proved for u in one.after.unknowns)
         rest = [text for text in left if not any(name in text for name in cause.component.split(", "))]
         if mine:
-            yield from fixes(mine, self._done.parts, self._snapshot)
+            yield from fixes(mine, self._done.parts, self._snapshot, self._every)
             if rest:
                 yield Fix(
                     "text", f"Not proved to be enough. Besides, no narrow change mends this: {' '.join(rest)}"
@@ -190,13 +191,18 @@ def _list(lead: str, changes: Iterable[Change]) -> str:
     return f"{lead}: {'; '.join(sentence(change) for change in changes)}."
 
 
-def fixes(changes: Sequence[Change], parts: Parts, snapshot: Snapshot) -> Iterator[Fix]:
-    """The changes as commands, as Terraform, what to know of them, and how to take them back."""
+def fixes(
+    changes: Sequence[Change], parts: Parts, snapshot: Snapshot, among: Sequence[Change] = ()
+) -> Iterator[Fix]:
+    """The changes as commands, as Terraform, what to know of them, and how to take them back. `among` are the
+    changes of all root causes: no two resources of one report have the same name.
+    """
+    numbers = {change: number for number, change in enumerate(among or changes, 1)}
     regions = {change: region_of(change, parts, snapshot) for change in changes}
     for change in changes:
         yield Fix("awscli", command(change, regions[change]))
-    for number, change in enumerate(changes, 1):
-        made = resource(change, f"netcheck_{number}")
+    for change in changes:
+        made = resource(change, f"netcheck_{numbers[change]}")
         if made:
             yield Fix("terraform", made)
     for change in changes:

@@ -72,6 +72,21 @@ def test_each_of_two_causes_on_one_way_has_its_own_change_and_names_the_other() 
     assert ADVICE not in one.fix
 
 
+def test_no_two_terraform_resources_of_a_report_have_the_same_name() -> None:
+    world = closed()
+    world.find("RouteTables", "rtb-w")["Routes"].append(route("10.9.0.0/16", "pcx-1"))
+    world.find("SecurityGroups", "sg-b")["IpPermissions"] = []
+    broker = {"to": "10.0.2.7", "port": 9094}
+    empty = {"code": "SG_HAS_NO_RULES", "component": "sg-b"}
+    one, other = proved(
+        world,
+        result(world, "security.groups", PEER, blamed=GROUP),
+        result(world, "security.other", broker, blamed=empty),
+    )
+    names = [text.partition("{")[0] for found in (one, other) for text in texts(found, "terraform")]
+    assert len(names) == len(set(names)) == 2
+
+
 def test_a_cause_without_a_code_gets_all_that_its_paths_need() -> None:
     world = closed()
     alike = result(world, "routes.alike", PEER, blamed={})
