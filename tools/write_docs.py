@@ -10,7 +10,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def pages() -> dict[str, str]:
-    """Every generated page, by file name. A plugin that happens to be installed here is none of our pages'."""
+    """Every generated page, by file name. Plugins that are installed here are left out."""
     own = [check for check in plugins.find().checks if type(check).__module__.startswith("checks.")]
     return {
         "checks.md": documentation.markdown(own),
