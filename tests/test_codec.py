@@ -9,7 +9,7 @@ import importlib
 import json
 import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -77,31 +77,48 @@ def observed() -> dict[str, Callable[..., object]]:
     """Every function that is given to Context.observe anywhere, by name: the questions to the network."""
     found = {}
     for path in [*ROOT.glob("netcheck/**/*.py"), *ROOT.glob("checks/*.py")]:
+        if path.name in ("context.py", "recording.py"):
+            continue
         tree = ast.parse(path.read_text())
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        imported = {
-            alias.asname or alias.name: (node.module, alias.name)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and node.module
-            for alias in node.names
-        }
-        for call in ast.walk(tree):
-            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
-                continue
-            if call.func.attr not in ("observe", "observe_for") or path.name in (
-                "context.py",
-                "recording.py",
-            ):
-                continue
-            asked = call.args[0 if call.func.attr == "observe" else 1]
-            holder, name = (
-                imported[ast.unparse(asked.value)] if isinstance(asked, ast.Attribute)
-                else imported.get(ast.unparse(asked), (module, ast.unparse(asked)))
-            )  # fmt: skip
-            home = importlib.import_module(f"{holder}.{name}" if isinstance(asked, ast.Attribute) else holder)
-            probe = getattr(home, asked.attr if isinstance(asked, ast.Attribute) else name)
-            found[f"{probe.__module__}.{probe.__name__}"] = probe
+        for scope in ast.walk(tree):
+            if isinstance(scope, ast.FunctionDef):
+                given = {one.arg for one in scope.args.args}
+                imported = _imported(tree.body) | _imported(ast.walk(scope))
+                for asked in _asked(scope):
+                    if ast.unparse(asked) not in given:
+                        probe = _probe(asked, imported, module)
+                        found[f"{probe.__module__}.{probe.__name__}"] = probe
     return found
+
+
+def _imported(nodes: Iterable[ast.AST]) -> dict[str, tuple[str, str]]:
+    """Where names come from: modules are imported late, so each function has names of its own."""
+    return {
+        alias.asname or alias.name: (node.module, alias.name)
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+
+
+def _asked(scope: ast.FunctionDef) -> Iterator[ast.expr]:
+    """What stands in the place of the probe in the calls of a function."""
+    for call in ast.walk(scope):
+        match call:
+            case ast.Call(func=ast.Attribute(attr="observe"), args=[probe, *_]):
+                yield probe
+            case ast.Call(func=ast.Attribute(attr="observe_for"), args=[_, probe, *_]):
+                yield probe
+            case ast.Call(func=ast.Name(id="_observed"), args=[_, probe, *_]):
+                yield probe
+
+
+def _probe(asked: ast.expr, imported: dict[str, tuple[str, str]], module: str) -> Callable[..., object]:
+    if isinstance(asked, ast.Attribute):
+        return getattr(importlib.import_module(".".join(imported[ast.unparse(asked.value)])), asked.attr)
+    holder, name = imported.get(ast.unparse(asked), (module, ast.unparse(asked)))
+    return getattr(importlib.import_module(holder), name)
 
 
 def test_the_probes_are_found() -> None:
@@ -110,7 +127,7 @@ def test_the_probes_are_found() -> None:
         "netcheck.probe.dns.resolve",
         "netcheck.probe.vantage.look",
     } <= observed().keys()
-    assert len(observed()) >= 10
+    assert len(observed()) >= 30
 
 
 def test_no_two_probes_share_their_name_in_a_recording() -> None:

@@ -28,6 +28,7 @@ from tests.servers.certificates import Certificates
 
 WITHOUT_NETWORK = """
 import os, sys
+import urllib3.util.connection  # tries at its import whether this host has IPv6
 
 def forbid(event, arguments):
     if event.startswith("socket.") and event != "socket.gethostname":

@@ -43,6 +43,7 @@ class Interrupt:
             os.kill(os.getpid(), signal.SIGINT)
 
 WHEN = sys.argv.pop(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is started without it
 sys.meta_path.insert(0, Interrupt())
 runpy.run_module("netcheck", run_name="__main__", alter_sys=True)
 """

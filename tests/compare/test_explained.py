@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from netcheck.compare import proof
 from tests.commandline import netcheck
 from tests.compare.recorded import record, run
 from tests.compare.test_results import diff, report, result
@@ -71,6 +72,12 @@ CASES: list[tuple[str, list[Patch], list[Reason], int]] = [
         1,
     ),
 ]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take longer than a person would wait."""
+    monkeypatch.setattr(proof, "LONGEST_SECONDS", 90.0)
 
 
 @pytest.fixture(scope="module")
