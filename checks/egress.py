@@ -219,7 +219,7 @@ def _blocked(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
 def _global(stop: Finding, target: Target) -> Finding:
     """The name is what is to be mended: a way to where it leads would be the wrong one."""
     text = f"{target.host} is the global name of STS, which no VPC endpoint serves: {stop.summary}"
-    evidence = {key: value for key, value in stop.evidence.items() if key != "paths"}
+    evidence = {key: value for key, value in stop.evidence.items() if key not in ("paths", "brief")}
     return replace(stop, summary=text, code="STS_GLOBAL_NAME", component=target.host, evidence=evidence)
 
 
