@@ -4,7 +4,9 @@ is told again, so that who must act once can know it.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Sequence
 
 from netcheck.arn import parse_arn
@@ -18,6 +20,7 @@ LONGEST_SUBJECT = 100
 MOST_TOLD = 100
 """Root causes in one message, so that it stays below the 256 KB that both services take."""
 LONGEST_TITLE = 1000
+TOKEN = re.compile(r"[!-~]{1,128}")
 SOURCE = "netcheck"
 DETAIL_TYPE = "netcheck root causes changed"
 
@@ -25,7 +28,7 @@ DETAIL_TYPE = "netcheck root causes changed"
 def publish(deadline: Deadline, topic: str, name: str, pending: Pending) -> None:
     """Tell it to an SNS topic, which may be a FIFO one. Raises Undelivered."""
     arn = parse_arn(topic)
-    fifo = {"MessageGroupId": name, "MessageDeduplicationId": pending.id} if topic.endswith(".fifo") else {}
+    fifo = {"MessageGroupId": _token(name), "MessageDeduplicationId": _token(pending.id)}
     attributes = {
         "pipeline": {"DataType": "String", "StringValue": name},
         "change": {"DataType": "String", "StringValue": _kind(pending.change)},
@@ -40,7 +43,7 @@ def publish(deadline: Deadline, topic: str, name: str, pending: Pending) -> None
         Subject=subject(name, pending.change),
         Message=message(name, pending),
         MessageAttributes=attributes,
-        **fifo,
+        **(fifo if topic.endswith(".fifo") else {}),
     )
 
 
@@ -57,6 +60,11 @@ def put_event(deadline: Deadline, bus: str, name: str, pending: Pending) -> None
     if done.get("FailedEntryCount"):
         [refused] = done["Entries"]
         raise Undelivered(f"events:PutEvents: AWS answered {refused.get('ErrorCode')}")
+
+
+def _token(text: str) -> str:
+    """The text where SNS takes it as a FIFO topic's id, 128 printable signs of ASCII; else its digest."""
+    return text if TOKEN.fullmatch(text) else hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
 def subject(name: str, change: Change) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -124,6 +125,18 @@ def test_a_fifo_topic_gets_the_id_to_tell_repetitions_by(account: Account) -> No
     [message] = account.memory.published
     assert message["MessageGroupId"] == "orders"
     assert message["MessageDeduplicationId"] == message["MessageAttributes"]["id"]["StringValue"]
+
+
+@pytest.mark.parametrize("name", ["x" * 128, "Bestellungen für alle"])
+def test_a_fifo_topic_gets_ids_that_it_takes_whatever_the_pipeline_is_called(
+    name: str, account: Account
+) -> None:
+    account.asked = replace(account.asked, name=name, topic=TOPIC + ".fifo", bus=None)
+    account.run(BAD)
+    [message] = account.memory.published
+    for key in ("MessageGroupId", "MessageDeduplicationId"):
+        assert re.fullmatch(r"[!-~]{1,128}", message[key]), "SNS API reference, Publish"
+    assert message["MessageAttributes"]["pipeline"]["StringValue"] == name
 
 
 def test_of_many_runs_at_once_one_tells(account: Account) -> None:
