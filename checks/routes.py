@@ -19,9 +19,9 @@ class LeadsThere(Check):
 
     Computed from the snapshot of AWS's configuration for every address a worker may get. It fails when a
     route table has no route, when the most specific one is a blackhole, when peering or a transit gateway
-    lacks an attachment, an association or the return route, and when nothing has the address. What AWS
-    would not say, or what is not modelled, is unknown, with the IAM action or the construct that is
-    missing.
+    lacks an attachment, an association or the return route, when nothing has the address, and when a private
+    address is sent to the internet, for want of a route to where it is. What AWS would not say, or what
+    is not modelled, is unknown, with the IAM action or the construct that is missing.
 
     Fix: add the route to the table that is named; a subnet without a table of its own uses the VPC's main
     one.
@@ -34,6 +34,9 @@ class LeadsThere(Check):
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         traced = ctx.get(facts.paths, target)
         found = list(configured.stopped(traced, target, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE))
+        public = configured.to_internet(traced)
+        private = [one for one in traced if one not in public]
+        found += configured.stopped(private, target, _is_internet, Cause.PATH_NO_ROUTE, Layer.ROUTE)
         yield from found or configured.undecided(traced, target)
         if not found and not configured.is_undecided(traced):
             yield configured.passes(
