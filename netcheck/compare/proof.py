@@ -52,12 +52,22 @@ def _gone_without(
     except UsageError:
         return ()
     left = {(cause.code, cause.component) for cause in report.root_causes}
-    answered = {r.key for r in report.results if r.status in ("pass", "warn", "fail")}
+    if not left <= _root_causes(after):  # something new may only hide what failed
+        return ()
+    failed = {r.key for r in report.results if r.status == "fail"}
+    answered = {
+        r.key for r in report.results if r.status in ("pass", "warn", "fail") or r.caused_by in failed
+    }
     return tuple(
         number
         for number, cause in enumerate(appeared, 1)
         if (cause.code, cause.component) not in left and _questions(cause.shown_by) <= _questions(answered)
     )
+
+
+def _root_causes(side: Side) -> set[tuple[str, str]]:
+    causes = side.report["root_causes"] if side.report else []
+    return {(cause["code"], cause["component"]) for cause in causes}
 
 
 def _questions(keys: Sequence[str] | set[str]) -> set[str]:
