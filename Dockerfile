@@ -1,4 +1,4 @@
-# netcheck in a container: no build tools, no shell needed, not root, nothing written.
+# netcheck in a container: no shell, no package manager, not root, nothing written.
 #   docker run --rm --read-only netcheck run --bootstrap b-1.example:9094
 FROM python:3.13-slim AS build
 WORKDIR /src
@@ -7,11 +7,14 @@ COPY netcheck ./netcheck
 COPY checks ./checks
 RUN python -m venv --without-pip /opt/netcheck
 RUN pip --python /opt/netcheck/bin/python install --no-cache-dir '.[pkcs12]'
-RUN /opt/netcheck/bin/python -m compileall -q /opt/netcheck/lib
+# All that the final stage has: interpreter, libraries, certificates, netcheck.
+COPY deploy/image.py ./deploy/image.py
+RUN /opt/netcheck/bin/python deploy/image.py /opt/tree
+RUN chroot /opt/tree /opt/netcheck/bin/netcheck demo healthy
 
-FROM python:3.13-slim
-COPY --from=build /opt/netcheck /opt/netcheck
-ENV PATH=/opt/netcheck/bin:$PATH PYTHONDONTWRITEBYTECODE=1
+FROM scratch
+COPY --from=build /opt/tree /
+ENV PATH=/opt/netcheck/bin LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 ENTRYPOINT ["netcheck"]
 CMD ["--help"]
