@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -93,7 +96,8 @@ def run(args: argparse.Namespace) -> int:
         before = _baseline(config)
         if config.watch:
             return _watch(config, before)
-        assessment = assess_with_progress(config)
+        with _ended_by_sigterm():
+            assessment = assess_with_progress(config)
         try:
             return report(assessment, config, before)
         finally:
@@ -101,6 +105,19 @@ def run(args: argparse.Namespace) -> int:
     except UsageError as error:
         print(f"netcheck: {error}", file=sys.stderr)
         return 2
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM, by which containers are stopped, ends a run as Ctrl-C does: what is known is reported."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _baseline(config: Config) -> Side | None:

@@ -181,7 +181,8 @@ def heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def test_ctrl_c_prints_what_is_known_at_once(chdb_server: ChdbFront) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_stopped_prints_what_is_known_at_once(number: signal.Signals, chdb_server: ChdbFront) -> None:
     with peers.silent() as mute:
         command = [
             *(NETCHECK, "run", "--bootstrap", f"127.0.0.1:{mute.port}", "--clickhouse", chdb_server.url),
@@ -199,7 +200,7 @@ def test_ctrl_c_prints_what_is_known_at_once(chdb_server: ChdbFront) -> None:
             while not mute.connections and time.monotonic() < deadline:
                 time.sleep(0.02)
             time.sleep(1.0)  # for ClickHouse's answers
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             began = time.monotonic()
             output, errors = process.communicate(timeout=PATIENCE_S)
             seconds = time.monotonic() - began
