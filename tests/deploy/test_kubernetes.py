@@ -17,7 +17,7 @@ from tests.deploy.templates import DEPLOY
 FILES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 GIVEN = {
     "CONNECTOR": "orders-sink",
-    "IMAGE": "111122223333.dkr.ecr.eu-west-1.amazonaws.com/netcheck:1",
+    "IMAGE": "registry.example/netcheck:1",
     "REGION": "eu-west-1",
     "ROLE": "arn:aws:iam::111122223333:role/netcheck",
 }

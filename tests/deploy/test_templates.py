@@ -22,7 +22,7 @@ from tools import write_deployments
 TEMPLATES = {"sam": SAM, "ecs": ECS}
 GIVEN = {
     "Connector": "orders-sink",
-    "Image": "111122223333.dkr.ecr.eu-west-1.amazonaws.com/netcheck:1",
+    "Image": "registry.example/netcheck:1",
     "LogDays": "30",
 }
 
