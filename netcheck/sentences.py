@@ -23,7 +23,8 @@ def as_one(sentences: Iterable[str]) -> str:
     middles = [one[before : len(one) - after] for one in words]
     if len(distinct) < 2 or not before or not all(map(_are_values, middles)):
         return " ".join(distinct)
-    told = [" ".join(one).rstrip(",") for one in middles]
+    # Names' addresses come in another order each time; what is said of them does not.
+    told = sorted((" ".join(one).rstrip(",") for one in middles), key=_place)
     comma = "," if any(one[-1].endswith(",") for one in middles) else ""
     tail = words[0][len(words[0]) - after :]
     return " ".join([*words[0][:before], _listed(told) + comma, *tail]) + stop
@@ -41,6 +42,10 @@ def _shared(words: list[list[str]]) -> int:
 
 def _are_values(words: list[str]) -> bool:
     return bool(words) and all(_VALUE.fullmatch(word) for word in words)
+
+
+def _place(value: str) -> list[tuple[int, str]]:
+    return [(len(part), part) for part in re.split(r"[^0-9a-f]+", value)]
 
 
 def _listed(told: list[str]) -> str:

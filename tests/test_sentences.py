@@ -25,6 +25,10 @@ def rule(address: str) -> str:
         ([rule("10.0.1.4, 10.0.1.9"), rule("10.0.2.4")], rule("10.0.1.4, 10.0.1.9 and 10.0.2.4")),
         ([rule("2001:db8::1"), rule("fd00::/8")], rule("2001:db8::1 and fd00::/8")),
         ([rule(f"10.0.1.{n}") for n in range(1, 6)], rule("10.0.1.1, 10.0.1.2, 10.0.1.3 and 2 more")),
+        (
+            [rule("10.0.13.23"), rule("10.0.9.30"), rule("10.0.9.4")],
+            rule("10.0.9.4, 10.0.9.30 and 10.0.13.23"),
+        ),
         (["no way to 10.0.1.7", "no way to 10.0.1.8"], "no way to 10.0.1.7 and 10.0.1.8"),
         (["no way to 10.0.1.7.", "no way to 10.0.1.8."], "no way to 10.0.1.7 and 10.0.1.8."),
         (["no way to nat-1.", "no way to nat-2."], "no way to nat-1. no way to nat-2."),
