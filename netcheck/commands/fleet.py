@@ -234,8 +234,9 @@ class _Survey:
     def _lines(self) -> IO[bytes]:
         path = Path(self._args.output or os.devnull)
         try:
-            # Unbuffered: a line that a full disk does not take is told where it is written.
-            return path.open("ab" if self._args.resume else "wb", buffering=0)
+            # Unbuffered: a line that a full disk does not take is told where it is written. An earlier survey
+            # is let go of with the first line of this one, not where AWS cannot be asked.
+            return path.open("ab", buffering=0)
         except OSError as error:
             raise UsageError(f"--output {path}: {error.strerror}") from None
 
@@ -244,6 +245,8 @@ class _Survey:
 
         document = judged.document()
         line = json.dumps(document, ensure_ascii=False) + "\n"
+        if not self._rows and self._args.output and Path(self._args.output).is_file():
+            lines.truncate(0)
         self._write(line.encode(errors="backslashreplace"), lines)
         if self._args.format == "jsonl" and not self._args.output:
             self._clear()

@@ -133,6 +133,18 @@ def test_lines_are_written_as_they_come_and_a_survey_is_resumed(
     assert again.out.splitlines()[:-1] == whole.out.splitlines()[:-1], "but for how many calls it took"
 
 
+def test_a_survey_that_does_not_come_about_leaves_the_last_one(
+    patch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file, fleet = tmp_path / "fleet.jsonl", Fleet(patch, 1, 1)
+    file.write_text("yesterday's\n")
+    expired = aws_error("ExpiredTokenException", "The security token included in the request is expired", 403)
+    assert fleet.run("--output", str(file), faults={"kafkaconnect:ListConnectors": expired}).code == 2
+    assert file.read_text() == "yesterday's\n"
+    assert fleet.run("--output", str(file)).code == 0
+    assert [line["connector"] for line in lines(file.read_text())] == ["sink-00-00"]
+
+
 def test_lines_for_programs(patch: pytest.MonkeyPatch) -> None:
     done = Fleet(patch, 1, 2).run("--format", "jsonl", "--name", "*-01")
     (line,) = lines(done.out)
