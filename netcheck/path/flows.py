@@ -55,12 +55,6 @@ def subtract(region: Iterable[Rectangle], taken: Iterable[Rectangle]) -> Region:
     return tuple(left)
 
 
-def intersect(region: Iterable[Rectangle], other: Iterable[Rectangle]) -> Region:
-    others = list(other)
-    found = (overlap(one, two) for one in region for two in others)
-    return tuple(rectangle for rectangle in found if rectangle is not None)
-
-
 def join_ranges(ranges: Iterable[Range]) -> list[Range]:
     """The same numbers as sorted ranges that neither overlap nor touch."""
     joined: list[Range] = []

@@ -82,16 +82,6 @@ class Stream:
             self._taken += data[: 64 - len(self._taken)]
         return data
 
-    def receive_exactly(self, count: int) -> bytes:
-        """`count` bytes. Raises Failed, `connection_closed` where the peer closed before all were there."""
-        pieces = bytearray()
-        while len(pieces) < count:
-            data = self.receive(min(65536, count - len(pieces)))
-            if not data:
-                raise Failed(Cause.CONNECTION_CLOSED, f"closed after {len(pieces)} of {count} bytes")
-            pieces += data
-        return bytes(pieces)
-
     def makefile(self, mode: str = "rb") -> io.BufferedReader:
         """A file to read from, as `http.client.HTTPResponse` wants of a socket. Reading raises Failed."""
         if mode != "rb":

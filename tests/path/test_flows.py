@@ -36,13 +36,6 @@ def test_subtraction_takes_away_exactly_those_points(
     assert points(flows.subtract(one, other)) == points(one) - points(other)
 
 
-@given(regions, regions)
-def test_intersection_keeps_exactly_the_common_points(
-    one: list[flows.Rectangle], other: list[flows.Rectangle]
-) -> None:
-    assert points(flows.intersect(one, other)) == points(one) & points(other)
-
-
 @given(regions)
 def test_told_by_ports_a_region_is_the_same_and_no_point_is_told_twice(region: list[flows.Rectangle]) -> None:
     told = flows.by_ports(region)

@@ -211,15 +211,6 @@ def test_http_client_is_bounded_too() -> None:
     assert failure.value.cause is Cause.TIMED_OUT
 
 
-def test_exactly_so_many_bytes_or_a_closed_connection() -> None:
-    with peers.answers(b"0123456789") as peer, open_stream(Deadline(STEP), peer.host, peer.port) as stream:
-        stream.send(b"?")
-        assert stream.receive_exactly(4) == b"0123"
-        with pytest.raises(Failed) as failure:
-            stream.receive_exactly(7)
-    assert failure.value.cause is Cause.CONNECTION_CLOSED
-
-
 def test_a_trust_store_that_went_away_is_no_fault_of_the_network(certificates: Certificates) -> None:
     with peers.silent(certificates.good.server_context()) as peer, pytest.raises(Failed) as failure:
         _talk(peer, Tls("localhost", Trust("/nowhere/truststore.jks")))
