@@ -129,7 +129,9 @@ def _doubt_of_stop(group: Sequence[Result], explained: Sequence[Result], report:
                 "AWS's configuration stops only a part of the source addresses and ports; whether what was "
                 "silent was of that part is not certain"
             )
-    return _from_elsewhere(report) if silent else ""
+    # Of several blockers only the first explains the silence, which is as far from each of them.
+    heard = silent or any(is_silent(one) for stop in group for one in report.of(stop.target))
+    return _from_elsewhere(report) if heard else ""
 
 
 def delivers(group: Sequence[Result], report: Whole) -> bool:

@@ -51,6 +51,14 @@ def closed() -> World:
     return world
 
 
+def closed_twice() -> World:
+    """Nor does the network ACL of its subnet."""
+    world = closed()
+    lines = world.find("NetworkAcls", "acl-b")["Entries"]
+    lines[:] = [line for line in lines if line["RuleNumber"] >= 32767]
+    return world
+
+
 def closed_to_x() -> World:
     """The broker's group lets in the addresses of subnet-w alone."""
     world = healthy()
@@ -129,6 +137,10 @@ ROWS = (
     Row(
         "silent and blocked, from a laptop: the blocker, likely",
         closed, SILENT, LAPTOP, ((*EMPTY, False),), doubt="run netcheck in one of their subnets",
+    ),
+    Row(
+        "silent and blocked twice, from a laptop: neither blocker is more certain than the other",
+        closed_twice, SILENT, LAPTOP, ((*ACL, False), (*EMPTY, False)), doubt="run netcheck in one",
     ),
     Row(
         "silent and blocked, from who knows where",
