@@ -26,7 +26,7 @@ from tests.servers.aws_world import World
 
 ROUNDS = 9
 MOST_INIT = 1.3
-WARM, FIRST = 60, 30
+WARM, FIRST = 100, 50
 MOST_GROWTH_MB = 2.0
 KILLS = 50
 SEED = 1
