@@ -12,6 +12,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from netcheck.commands.arguments import number
+from netcheck.commands.progress import clear, say
 from netcheck.config import Config, UsageError
 from netcheck.context import Deadline, DeadlineExceeded
 from netcheck.model import Status
@@ -92,14 +94,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--calls-a-second",
         metavar="N",
-        type=_rate,
+        type=number(1000, "a number of calls from 0 to 1000"),
         default=CALLS_A_SECOND,
         help=f"ask AWS no faster (default {CALLS_A_SECOND:g})",
     )
     parser.add_argument(
         "--deadline",
         metavar="SECONDS",
-        type=_seconds,
+        type=number(LONGEST_SECONDS, "a number of seconds, up to a day"),
         default=DEADLINE_SECONDS,
         help=f"the whole survey ends by then (default {DEADLINE_SECONDS:g})",
     )
@@ -155,7 +157,7 @@ class _Survey:
                     break
                 except Stopped as error:
                     self._stopped.append(f"{role}: {error}" if role else str(error))
-        self._clear()
+        clear()
         asked = not self._stopped and not self._unwritten
         if self._args.format == "table" and (self._rows or asked):
             sys.stdout.write(fleet.render(self._rows, style_of(sys.stdout, os.environ), self._calls))
@@ -185,7 +187,7 @@ class _Survey:
         except (NoAws, DeadlineExceeded) as error:
             raise Stopped(str(error)) from None
         try:
-            self._progress("asking for the connectors ...")
+            say("asking for the connectors ...")
             members = account.members()
             if isinstance(members, Failed):
                 raise Stopped(members.reason)
@@ -194,7 +196,7 @@ class _Survey:
                 raise Stopped(_nobody(args.name, members, account.region))
             config = self._config(role)
             for number, judged in enumerate(survey(account, chosen, config, done, live=args.live), 1):
-                self._progress(f"{number} of {len(chosen)}: {judged.member.name}")
+                say(f"{number} of {len(chosen)}: {judged.member.name}")
                 yield judged
         except Ended as error:
             raise Stopped(f"{error}: {self._how_to_go_on()}") from None
@@ -249,7 +251,7 @@ class _Survey:
             lines.truncate(0)
         self._write(line.encode(errors="backslashreplace"), lines)
         if self._args.format == "jsonl" and not self._args.output:
-            self._clear()
+            clear()
             sys.stdout.write(line)
             sys.stdout.flush()
         self._rows.append(Row.read(document))
@@ -298,40 +300,8 @@ class _Survey:
             return f"go on with netcheck fleet ... --output {self._args.output} --resume"
         return "with --output FILE it could be resumed"
 
-    # The terminal
-
-    def _progress(self, text: str) -> None:
-        from netcheck.report.style import printable
-
-        if sys.stderr.isatty():
-            print(f"\r\033[K{printable(text)}", end="", file=sys.stderr, flush=True)
-
-    def _clear(self) -> None:
-        if sys.stderr.isatty():
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
 
 def _nobody(name: str, members: Sequence[Member], region: str) -> str:
     if not members:
         return f"there are no connectors in {region} of this account: see --region and --profile"
     return f"--name {name}: none of the {len(members)} connectors in {region} has such a name"
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of calls from 0 to 1000")
-    return rate
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= LONGEST_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, up to a day")
-    return seconds

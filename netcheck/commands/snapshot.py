@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netcheck.aws.snapshot import Gap
+from netcheck.commands.arguments import number
+from netcheck.commands.progress import clear, say
 from netcheck.context import Deadline, DeadlineExceeded
 from netcheck.model import Json
 
@@ -65,7 +67,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--deadline",
         metavar="S",
-        type=_seconds,
+        type=number(86400, "a number of seconds from 0 to 86400"),
         default=DEADLINE_S,
         help=f"seconds that it may take (default {DEADLINE_S:g})",
     )
@@ -86,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         collected = collect(session, Scope(vpcs=frozenset(args.vpc)), deadline, _progress)
         if args.names and not collected.error:
             collected = _with_names(collected, session, deadline)
-        _clear()
+        clear()
         if collected.error:
             return _complain(collected.error, 3)
         write(collected, Path(args.output))
@@ -120,16 +122,6 @@ def _with_names(collected: Collected, session: Session, deadline: Deadline) -> C
     return Collected(documents, gaps, collected.calls + names.calls)
 
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= 86400:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 86400")
-    return seconds
-
-
 def _count(document: object) -> str:
     vpcs = document.get("Vpcs") if isinstance(document, dict) else None
     if not isinstance(vpcs, list):
@@ -149,16 +141,10 @@ def _gaps(gaps: Iterable[Gap]) -> str:
 
 def _progress(text: str) -> None:
     """Say on a terminal what is being asked."""
-    if sys.stderr.isatty():
-        print(f"\r\033[Kasking AWS: {text} ...", end="", file=sys.stderr, flush=True)
-
-
-def _clear() -> None:
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    say(f"asking AWS: {text} ...")
 
 
 def _complain(message: str, code: int) -> int:
-    _clear()
+    clear()
     print(f"netcheck: {message}", file=sys.stderr)
     return code

@@ -1,0 +1,21 @@
+"""Arguments that several commands take, read for argparse."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+
+def number(most: float, what: str) -> Callable[[str], float]:
+    """Reads a number above 0 and up to `most`; a refusal says that the text is not `what`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+        return value
+
+    return read
