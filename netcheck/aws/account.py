@@ -20,11 +20,9 @@ from netcheck.context import Deadline
 if TYPE_CHECKING:
     from boto3.session import Session
 
-SERVICES = ("kafkaconnect", "kafka", "ec2", "sts")
 CALLS_A_SECOND = 10.0
 """MSK and MSK Connect publish no rate. EC2's buckets of describe calls refill with 10 to 20 a second (EC2
 developer guide, Request throttling); whatever AWS still throttles is waited for (calls.ask)."""
-MOST_PREFETCHED = 200
 NO_MORE = frozenset(
     {
         *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"),
@@ -130,9 +128,7 @@ class Account:
         """Ask for what only describes one connector, side by side, so that looking each up waits for
         nothing: settings stand in DescribeConnector only.
         """
-        for start in range(0, len(members), MOST_PREFETCHED):
-            some = members[start : start + MOST_PREFETCHED]
-            self.asked([question for one in some for question in _of(one)])
+        self.asked([question for one in members for question in _of(one)])
 
     def look_up(self, wanted: Wanted) -> LookedUp:
         """A pipeline, from what was told and what has still to be asked."""
