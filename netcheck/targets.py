@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from netcheck.config import Config, UsageError
@@ -13,9 +12,6 @@ from netcheck.endpoint import EndpointError, Url, parse_url, shown
 from netcheck.listeners import BY_STRING, Listener, Login, Reach, endpoints
 from netcheck.model import PIPELINE, Kind, Security, Target
 from netcheck.pipeline import Cluster
-
-if TYPE_CHECKING:
-    from botocore.session import Session
 
 MSK_SECURITY = {
     9092: Security.PLAINTEXT,
@@ -149,13 +145,6 @@ def _endpoint_url(text: str) -> Url:
 
 
 @cache
-def _sdk() -> Session:
-    from botocore.session import Session
-
-    return Session()
-
-
-@cache
 def regional_endpoint(name: str, region: str | None) -> Url:
     """The public endpoint of a service, as botocore calls it. Raises UsageError for no service or Region.
 
@@ -166,7 +155,9 @@ def regional_endpoint(name: str, region: str | None) -> Url:
     from botocore.config import Config as ClientConfig
     from botocore.exceptions import BotoCoreError
 
-    session = _sdk()
+    from netcheck.aws.session import core_session
+
+    session = core_session()
     # The workers' endpoint, wherever this host's own settings lead its SDK to.
     public = ClientConfig(
         ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs do not know it yet

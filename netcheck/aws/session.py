@@ -12,6 +12,7 @@ from netcheck.aws.calls import WORKERS, Deadline, within
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.loaders import Loader
+    from botocore.session import Session as CoreSession
 
 CONNECT_S = 4.0
 READ_S = 15.0
@@ -72,8 +73,21 @@ def new_session(**given: str | None) -> Session:
     core = botocore.session.Session()
     session = boto3.session.Session(botocore_session=core, **given)
     # Not before: boto3 adds a folder of its own to the loader that it finds, each time.
-    core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
+    _share(core)
     return session
+
+
+def core_session() -> CoreSession:
+    """A botocore session that shares the same, for what needs no credentials. Raises what botocore raises."""
+    from botocore.session import Session as Core
+
+    core = Core()
+    _share(core)
+    return core
+
+
+def _share(core: CoreSession) -> None:
+    core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
 
 
 @cache
