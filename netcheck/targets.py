@@ -157,7 +157,10 @@ def regional_endpoint(name: str, region: str | None) -> Url:
 
     from netcheck.aws.session import core_session
 
-    session = core_session()
+    try:
+        session = core_session()
+    except BotoCoreError as error:  # AWS_PROFILE names none, or the settings cannot be read
+        raise UsageError(f"--aws-service {shown(name)}: {error}") from None
     # The workers' endpoint, wherever this host's own settings lead its SDK to.
     public = ClientConfig(
         ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs do not know it yet

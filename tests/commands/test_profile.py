@@ -67,3 +67,13 @@ def test_a_role_that_may_not_be_assumed_is_one_line(monkeypatch: pytest.MonkeyPa
     done, _ = run(monkeypatch, "--connector", "orders-sink", "--profile", other)
     assert (done.code, done.out) == (2, "")
     assert done.err.count("\n") == 1 and "sts:AssumeRole" in done.err
+
+
+def test_a_profile_that_there_is_not_is_one_line_also_where_aws_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    done = netcheck("run", "--aws-service", "sts", "--region", "eu-central-1")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.count("\n") == 1 and "(nope) could not be found" in done.err
