@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from netcheck.arn import parse_arn
 from netcheck.aws.account import Account, Member
 from netcheck.config import Config, UsageError
 from netcheck.fleet.shared import Shared
 from netcheck.model import Json, Report, Status
+from netcheck.report.fleet import WORST_FIRST
 
 SCHEMA = "netcheck.fleet/1"
 LIVE = (
@@ -19,7 +21,6 @@ LIVE = (
 """The checks that send something to a peer, and those that compare with what a worker said."""
 PER_ROLE = ("iam.*",)
 """Half a dozen calls for each execution role: asked for with --only."""
-WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS, Status.SKIP)
 
 
 class Ended(Exception):
@@ -85,7 +86,8 @@ def _judged(member: Member, config: Config, shared: Shared) -> Judged:
     from netcheck.assess import assess
     from netcheck.runner import unwatched
 
-    owner = member.arn.split(":")[4] if member.arn.count(":") >= 5 else ""
+    arn = parse_arn(member.arn)
+    owner = arn.account if arn else ""
     try:
         return Judged(owner, member, assess(config, unwatched, observer=shared).report)
     except UsageError as error:

@@ -14,7 +14,7 @@ from netcheck.report.style import Style, printable
 
 MOST_CAUSES = 10
 MOST_NAMED = 5
-ORDER = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS, Status.SKIP)
+WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS, Status.SKIP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _first(report: Mapping[str, Any], status: Status) -> str:
 
 def render(rows: Sequence[Row], style: Style, calls: int) -> str:
     """The summary, ending in a newline."""
-    worst_first = sorted(rows, key=lambda row: (ORDER.index(row.status), -len(row.causes), row.name))
+    worst_first = sorted(rows, key=lambda row: (WORST_FIRST.index(row.status), -len(row.causes), row.name))
     parts = [_verdict(rows, style), *_causes(rows, style), _table(worst_first, style), _missing(rows)]
     vpcs = len({row.vpc for row in rows if row.vpc})
     closing = (
