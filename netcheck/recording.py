@@ -12,10 +12,11 @@ import json
 import threading
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from netcheck.aliases import QUESTIONS
 from netcheck.codec import CodecError, decode, encode
 from netcheck.context import DeadlineExceeded, NotRecorded
 from netcheck.model import Json
@@ -105,8 +106,12 @@ class Player:
 
 def question_of(probe: Callable[..., Any], args: tuple[object, ...], text: Callable[[str], str] = str) -> str:
     """The name a question has in a recording: probe and arguments, their texts passed through `text`."""
-    place = probe.__module__.rpartition(".")[2]
-    return f"{place}.{probe.__name__}{json.dumps(encode(args, text), ensure_ascii=False)}"
+    return f"{place_of(probe)}{json.dumps(encode(args, text), ensure_ascii=False)}"
+
+
+def place_of(probe: Callable[..., Any]) -> str:
+    """What the names of all questions to one probe begin with: its place in the package."""
+    return f"{probe.__module__.removeprefix('netcheck.')}.{probe.__name__}"
 
 
 def write(recording: Recording, path: Path, tool: str) -> None:
@@ -130,7 +135,13 @@ def read(path: Path) -> Recording:
         raise RecordingError(
             f"{path}: broken or cut short ({error}); record it again with --record"
         ) from None
-    return recording
+    return replace(recording, answers={_current(name): kept for name, kept in recording.answers.items()})
+
+
+def _current(question: str) -> str:
+    """A question's name now, where an older version wrote the recording."""
+    place, bracket, arguments = question.partition("[")
+    return f"{QUESTIONS.get(place, place)}{bracket}{arguments}"
 
 
 def _data(path: Path) -> bytes:

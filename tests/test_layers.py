@@ -76,6 +76,7 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("netcheck.credentials", ("netcheck.model", "netcheck.secret")),
     ("netcheck.codec", ("netcheck.model", "netcheck.secret")),
     ("netcheck.endpoint", ()),
+    ("netcheck.aliases", ()),
     ("netcheck.context", ()),
     ("netcheck.check", ("netcheck.codec", "netcheck.context", "netcheck.model", "netcheck.secret")),
     ("netcheck.advice", ("netcheck.model",)),

@@ -20,7 +20,7 @@ from netcheck.report.json import SCHEMA, document
 from netcheck.runner import unwatched
 
 LARGEST_BYTES = 256 << 20
-OBSERVED = ("source.collected[", "source.saved[")
+OBSERVED = ("aws.source.collected[", "aws.source.saved[")
 """How a recording names what was asked of AWS about the network (netcheck/aws/source.py)."""
 TEXT, PERHAPS = (str,), (str, type(None))
 THINGS = ("connector", "cluster")
