@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from netcheck.aws.collect import collect
-from netcheck.aws.scope import Scope
-from netcheck.aws.session import open_session
-from netcheck.context import Deadline
+from netcheck.aws.api.session import open_session
+from netcheck.aws.ec2.collect import collect
+from netcheck.aws.ec2.scope import Scope
+from netcheck.core.context import Deadline
 from tests.aws.accounts import MSK, account
 from tests.servers.aws_endpoint import AwsEndpoint
 from tests.servers.aws_world import World

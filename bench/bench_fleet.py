@@ -60,7 +60,7 @@ def resolved(host, port, *args, **kw):
         return plain(host, port, *args, **kw)
     return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port or 0)) for one in NAMES[host]]
 socket.getaddrinfo = resolved
-from netcheck.cli import main
+from netcheck.commands.main import main
 code = main(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
 sys.exit(code)

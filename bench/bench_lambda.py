@@ -14,9 +14,9 @@ import time
 from typing import Any
 
 from bench.measure import measure, median, told
-from netcheck.aws.permissions import OPERATIONS
+from netcheck.aws.iam.permissions import OPERATIONS
 from netcheck.awslambda.changes import State
-from netcheck.codec import decode
+from netcheck.core.codec import decode
 from tests.awslambda.runtime import Function
 from tests.awslambda.test_function import HANDLER, STATE, demo
 from tests.scenarios.pipelines import SENDS_PACKETS, base, world

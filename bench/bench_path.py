@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from netcheck.aws.entities import TCP
-from netcheck.aws.snapshot import Snapshot, from_documents, load
+from netcheck.aws.ec2.entities import TCP
+from netcheck.aws.ec2.snapshot import Snapshot, from_documents, load
 from netcheck.path.query import answer
 from netcheck.path.trace import Destination, from_interface, from_subnet, trace
 

@@ -19,7 +19,7 @@ NETCHECK = str(Path(sys.executable).with_name("netcheck"))
 LIBRARIES = ("boto3", "botocore", "kafka", "clickhouse_connect", "cryptography", "dns", "yaml", "tabulate")
 REPORT = """
 import contextlib, io, json, sys
-from netcheck.cli import main
+from netcheck.commands.main import main
 with contextlib.redirect_stdout(io.StringIO()):
     main(sys.argv[1:])
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
@@ -66,9 +66,8 @@ def main() -> None:
 
 
 def imported_by_version() -> set[str]:
-    code = (
-        "import sys\ntry:\n    from netcheck.cli import main; main(['--version'])\nexcept SystemExit: pass\n"
-    )
+    start = "from netcheck.commands.main import main; main(['--version'])"
+    code = f"import sys\ntry:\n    {start}\nexcept SystemExit: pass\n"
     ran = measure([sys.executable, "-c", code + "print(*sys.modules)"])
     return {name.partition(".")[0] for name in ran.output.split()}
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from netcheck import facts
-from netcheck.check import Check, answer, warning
-from netcheck.context import Context, NotAsked, Skip
-from netcheck.model import Cause, Finding, Kind, Layer, Target
-from netcheck.separate.facts import had, second_ping
-from netcheck.separate.judge import of_second_answer
+from checks.silence import of_second_answer
+from netcheck.core.check import Check, answer, warning
+from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.model import Cause, Finding, Kind, Layer, Target
+from netcheck.engine import facts
+from netcheck.engine.follow_up_facts import had, second_ping
 
 if TYPE_CHECKING:
-    from netcheck.probe.http import HttpAnswer
+    from netcheck.probe.http.client import HttpAnswer
 
 HTTP = frozenset({Kind.CLICKHOUSE_HTTPS})
 BELOW = frozenset({"tcp.connects", "tls.handshake", "tls.certificate"})

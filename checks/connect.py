@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from netcheck.check import Check
-from netcheck.configuration import (
+from checks.connector_findings import (
     configured,
     consumer_number,
     doubtful,
@@ -23,12 +22,13 @@ from netcheck.configuration import (
     worker_unknown,
     wrong,
 )
-from netcheck.context import Context, Skip
-from netcheck.model import Cause, Finding, Kind, Layer, Status, Target
-from netcheck.pipeline import Connector
-from netcheck.secret import HIDDEN
-from netcheck.settings import is_reference, references
-from netcheck.sink import is_reference as has_reference
+from netcheck.core.check import Check
+from netcheck.core.context import Context, Skip
+from netcheck.core.model import Cause, Finding, Kind, Layer, Status, Target
+from netcheck.core.secret import HIDDEN
+from netcheck.pipeline.clickhouse_sink import is_reference as has_reference
+from netcheck.pipeline.model import Connector
+from netcheck.pipeline.redaction import is_reference, references
 
 PIPELINES = frozenset({Kind.PIPELINE})
 

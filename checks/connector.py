@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from netcheck.check import Check
-from netcheck.configuration import (
+from checks.connector_findings import (
     configured,
     consumer_number,
     doubtful,
@@ -21,10 +20,10 @@ from netcheck.configuration import (
     whole,
     wrong,
 )
-from netcheck.context import Context, NotAsked, Skip
-from netcheck.model import Cause, Finding, Kind, Target
-from netcheck.pipeline import Connector
-from netcheck.sink import (
+from netcheck.core.check import Check
+from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.model import Cause, Finding, Kind, Target
+from netcheck.pipeline.clickhouse_sink import (
     BARE_HOST,
     CLASS,
     FILE_OPTIONS,
@@ -43,6 +42,7 @@ from netcheck.sink import (
     is_reference,
     options,
 )
+from netcheck.pipeline.model import Connector
 
 PIPELINES = frozenset({Kind.PIPELINE})
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from netcheck import facts
-from netcheck.check import Check
-from netcheck.context import Context, Skip
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
-from netcheck.pipeline import Missing, Pipeline
+from netcheck.core.check import Check
+from netcheck.core.context import Context, Skip
+from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.engine import facts
+from netcheck.pipeline.model import Missing, Pipeline
 
 MOST_NAMED = 4
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck import facts
-from netcheck.check import Check, answer, warning
-from netcheck.context import Context, NotAsked, Skip
-from netcheck.endpoint import is_address
-from netcheck.model import WITH_PORT, Cause, Finding, Kind, Layer, Target
-from netcheck.probe.dns import NameServer, NameServers, Resolution, compare
+from netcheck.core.check import Check, answer, warning
+from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.hostport import is_address
+from netcheck.core.model import WITH_PORT, Cause, Finding, Kind, Layer, Target
+from netcheck.engine import facts
+from netcheck.probe.dns.resolve import NameServer, NameServers, Resolution, compare
 
 
 class Resolves(Check):
@@ -146,8 +146,8 @@ def _was_waited_for(seen: NameServers) -> bool:
 def _loss(ctx: Context, target: Target) -> tuple[Cause, str] | None:
     """Which name server loses questions, and how many: the same question ten times to each."""
 
-    from netcheck.separate.facts import had, losses
-    from netcheck.separate.judge import of_loss
+    from checks.silence import of_loss
+    from netcheck.engine.follow_up_facts import had, losses
 
     seen = had(ctx, losses, target.host)
     return None if seen is None else of_loss(seen)

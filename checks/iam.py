@@ -6,16 +6,16 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from netcheck import facts
-from netcheck.check import Check
-from netcheck.configuration import configured
-from netcheck.context import Context, NotAsked, Skip
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
-from netcheck.pipeline import Pipeline
+from checks.connector_findings import configured
+from netcheck.core.check import Check
+from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.engine import facts
+from netcheck.pipeline.model import Pipeline
 
 if TYPE_CHECKING:
     from netcheck.iam.judge import Judged, Verdict
-    from netcheck.iam.seen import Key, RoleSeen, Secret
+    from netcheck.iam.role_snapshot import Key, RoleSeen, Secret
 
 PIPELINE = frozenset({Kind.PIPELINE})
 SCRAM_PREFIX = "AmazonMSK_"

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netcheck import facts
-from netcheck.check import Check, answer
-from netcheck.context import Context, NotAsked, Skip
-from netcheck.model import Cause, Finding, Kind, Layer, Target
-from netcheck.targets import kafka_target
+from netcheck.core.check import Check, answer
+from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.model import Cause, Finding, Kind, Layer, Target
+from netcheck.engine import facts
+from netcheck.engine.targets import kafka_target
 
 if TYPE_CHECKING:
-    from netcheck.probe.kafka import KafkaHello, KafkaMetadata
+    from netcheck.probe.kafka.broker import KafkaHello, KafkaMetadata
 
 BELOW = frozenset({"tcp.connects", "tls.handshake"})
 NO_BROKERS = "does not name the cluster's brokers"
@@ -98,7 +98,7 @@ class TakesLogin(Check):
     after = frozenset({*BELOW, "tls.certificate", "kafka.protocol", "kafka.sasl"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
-        from netcheck.probe.kafka import Stage
+        from netcheck.probe.kafka.broker import Stage
 
         if not target.security.sasl:
             raise Skip("the listener is spoken to without a login")
@@ -157,7 +157,7 @@ class AdvertisesBrokers(Check):
 def _is_told_elsewhere(seen: KafkaMetadata, hello: KafkaHello) -> bool:
     """Whether tls.certificate, kafka.protocol, kafka.sasl or kafka.login tells what stood in the way."""
 
-    from netcheck.probe.kafka import Stage
+    from netcheck.probe.kafka.broker import Stage
 
     logging_in = (Stage.LOGIN, Stage.SASL_HANDSHAKE, Stage.SASL_AUTHENTICATE)
     return hello.cause is not None or seen.stage in logging_in or seen.cause in facts.ABOUT_THE_CERTIFICATE

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from netcheck import facts
-from netcheck.check import Check
-from netcheck.context import Context, FactUnavailable, NotAsked, Skip
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
-from netcheck.pipeline import Pipeline
-from netcheck.probe.dns import Resolution
-from netcheck.sink import read
+from netcheck.core.check import Check
+from netcheck.core.context import Context, FactUnavailable, NotAsked, Skip
+from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.engine import facts
+from netcheck.pipeline.clickhouse_sink import read
+from netcheck.pipeline.model import Pipeline
+from netcheck.probe.dns.resolve import Resolution
 
 if TYPE_CHECKING:
-    from netcheck.aws.logs import WorkerLog
-    from netcheck.logs import Line, Match
+    from netcheck.aws.cloudwatch.worker_logs import WorkerLog
+    from netcheck.pipeline.log_signatures import Line, Match
 
 PIPELINES = frozenset({Kind.PIPELINE})
 MINUTES = 180
@@ -29,7 +29,7 @@ def worker_log(ctx: Context) -> WorkerLog:
     FactUnavailable where it could not be read.
     """
 
-    from netcheck.aws.logs import from_file, recent
+    from netcheck.aws.cloudwatch.worker_logs import from_file, recent
 
     known: Pipeline = ctx.get(facts.pipeline)
     subject, config = known.connector, ctx.config
@@ -70,11 +70,11 @@ class NothingKnown(Check):
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        from netcheck import logs
-        from netcheck.logs import OF_PING, Shows
+        from netcheck.pipeline import log_signatures
+        from netcheck.pipeline.log_signatures import OF_PING, Shows
 
         found, log = ctx.get(ours), ctx.get(worker_log)
-        every = logs.matches(found)
+        every = log_signatures.matches(found)
         told = [match for match in every if match.signature.shows is not Shows.LIFE]
         alive = max((match.last or 0.0 for match in every if match.signature.name == "ping-ok"), default=0.0)
         for match in told:
@@ -105,9 +105,9 @@ class AddressesAgree(Check):
     after = frozenset({"logs.known"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        from netcheck import logs
+        from netcheck.pipeline import log_signatures
 
-        told = logs.resolved(ctx.get(ours))
+        told = log_signatures.resolved(ctx.get(ours))
         if not told:
             raise Skip("the worker log names no addresses")
         for host, theirs in told.items():
@@ -119,7 +119,7 @@ class AddressesAgree(Check):
 
 
 def _finding(match: Match, past: bool, timing: str) -> Finding:
-    from netcheck.logs import Shows, clock
+    from netcheck.pipeline.log_signatures import Shows, clock
 
     signature = match.signature
     when = f", last at {clock(match.last)}" if match.last is not None else ""
@@ -139,7 +139,7 @@ def _finding(match: Match, past: bool, timing: str) -> Finding:
 
 
 def _shown(line: Line) -> Json:
-    from netcheck.logs import clock
+    from netcheck.pipeline.log_signatures import clock
 
     return f"{clock(line.time)} {line.text}" if line.time is not None else line.text
 
@@ -147,13 +147,13 @@ def _shown(line: Line) -> Json:
 def _timing(match: Match, found: Sequence[Line], ctx: Context) -> str:
     """What the time between pings says of them."""
 
-    from netcheck import logs
+    from netcheck.pipeline import log_signatures
 
     if match.signature.name not in ("ping-retry", "ping-failed"):
         return ""
     known: Pipeline = ctx.get(facts.pipeline)
     timeout = read(known.connector.settings).timeout_seconds if known.connector else None
-    measured = logs.pause(found, timeout)
+    measured = log_signatures.pause(found, timeout)
     match measured:
         case (float(gap), True):
             return f"; {gap:.0f} s between pings: nobody answers (route, security group, ACL, idle service)"

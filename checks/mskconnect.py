@@ -6,12 +6,24 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from netcheck import facts
-from netcheck.check import Check
-from netcheck.configuration import configured, connector, denied, doubtful, fine, listed, shown, whole, wrong
-from netcheck.context import Context, NotAsked, Skip
-from netcheck.endpoint import EndpointError, parse_endpoint
-from netcheck.listeners import (
+from checks.connector_findings import (
+    configured,
+    connector,
+    denied,
+    doubtful,
+    fine,
+    listed,
+    shown,
+    whole,
+    wrong,
+)
+from netcheck.core.check import Check
+from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.hostport import EndpointError, parse_endpoint
+from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.engine import facts
+from netcheck.pipeline.model import Cluster, Connector, Pipeline, Plugin
+from netcheck.pipeline.msk_listeners import (
     MSK_NAME,
     Listener,
     Login,
@@ -21,9 +33,7 @@ from netcheck.listeners import (
     spoken_at,
     uses,
 )
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
-from netcheck.pipeline import Cluster, Connector, Pipeline, Plugin
-from netcheck.probe import clock
+from netcheck.probe.host import clock
 
 PIPELINES = frozenset({Kind.PIPELINE})
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from netcheck import facts
-from netcheck.check import Check
-from netcheck.configuration import doubtful, fine, given, listed, shown, sink, wrong
-from netcheck.context import Context, Skip
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
-from netcheck.pipeline import Connector
-from netcheck.sink import KEEPER_PATH, is_reference, is_sink, read
+from checks.connector_findings import doubtful, fine, given, listed, shown, sink, wrong
+from netcheck.core.check import Check
+from netcheck.core.context import Context, Skip
+from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.engine import facts
+from netcheck.pipeline.clickhouse_sink import KEEPER_PATH, is_reference, is_sink, read
+from netcheck.pipeline.model import Connector
 
 if TYPE_CHECKING:
-    from netcheck.aws.neighbours import Neighbour, Neighbours
+    from netcheck.aws.msk.neighbours import Neighbour, Neighbours
 
 MOST_NAMED = 4
 
@@ -108,7 +108,7 @@ def _same(one: str, other: str) -> bool | None:
 def _common_topic(mine: Mapping[str, str], theirs: Mapping[str, str]) -> str | bool | None:
     """A topic that both read; False where there is none, None where that is not known."""
 
-    from netcheck.probe.kafkatopics import pattern_of
+    from netcheck.probe.kafka.topics import pattern_of
 
     names, others = _names(mine), _names(theirs)
     if any(is_reference(name) for name in (*names, *others)):

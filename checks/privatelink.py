@@ -6,17 +6,18 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from netcheck import configured, facts
-from netcheck.aws.addresses import format_address
-from netcheck.check import Check
-from netcheck.context import Context, FactUnavailable, NotAsked, Skip
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from checks import path_findings
+from netcheck.aws.ec2.addresses import format_address
+from netcheck.core.check import Check
+from netcheck.core.context import Context, FactUnavailable, NotAsked, Skip
+from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.engine import facts
 
 if TYPE_CHECKING:
-    from netcheck.aws.endpoints import Endpoint
-    from netcheck.aws.snapshot import Snapshot
-    from netcheck.path.survey import Traced
-    from netcheck.probe.cloud import CloudService
+    from netcheck.aws.ec2.endpoints import Endpoint
+    from netcheck.aws.ec2.snapshot import Snapshot
+    from netcheck.path.aggregate import Traced
+    from netcheck.probe.clickhouse.cloud import CloudService
 
 CLICKHOUSE = frozenset({Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE})
 PUBLIC_CLOUD = ".aws.clickhouse.cloud"
@@ -80,7 +81,7 @@ class LetsWorkersIn(Check):
         if found:
             yield from _by_endpoint(found, service, target)
             return
-        public = configured.to_internet(traced)
+        public = path_findings.to_internet(traced)
         if not public:
             raise Skip("the workers come from private addresses")
         if any(one.path.verdict in (Verdict.BLOCKED, Verdict.UNKNOWN) for one in public):
@@ -166,7 +167,7 @@ def _state(endpoint: Endpoint, target: Target) -> Finding:
 def _unnamed(vpc: str, target: Target, ctx: Context) -> Iterator[Finding]:
     """A private name that leads to no endpoint that is known here."""
 
-    from netcheck.naming import By
+    from netcheck.path.name_resolution import By
 
     seen = ctx.get(facts.naming, vpc, target.host)
     evidence: dict[str, Json] = {"vpc": vpc, "by": str(seen.by)}

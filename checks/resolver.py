@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netcheck import configured, facts
-from netcheck.check import Check
-from netcheck.context import Context, FactUnavailable, Skip
-from netcheck.model import WITH_PORT, Cause, Finding, Json, Kind, Layer, Status, Target
+from checks import path_findings
+from netcheck.core.check import Check
+from netcheck.core.context import Context, FactUnavailable, Skip
+from netcheck.core.model import WITH_PORT, Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.engine import facts
 
 if TYPE_CHECKING:
-    from netcheck.aws.endpoints import VpcDns
-    from netcheck.aws.names import FirewallRule, Listed
-    from netcheck.naming import Naming
-    from netcheck.path.survey import Traced
+    from netcheck.aws.ec2.endpoints import VpcDns
+    from netcheck.aws.route53.model import FirewallRule, Listed
+    from netcheck.path.aggregate import Traced
+    from netcheck.path.name_resolution import Naming
     from netcheck.path.verdict import Blocker
 
 SERVERLESS = ".kafka-serverless."
@@ -67,7 +68,7 @@ class NothingHides(Check):
     kinds = WITH_PORT
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
-        from netcheck.naming import By
+        from netcheck.path.name_resolution import By
 
         _is_a_name(target)
         for vpc in ctx.get(facts.worker_vpcs):
@@ -171,14 +172,14 @@ def _servers(dns: VpcDns, ctx: Context) -> Iterator[Finding]:
 def _reached(server: str, ctx: Context, vpc: str) -> Iterator[Finding]:
     """What keeps the workers of this VPC from a name server: over UDP everything, over TCP long answers."""
 
-    from netcheck.aws.entities import TCP, UDP
+    from netcheck.aws.ec2.entities import TCP, UDP
     from netcheck.path.resolver import DNS_PORT
 
     asked = Target(Kind.PIPELINE, server, DNS_PORT)
     by_udp, by_tcp = _ways(server, ctx, vpc, UDP), _ways(server, ctx, vpc, TCP)
     kept = list(_stopped(by_udp, asked))
     yield from kept
-    undecided = list(configured.undecided(by_udp, asked))
+    undecided = list(path_findings.undecided(by_udp, asked))
     yield from undecided
     told = {(one.code, one.component) for one in kept}
     for one in _stopped(by_tcp, asked):
@@ -186,14 +187,14 @@ def _reached(server: str, ctx: Context, vpc: str) -> Iterator[Finding]:
             text = f"over TCP, by which answers too long for UDP are asked for again: {one.summary}"
             yield replace(one, status=Status.WARN, summary=text)
     if not undecided:
-        yield from configured.undecided(by_tcp, asked)
+        yield from path_findings.undecided(by_tcp, asked)
 
 
 def _ways(server: str, ctx: Context, vpc: str, protocol: int) -> list[Traced]:
     """From every worker subnet of this VPC to a name server."""
 
+    from netcheck.path.aggregate import Traced
     from netcheck.path.resolver import DNS_PORT
-    from netcheck.path.survey import Traced
     from netcheck.path.trace import Destination, QuestionError, from_subnet, trace
 
     known, groups = ctx.get(facts.snapshot), ctx.config.source_security_group or None
@@ -211,19 +212,19 @@ def _ways(server: str, ctx: Context, vpc: str, protocol: int) -> list[Traced]:
 
 
 def _stopped(traced: list[Traced], asked: Target) -> Iterator[Finding]:
-    yield from configured.stopped(traced, asked, _is_group, Cause.PATH_SECURITY_GROUP, Layer.FILTER)
-    yield from configured.stopped(traced, asked, _is_acl, Cause.PATH_NETWORK_ACL, Layer.FILTER)
-    yield from configured.stopped(traced, asked, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE)
+    yield from path_findings.stopped(traced, asked, _is_group, Cause.PATH_SECURITY_GROUP, Layer.FILTER)
+    yield from path_findings.stopped(traced, asked, _is_acl, Cause.PATH_NETWORK_ACL, Layer.FILTER)
+    yield from path_findings.stopped(traced, asked, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE)
 
 
 def _is_group(blocker: Blocker) -> bool:
-    from netcheck.path.survey import GROUP_CODES
+    from netcheck.path.aggregate import GROUP_CODES
 
     return blocker.code in GROUP_CODES
 
 
 def _is_acl(blocker: Blocker) -> bool:
-    from netcheck.path.survey import ACL_CODES
+    from netcheck.path.aggregate import ACL_CODES
 
     return blocker.code in ACL_CODES
 
@@ -233,7 +234,7 @@ def _is_route(blocker: Blocker) -> bool:
 
 
 def _by_aws(seen: Naming, evidence: dict[str, Json]) -> Finding:
-    from netcheck.naming import By
+    from netcheck.path.name_resolution import By
 
     match seen.by:
         case By.FORWARD | By.OWN_SERVERS:

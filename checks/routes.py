@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from netcheck import configured, facts
-from netcheck.check import Check
-from netcheck.context import Context, NotAsked, Skip
-from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
+from checks import path_findings
+from netcheck.core.check import Check
+from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.model import WITH_PORT, Cause, Finding, Layer, Target
+from netcheck.engine import facts
 
 if TYPE_CHECKING:
     from netcheck.path.verdict import Blocker
@@ -33,14 +34,14 @@ class LeadsThere(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         traced = ctx.get(facts.paths, target)
-        found = list(configured.stopped(traced, target, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE))
-        public = configured.to_internet(traced)
+        found = list(path_findings.stopped(traced, target, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE))
+        public = path_findings.to_internet(traced)
         private = [one for one in traced if one not in public]
-        found += configured.stopped(private, target, _is_internet, Cause.PATH_NO_ROUTE, Layer.ROUTE)
-        yield from found or configured.undecided(traced, target)
-        if not found and not configured.is_undecided(traced):
-            yield configured.passes(
-                f"routes lead from {configured.sources(traced)} to {target.endpoint}", traced, Layer.ROUTE
+        found += path_findings.stopped(private, target, _is_internet, Cause.PATH_NO_ROUTE, Layer.ROUTE)
+        yield from found or path_findings.undecided(traced, target)
+        if not found and not path_findings.is_undecided(traced):
+            yield path_findings.passes(
+                f"routes lead from {path_findings.sources(traced)} to {target.endpoint}", traced, Layer.ROUTE
             )
 
 
@@ -63,16 +64,16 @@ class LeavesByNat(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         traced = ctx.get(facts.paths, target)
-        public = configured.to_internet(traced)
+        public = path_findings.to_internet(traced)
         if not public:
             raise Skip("the target has no public address")
-        found = list(configured.stopped(public, target, _is_internet, Cause.PATH_NO_INTERNET, Layer.ROUTE))
+        found = list(path_findings.stopped(public, target, _is_internet, Cause.PATH_NO_INTERNET, Layer.ROUTE))
         yield from found
         if found:
             return
-        if configured.is_undecided(public) or configured.is_stopped(public, _is_route):
+        if path_findings.is_undecided(public) or path_findings.is_stopped(public, _is_route):
             raise NotAsked("the way out is not known as far as the NAT gateway")
-        yield configured.passes(configured.exits(ctx.get(facts.snapshot), public), public, Layer.ROUTE)
+        yield path_findings.passes(path_findings.exits(ctx.get(facts.snapshot), public), public, Layer.ROUTE)
 
 
 class SameEverywhere(Check):
@@ -100,20 +101,20 @@ class SameEverywhere(Check):
         if verdicts == {Verdict.BLOCKED}:
             raise NotAsked("nothing passes from anywhere")
         if verdicts == {Verdict.REACHABLE}:
-            yield configured.passes(
-                f"{configured.sources(traced)} reach {target.endpoint} alike", traced, Layer.ROUTE
+            yield path_findings.passes(
+                f"{path_findings.sources(traced)} reach {target.endpoint} alike", traced, Layer.ROUTE
             )
             return
-        yield configured.differs(configured.differences(traced, target), traced)
+        yield path_findings.differs(path_findings.differences(traced, target), traced)
 
 
 def _is_internet(blocker: Blocker) -> bool:
-    from netcheck.path.survey import INTERNET_CODES
+    from netcheck.path.aggregate import INTERNET_CODES
 
     return blocker.code in INTERNET_CODES or blocker.component.startswith("nat-")
 
 
 def _is_route(blocker: Blocker) -> bool:
-    from netcheck.path.survey import ACL_CODES, GROUP_CODES
+    from netcheck.path.aggregate import ACL_CODES, GROUP_CODES
 
     return not (_is_internet(blocker) or blocker.code in GROUP_CODES or blocker.code in ACL_CODES)

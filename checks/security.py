@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from netcheck import configured, facts
-from netcheck.check import Check
-from netcheck.context import Context, NotAsked
-from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
+from checks import path_findings
+from netcheck.core.check import Check
+from netcheck.core.context import Context, NotAsked
+from netcheck.core.model import WITH_PORT, Cause, Finding, Layer, Target
+from netcheck.engine import facts
 
 if TYPE_CHECKING:
-    from netcheck.path.survey import Traced
+    from netcheck.path.aggregate import Traced
     from netcheck.path.verdict import Blocker
 
 
@@ -59,26 +60,26 @@ class AclsAllow(Check):
 def _filtered(
     traced: tuple[Traced, ...], target: Target, wanted: Callable[[Blocker], bool], cause: Cause, what: str
 ) -> Iterator[Finding]:
-    found = list(configured.stopped(traced, target, wanted, cause, Layer.FILTER))
+    found = list(path_findings.stopped(traced, target, wanted, cause, Layer.FILTER))
     yield from found
     if found:
         return
-    if configured.is_undecided(traced):
+    if path_findings.is_undecided(traced):
         raise NotAsked("the way is not known to its end")
-    if configured.is_stopped(traced, lambda blocker: not (_is_group(blocker) or _is_acl(blocker))):
+    if path_findings.is_stopped(traced, lambda blocker: not (_is_group(blocker) or _is_acl(blocker))):
         raise NotAsked("no packet comes as far as every filter on the way")
-    yield configured.passes(
-        f"{what} let {configured.sources(traced)} reach {target.endpoint}", traced, Layer.FILTER
+    yield path_findings.passes(
+        f"{what} let {path_findings.sources(traced)} reach {target.endpoint}", traced, Layer.FILTER
     )
 
 
 def _is_group(blocker: Blocker) -> bool:
-    from netcheck.path.survey import GROUP_CODES
+    from netcheck.path.aggregate import GROUP_CODES
 
     return blocker.code in GROUP_CODES
 
 
 def _is_acl(blocker: Blocker) -> bool:
-    from netcheck.path.survey import ACL_CODES
+    from netcheck.path.aggregate import ACL_CODES
 
     return blocker.code in ACL_CODES

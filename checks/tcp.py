@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck import facts
-from netcheck.check import Check, answer, warning
-from netcheck.context import Context
-from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
-from netcheck.probe.tcp import Connection
+from netcheck.core.check import Check, answer, warning
+from netcheck.core.context import Context
+from netcheck.core.model import WITH_PORT, Cause, Finding, Layer, Target
+from netcheck.engine import facts
+from netcheck.probe.transport.tcp import Connection
 
 
 class Connects(Check):
@@ -28,7 +28,7 @@ class Connects(Check):
     after = frozenset({"dns.resolves", "dns.brokers", "tcp.source-ports", "tcp.ports", "tcp.internet"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
-        from netcheck.separate.judge import of_families
+        from checks.silence import of_families
 
         seen = ctx.get(facts.connections, target.host, target.port)
         failed = [one for one in seen.connections if one.cause is not None]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck import facts
-from netcheck.check import Check, answer, warning
-from netcheck.context import Context, NotAsked, Skip
-from netcheck.model import WITH_PORT, Cause, Finding, Layer, Target
-from netcheck.probe.tls import Handshake
+from netcheck.core.check import Check, answer, warning
+from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.model import WITH_PORT, Cause, Finding, Layer, Target
+from netcheck.engine import facts
+from netcheck.probe.tls.handshake import Handshake
 
 SOON_DAYS = 14.0
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from netcheck import facts, targets
-from netcheck.check import Check, answer
-from netcheck.configuration import configured, doubtful, fine, listed, shown, whole
-from netcheck.context import Context, DeadlineExceeded, NotAsked, Skip
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
-from netcheck.pipeline import Connector
-from netcheck.sink import is_reference
+from checks.connector_findings import configured, doubtful, fine, listed, shown, whole
+from netcheck.core.check import Check, answer
+from netcheck.core.context import Context, DeadlineExceeded, NotAsked, Skip
+from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.engine import facts, targets
+from netcheck.pipeline.clickhouse_sink import is_reference
+from netcheck.pipeline.model import Connector
 
 if TYPE_CHECKING:
-    from netcheck.probe.kafka import KafkaTopics
-    from netcheck.probe.kafkatopics import Topic, TopicState
+    from netcheck.probe.kafka.broker import KafkaTopics
+    from netcheck.probe.kafka.topics import Topic, TopicState
 
 MOST_BROKERS = 3
 """Brokers that are tried, until one answers: every login counts against a limit."""
@@ -63,7 +63,7 @@ def _wanted(subject: Connector) -> tuple[tuple[str, ...], str]:
     wrong with them, or a pattern is not one to be tried here.
     """
 
-    from netcheck.probe.kafkatopics import MOST_TOPICS, pattern_of
+    from netcheck.probe.kafka.topics import MOST_TOPICS, pattern_of
 
     listed_ones = subject.settings.get("topics", "")
     pattern = subject.settings.get("topics.regex", "").strip()
@@ -113,7 +113,7 @@ def _of(seen: KafkaTopics, *states: TopicState) -> list[Topic]:
 
 
 def _missing(seen: KafkaTopics, broker: Target) -> Iterator[Finding]:
-    from netcheck.probe.kafkatopics import TopicState
+    from netcheck.probe.kafka.topics import TopicState
 
     gone = _of(seen, TopicState.MISSING, TopicState.INVALID)
     if gone:
@@ -130,7 +130,7 @@ def _missing(seen: KafkaTopics, broker: Target) -> Iterator[Finding]:
 
 
 def _untold(seen: KafkaTopics, broker: Target) -> Iterator[Finding]:
-    from netcheck.probe.kafkatopics import TopicState
+    from netcheck.probe.kafka.topics import TopicState
 
     for denied in (True, False):
         state = TopicState.DENIED if denied else TopicState.UNKNOWN
@@ -151,7 +151,7 @@ def _untold(seen: KafkaTopics, broker: Target) -> Iterator[Finding]:
 def _tasks(subject: Connector, pattern: str, seen: KafkaTopics) -> Iterator[Finding]:
     """Whether there is a partition for every task; nothing where the sum is not known."""
 
-    from netcheck.probe.kafkatopics import TopicState
+    from netcheck.probe.kafka.topics import TopicState
 
     there = _of(seen, TopicState.THERE)
     tasks = whole(subject.settings.get("tasks.max", "1"))

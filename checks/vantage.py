@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck import facts
-from netcheck.check import Check
-from netcheck.context import Context, Skip
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.check import Check
+from netcheck.core.context import Context, Skip
+from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.engine import facts
 
 
 class LooksFromTheWorkers(Check):
@@ -27,7 +27,7 @@ class LooksFromTheWorkers(Check):
     kinds = frozenset({Kind.PIPELINE})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002 - the same for all
-        from netcheck.parity import Parity
+        from netcheck.engine.vantage_parity import Parity
 
         if not ctx.config.source_subnet:
             raise Skip("where the workers are was not said: give --source-subnet and --source-security-group")

@@ -3,7 +3,7 @@
 import sys
 
 try:
-    from netcheck.cli import main
+    from netcheck.commands.main import main
 except KeyboardInterrupt:  # Ctrl-C may come as soon as Python runs
     print("netcheck: interrupted", file=sys.stderr)
     sys.exit(3)

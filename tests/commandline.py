@@ -6,7 +6,7 @@ import contextlib
 import io
 from dataclasses import dataclass
 
-from netcheck import cli
+from netcheck.commands import main
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ def netcheck(*arguments: str) -> Done:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            code = cli.main(arguments)
+            code = main.main(arguments)
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 1
     return Done(code, out.getvalue(), err.getvalue())

@@ -19,12 +19,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import netcheck
-from netcheck.codec import CodecError, decode, encode
-from netcheck.config import Config
-from netcheck.credentials import Trust
-from netcheck.model import Cause, Finding, Json, Kind, Target
-from netcheck.recording import Recording
-from netcheck.secret import Secret
+from netcheck.core.codec import CodecError, decode, encode
+from netcheck.core.credentials import Trust
+from netcheck.core.model import Cause, Finding, Json, Kind, Target
+from netcheck.core.recording import Recording
+from netcheck.core.secret import Secret
+from netcheck.settings.config import Config
 
 ROOT = Path(netcheck.__file__).parent.parent
 JSON = st.recursive(
@@ -123,9 +123,9 @@ def _probe(asked: ast.expr, imported: dict[str, tuple[str, str]], module: str) -
 
 def test_the_probes_are_found() -> None:
     assert {
-        "netcheck.probe.tcp.connect",
-        "netcheck.probe.dns.resolve",
-        "netcheck.probe.vantage.look",
+        "netcheck.probe.transport.tcp.connect",
+        "netcheck.probe.dns.resolve.resolve",
+        "netcheck.probe.host.vantage.look",
     } <= observed().keys()
     assert len(observed()) >= 30
 

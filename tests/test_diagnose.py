@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netcheck.advice import ADVICE
+from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Result, Status, Target
 from netcheck.diagnose import JOINED, Place, Where, diagnose, explain, root_causes, settle
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Result, Status, Target
+from netcheck.diagnose.advice import ADVICE
 
 ONE = Target(Kind.KAFKA, "b-1", 9094)
 TWO = Target(Kind.KAFKA, "b-2", 9094)

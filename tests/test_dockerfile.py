@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from netcheck.commands.demo import DEMOS
-from netcheck.version import VERSION
+from netcheck.core.version import VERSION
 from tests import needs
 from tests.commandline import netcheck
 from tests.servers import peers

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from netcheck import plugins
-from netcheck.advice import ADVICE
-from netcheck.check import Check
-from netcheck.documentation import anchor, causes, markdown, page, plain
-from netcheck.model import ABOUT_US, Cause, Kind
+from netcheck.core.check import Check
+from netcheck.core.model import ABOUT_US, Cause, Kind
+from netcheck.diagnose.advice import ADVICE
+from netcheck.engine import plugins
+from netcheck.engine.check_docs import anchor, causes, markdown, page, plain
 from tests.commandline import netcheck
 
 ROOT = Path(__file__).parent.parent

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from netcheck.endpoint import EndpointError, Url, parse_endpoint, parse_host, parse_url
-from netcheck.model import Kind, Target
+from netcheck.core.hostport import EndpointError, Url, parse_endpoint, parse_host, parse_url
+from netcheck.core.model import Kind, Target
 
 GOOD_ENDPOINTS = [
     ("b-1.example:9094", ("b-1.example", 9094)),

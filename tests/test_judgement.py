@@ -8,19 +8,22 @@ from checks import clickhouse as clickhouse_checks
 from checks import dns as dns_checks
 from checks import kafka as kafka_checks
 from checks import tls as tls_checks
-from netcheck.check import Check
-from netcheck.codec import encode
-from netcheck.config import Config
-from netcheck.context import Context, Deadline, NotAsked, Skip
-from netcheck.credentials import ClickHouseLogin, Trust
+from netcheck.core.check import Check
+from netcheck.core.codec import encode
+from netcheck.core.context import Context, Deadline, NotAsked, Skip
+from netcheck.core.credentials import ClickHouseLogin, Trust
+from netcheck.core.model import Cause, Finding, Kind, Result, Security, Status, Target
+from netcheck.core.recording import Player, Recording, question_of
+from netcheck.core.secret import Secret
 from netcheck.diagnose import explain
-from netcheck.model import Cause, Finding, Kind, Result, Security, Status, Target
-from netcheck.probe import dns, kafka, tcp, tls
-from netcheck.probe.certificate import Certificate
-from netcheck.probe.clickhouse import ClickHouseLookUp, look_up, ping
-from netcheck.probe.http import HttpAnswer
-from netcheck.recording import Player, Recording, question_of
-from netcheck.secret import Secret
+from netcheck.probe.clickhouse.https import ClickHouseLookUp, look_up, ping
+from netcheck.probe.dns import resolve
+from netcheck.probe.http.client import HttpAnswer
+from netcheck.probe.kafka import broker
+from netcheck.probe.tls import handshake
+from netcheck.probe.tls.certificate import Certificate
+from netcheck.probe.transport import tcp
+from netcheck.settings.config import Config
 
 HOST, ADDRESS = "b-1.example", "10.0.0.7"
 BROKER = Target(Kind.KAFKA, HOST, 9092, Security.PLAINTEXT)
@@ -47,18 +50,18 @@ def skipped(check: Check, target: Target, *observed: Asked, login: ClickHouseLog
 
 
 def resolution(host: str, cause: Cause | None, *addresses: str) -> Asked:
-    found = tuple(dns.Address(each, 4, True) for each in addresses)
-    return dns.resolve, (host,), dns.Resolution(host, found, "", cause, "EAI_AGAIN: no luck", 0.1)
+    found = tuple(resolve.Address(each, 4, True) for each in addresses)
+    return resolve.resolve, (host,), resolve.Resolution(host, found, "", cause, "EAI_AGAIN: no luck", 0.1)
 
 
-def name_server(cause: Cause | None, detail: str) -> dns.NameServer:
-    asked = dns.Asked((), cause, detail, 0.1)
-    return dns.NameServer("10.0.0.2", 53, asked, asked, cause, detail)
+def name_server(cause: Cause | None, detail: str) -> resolve.NameServer:
+    asked = resolve.Asked((), cause, detail, 0.1)
+    return resolve.NameServer("10.0.0.2", 53, asked, asked, cause, detail)
 
 
-def name_servers(*servers: dns.NameServer) -> Asked:
+def name_servers(*servers: resolve.NameServer) -> Asked:
     first = servers[0]
-    return dns.ask_servers, (HOST,), dns.NameServers(HOST, servers, first.cause, first.detail, 0.1)
+    return resolve.ask_servers, (HOST,), resolve.NameServers(HOST, servers, first.cause, first.detail, 0.1)
 
 
 def test_an_address_that_this_host_cannot_use_is_not_passed_over() -> None:
@@ -140,7 +143,7 @@ def certificate(name: str, days: float) -> Certificate:
 
 
 def shaken(cause: Cause | None, *chain: Certificate) -> tuple[Asked, ...]:
-    seen = tls.Handshake(
+    seen = handshake.Handshake(
         ADDRESS,
         9094,
         HOST,
@@ -165,7 +168,7 @@ def shaken(cause: Cause | None, *chain: Certificate) -> tuple[Asked, ...]:
         "",
         0.1,
     )
-    return *connected(9094), (tls.handshake, (ADDRESS, 9094, HOST, Trust()), seen)
+    return *connected(9094), (handshake.handshake, (ADDRESS, 9094, HOST, Trust()), seen)
 
 
 def test_a_certificate_that_is_wrong_in_two_ways_is_told_of_both() -> None:
@@ -195,13 +198,13 @@ def test_an_expired_certificate_that_no_client_needs_is_a_warning() -> None:
 
 
 def test_one_odd_broker_does_not_keep_the_others_from_being_checked() -> None:
-    good = (kafka.Broker(1, "b-1.example", 9092, None), kafka.Broker(3, "b-3.example", 9092, None))
+    good = (broker.Broker(1, "b-1.example", 9092, None), broker.Broker(3, "b-3.example", 9092, None))
     detail = "broker 2 is advertised at port 0 of 'b-2'"
-    stage, cause = kafka.Stage.METADATA, Cause.KAFKA_MALFORMED
-    listed = kafka.KafkaMetadata(stage, "c", 1, good, (), 0, cause, detail, 0.1)
-    hello = kafka.KafkaHello(kafka.Stage.DONE, "3.0", 60, (), None, None, "", 0.1)
+    stage, cause = broker.Stage.METADATA, Cause.KAFKA_MALFORMED
+    listed = broker.KafkaMetadata(stage, "c", 1, good, (), 0, cause, detail, 0.1)
+    hello = broker.KafkaHello(broker.Stage.DONE, "3.0", 60, (), None, None, "", 0.1)
     place = (ADDRESS, 9092, HOST, Security.PLAINTEXT, Trust())
-    asked = (kafka.metadata, (*place, None), listed), (kafka.hello, (*place, "SCRAM-SHA-512"), hello)
+    asked = (broker.metadata, (*place, None), listed), (broker.hello, (*place, "SCRAM-SHA-512"), hello)
     [found] = findings(kafka_checks.AdvertisesBrokers(), BROKER, *connected(9092), *asked)
     assert (found.status, found.cause) == (Status.FAIL, cause)
     assert "advertised.listeners" in found.summary and detail in found.summary

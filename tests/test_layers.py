@@ -65,24 +65,32 @@ def reached(start: str) -> set[str]:
 
 
 def test_the_walk_sees_what_there_is() -> None:
-    assert {"netcheck.model", "netcheck.facts", "checks.tls", "netcheck.probe.tcp"} <= MODULES.keys()
-    assert "netcheck.context" in IMPORTS["checks.tls"]
-    assert "netcheck.model" in reached("checks.tls")
+    assert {
+        "netcheck.core.model",
+        "netcheck.engine.facts",
+        "checks.tls",
+        "netcheck.probe.transport.tcp",
+    } <= MODULES.keys()
+    assert "netcheck.core.context" in IMPORTS["checks.tls"]
+    assert "netcheck.core.model" in reached("checks.tls")
 
 
 LAYERS: list[tuple[str, tuple[str, ...]]] = [
-    ("netcheck.model", ()),
-    ("netcheck.secret", ("netcheck.model",)),
-    ("netcheck.credentials", ("netcheck.model", "netcheck.secret")),
-    ("netcheck.codec", ("netcheck.model", "netcheck.secret")),
-    ("netcheck.endpoint", ()),
-    ("netcheck.aliases", ()),
-    ("netcheck.context", ()),
-    ("netcheck.check", ("netcheck.codec", "netcheck.context", "netcheck.model", "netcheck.secret")),
-    ("netcheck.advice", ("netcheck.model",)),
-    ("netcheck.version", ()),
-    ("netcheck.compare.change", ("netcheck.model",)),
-    ("netcheck.compare.results", ("netcheck.compare.change", "netcheck.model")),
+    ("netcheck.core.model", ()),
+    ("netcheck.core.secret", ("netcheck.core.model",)),
+    ("netcheck.core.credentials", ("netcheck.core.model", "netcheck.core.secret")),
+    ("netcheck.core.codec", ("netcheck.core.model", "netcheck.core.secret")),
+    ("netcheck.core.hostport", ()),
+    ("netcheck.core.aliases", ()),
+    ("netcheck.core.context", ()),
+    (
+        "netcheck.core.check",
+        ("netcheck.core.codec", "netcheck.core.context", "netcheck.core.model", "netcheck.core.secret"),
+    ),
+    ("netcheck.diagnose.advice", ("netcheck.core.model",)),
+    ("netcheck.core.version", ()),
+    ("netcheck.compare.change", ("netcheck.core.model",)),
+    ("netcheck.compare.results", ("netcheck.compare.change", "netcheck.core.model")),
     (
         "netcheck.compare.undo",
         (
@@ -90,10 +98,10 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
             "netcheck.compare.change",
             "netcheck.compare.components",
             "netcheck.compare.words",
-            "netcheck.model",
+            "netcheck.core.model",
         ),
     ),
-    ("netcheck.history.place", ("netcheck.endpoint",)),
+    ("netcheck.settings.history_location", ("netcheck.core.hostport",)),
 ]
 
 
@@ -116,20 +124,22 @@ def test_only_the_plugin_loader_knows_the_package_of_checks_by_name() -> None:
             isinstance(n, ast.Constant) and n.value == "checks" for n in ast.walk(ast.parse(path.read_text()))
         )
     ]
-    assert sorted(named) == ["netcheck.cli", "netcheck.commands.checks", "netcheck.plugins"], (
-        "the command line has a command of that name"
-    )
+    assert sorted(named) == [
+        "netcheck.commands.checks",
+        "netcheck.commands.main",
+        "netcheck.engine.plugins",
+    ], "the command line has a command of that name"
 
 
 @pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("checks.")))
 def test_a_check_stands_on_facts_and_knows_neither_runner_nor_reports(module: str) -> None:
     above = (
-        "netcheck.runner",
-        "netcheck.assess",
-        "netcheck.cli",
+        "netcheck.engine.runner",
+        "netcheck.engine.assessment",
+        "netcheck.commands.main",
         "netcheck.commands",
         "netcheck.report",
-        "netcheck.plugins",
+        "netcheck.engine.plugins",
     )
     assert not [name for name in reached(module) if name.startswith(above)]
     assert not {name.split(".")[0] for name in IMPORTS[module]} & NETWORK
@@ -139,7 +149,7 @@ PURE = sorted(
     name
     for name in MODULES
     if name.startswith(("netcheck.path.", "netcheck.diagnose", "netcheck.repair"))
-    or name in ("netcheck.aws.snapshot", "netcheck.advice")
+    or name in ("netcheck.aws.ec2.snapshot", "netcheck.diagnose.advice")
 )
 
 
@@ -149,10 +159,10 @@ def test_what_is_pure_touches_neither_network_nor_time_nor_threads(module: str) 
     foreign = {name.split(".")[0] for each in below for name in IMPORTS[each]}
     assert not foreign & (NETWORK | {"threading", "subprocess", "time", "random"})
     above = (
-        "netcheck.runner",
-        "netcheck.facts",
-        "netcheck.context",
-        "netcheck.check",
+        "netcheck.engine.runner",
+        "netcheck.engine.facts",
+        "netcheck.core.context",
+        "netcheck.core.check",
         "netcheck.probe",
         "checks",
     )
@@ -162,7 +172,9 @@ def test_what_is_pure_touches_neither_network_nor_time_nor_threads(module: str) 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_only_probes_and_the_collector_touch_the_network(module: str) -> None:
     touched = {name.split(".")[0] for name in IMPORTS[module]} & NETWORK
-    if module == "netcheck.targets":  # asks botocore's tables for the name of an endpoint, and sends nothing
+    if (
+        module == "netcheck.engine.targets"
+    ):  # asks botocore's tables for the name of an endpoint, and sends nothing
         touched -= {"botocore"}
     if not module.startswith(MAY_TOUCH_THE_NETWORK):
         assert not touched
@@ -183,7 +195,7 @@ def test_no_module_imports_itself_in_a_circle() -> None:
 HEAVY = ("boto3", "botocore", "kafka", "clickhouse_connect", "dns", "tabulate", "yaml", "ssl", "cryptography")
 SHOW = f"""
 import sys
-from netcheck.cli import main
+from netcheck.commands.main import main
 try:
     main(sys.argv[1:])
 except SystemExit:

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from netcheck import plugins
-from netcheck.config import UsageError
+from netcheck.engine import plugins
+from netcheck.settings.config import UsageError
 from tests import needs
 from tests.commandline import netcheck
 from tests.servers import peers
 
 ROOT = Path(__file__).parent.parent
 GOOD = '''
-from netcheck.check import Check
-from netcheck.model import Finding, Status
+from netcheck.core.check import Check
+from netcheck.core.model import Finding, Status
 
 class Good(Check):
     """It is good."""

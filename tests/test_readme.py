@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from netcheck import plugins
-from netcheck.aws.permissions import policy
+from netcheck.aws.iam.permissions import policy
+from netcheck.engine import plugins
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

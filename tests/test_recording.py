@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from netcheck import recording
 from netcheck.commands.demo import DEMOS
-from netcheck.context import Deadline, DeadlineExceeded, NotRecorded
-from netcheck.model import Security
-from netcheck.recording import Player, Recorder, RecordingError
-from netcheck.secret import Scrubber
+from netcheck.core import recording
+from netcheck.core.context import Deadline, DeadlineExceeded, NotRecorded
+from netcheck.core.model import Security
+from netcheck.core.recording import Player, Recorder, RecordingError
+from netcheck.core.secret import Scrubber
 from tests.commandline import Done, netcheck
 from tests.servers import peers
 from tests.servers.certificates import Certificates
@@ -36,7 +36,7 @@ def forbid(event, arguments):
         os._exit(99)
 
 sys.addaudithook(forbid)
-from netcheck.cli import main
+from netcheck.commands.main import main
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -234,7 +234,7 @@ FOREIGN: list[tuple[str, bytes]] = [
     ("another JSON", b'{"schema": "netcheck.report/1"}'),
     ("a list", b"[]"),
     ("a number", b"1"),
-    ("a later schema", b'{"schema": "netcheck.recording/2", "config": {}}'),
+    ("a later schema", b'{"schema": "netcheck.core.recording/2", "config": {}}'),
     ("nothing in it", b'{"schema": "netcheck.recording/1"}'),
     ("nested too deep", b"[" * 100_000),
     ("a number of thousands of digits", b'{"schema": ' + b"9" * 5000 + b"}"),

@@ -16,14 +16,23 @@ from pathlib import Path
 
 import pytest
 
-from netcheck.check import Check
-from netcheck.config import Config
-from netcheck.context import Context, Deadline, FactUnavailable, NotAsked, NotRecorded, Skip, Unneeded
-from netcheck.model import PIPELINE, Cause, Finding, Json, Kind, Result, Status, Target
-from netcheck.plugins import Broken
-from netcheck.recording import Live
-from netcheck.runner import MOST_FINDINGS, MOST_TARGETS, MOST_THREADS, Event, Found, Outcome, Run, unwatched
-from netcheck.secret import Scrubber
+from netcheck.core.check import Check
+from netcheck.core.context import Context, Deadline, FactUnavailable, NotAsked, NotRecorded, Skip, Unneeded
+from netcheck.core.model import PIPELINE, Cause, Finding, Json, Kind, Result, Status, Target
+from netcheck.core.recording import Live
+from netcheck.core.secret import Scrubber
+from netcheck.engine.plugins import Broken
+from netcheck.engine.runner import (
+    MOST_FINDINGS,
+    MOST_TARGETS,
+    MOST_THREADS,
+    Event,
+    Found,
+    Outcome,
+    Run,
+    unwatched,
+)
+from netcheck.settings.config import Config
 from tests.servers import peers
 
 KAFKA = frozenset({Kind.KAFKA})
@@ -453,13 +462,13 @@ def test_hung_checks_in_every_thread_leave_the_waiting_ones_a_result() -> None:
 
 SCRIPT = """
 import sys, threading, resource
-from netcheck.check import Check
-from netcheck.config import Config
-from netcheck.context import Context, Deadline
-from netcheck.model import Finding, Kind, Status, Target
-from netcheck.recording import Live
-from netcheck.runner import Run, unwatched
-from netcheck.secret import Scrubber
+from netcheck.core.check import Check
+from netcheck.settings.config import Config
+from netcheck.core.context import Context, Deadline
+from netcheck.core.model import Finding, Kind, Status, Target
+from netcheck.core.recording import Live
+from netcheck.engine.runner import Run, unwatched
+from netcheck.core.secret import Scrubber
 
 class Made(Check):
     "A claim."
@@ -618,8 +627,8 @@ def interrupt(arguments: list[str], plugins: Path, until: Callable[[], bool]) ->
 
 PLUGIN = '''
 import pathlib, threading
-from netcheck.check import Check
-from netcheck.model import Cause, Finding, Status
+from netcheck.core.check import Check
+from netcheck.core.model import Cause, Finding, Status
 
 class Quick(Check):
     """It is quick."""

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from netcheck.codec import encode
-from netcheck.config import Config, build
-from netcheck.credentials import ClickHouseLogin, KafkaLogin, Trust
-from netcheck.logins import read_logins
-from netcheck.secret import HIDDEN, Scrubber, Secret
+from netcheck.core.codec import encode
+from netcheck.core.credentials import ClickHouseLogin, KafkaLogin, Trust
+from netcheck.core.secret import HIDDEN, Scrubber, Secret
+from netcheck.settings.config import Config, build
+from netcheck.settings.credentials_file import read_logins
 from tests.commandline import netcheck
 from tests.servers import peers
 from tests.servers.certificates import Certificates
@@ -183,8 +183,8 @@ def given_secret(
 
 ECHO = '''
 import os
-from netcheck.check import Check
-from netcheck.model import Cause, Finding, Status, Target
+from netcheck.core.check import Check
+from netcheck.core.model import Cause, Finding, Status, Target
 
 class Echo(Check):
     """It says what it was told."""

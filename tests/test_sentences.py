@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netcheck.sentences import as_one
+from netcheck.core.text import as_one
 
 
 def rule(address: str) -> str:

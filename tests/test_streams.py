@@ -50,7 +50,8 @@ runpy.run_module("netcheck", run_name="__main__", alter_sys=True)
 
 
 @pytest.mark.parametrize(
-    "module", ["netcheck.cli", "netcheck.version", "netcheck.commands.run", "netcheck.runner"]
+    "module",
+    ["netcheck.commands.main", "netcheck.core.version", "netcheck.commands.run", "netcheck.engine.runner"],
 )
 def test_ctrl_c_while_modules_are_imported(module: str) -> None:
     assert started([sys.executable, "-c", INTERRUPTED, module, *BROKER]) == (3, "netcheck: interrupted\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from netcheck.aws.permissions import policy
+from netcheck.aws.iam.permissions import policy
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 TEMPLATES = (DEPLOY / "sam" / "template.yaml", DEPLOY / "ecs" / "template.yaml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netcheck import documentation, plugins
+from netcheck.engine import check_docs, plugins
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -13,8 +13,8 @@ def pages() -> dict[str, str]:
     """Every generated page, by file name. Plugins that are installed here are left out."""
     own = [check for check in plugins.find().checks if type(check).__module__.startswith("checks.")]
     return {
-        "checks.md": documentation.markdown(own),
-        "causes.md": documentation.causes(),
+        "checks.md": check_docs.markdown(own),
+        "causes.md": check_docs.causes(),
     }
 
 

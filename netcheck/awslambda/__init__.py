@@ -16,16 +16,16 @@ import time
 from dataclasses import replace
 from typing import Protocol
 
-from netcheck import plugins
-from netcheck.assess import assess
-from netcheck.awslambda import aftermath, metrics, reply
+from netcheck.awslambda import metrics, post_run, reply
 from netcheck.awslambda.event import Asked, read
 from netcheck.awslambda.logs import Log
-from netcheck.config import Config, UsageError
-from netcheck.context import Deadline
-from netcheck.model import Json, Report, Status
-from netcheck.probe.wall import silence
-from netcheck.runner import unwatched
+from netcheck.core.context import Deadline
+from netcheck.core.model import Json, Report, Status
+from netcheck.engine import plugins
+from netcheck.engine.assessment import assess
+from netcheck.engine.runner import unwatched
+from netcheck.probe.transport.isolation import silence
+from netcheck.settings.config import Config, UsageError
 
 RESERVE_S = 5.0
 """What is kept of the invocation's time for what comes after the checks: state, notification, report."""
@@ -59,9 +59,9 @@ def handler(event: object, context: LambdaContext) -> dict[str, Json]:
     log.info("the run begins", pipeline=asked.name, given=list(asked.given))
     report = assess(_in_time(asked, end), unwatched).report
     _tell(report, asked, log)
-    undelivered = aftermath.settle(report, asked, began, end, log)
+    undelivered = post_run.settle(report, asked, began, end, log)
     answer = reply.of(report, asked, end, log)
-    undelivered += aftermath.keep_history(report, asked, end, log)
+    undelivered += post_run.keep_history(report, asked, end, log)
     if asked.metrics is not metrics.Detail.NONE:
         log.emit(metrics.undelivered(asked.name, undelivered + answer.undelivered))
     return answer.document

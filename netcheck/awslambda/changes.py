@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netcheck.model import Report, Result, RootCause, Status
+from netcheck.core.model import Report, Result, RootCause, Status
 
 SCHEMA = "netcheck.state/1"
 UNDETERMINED = (Status.UNKNOWN, Status.SKIP)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from netcheck.aws.calls import within
-from netcheck.context import Deadline, DeadlineExceeded
+from netcheck.aws.api.calls import within
+from netcheck.core.context import Deadline, DeadlineExceeded
 
 CONNECT_S = 1.5
 READ_S = 2.5
@@ -34,7 +34,7 @@ def client(service: str, region: str | None = None) -> Any:
     """
     from botocore.config import Config
 
-    from netcheck.aws.session import new_session
+    from netcheck.aws.api.session import new_session
 
     config = Config(
         connect_timeout=CONNECT_S,
@@ -56,7 +56,7 @@ def call(
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
-    from netcheck.aws.reasons import failure
+    from netcheck.aws.api.reasons import failure
 
     action = f"{service}:{operation}"
 

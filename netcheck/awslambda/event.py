@@ -7,15 +7,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from netcheck.arn import parse_arn
-from netcheck.assess import ABOUT_THE_RUN
 from netcheck.awslambda.metrics import Detail
 from netcheck.awslambda.secrets import logins_of
 from netcheck.awslambda.store import Store, parse_store
-from netcheck.config import BY_NAME, Config, Option, UsageError, build, one_of, settings, text
-from netcheck.context import Deadline
-from netcheck.history.place import FilePlace
-from netcheck.logins import VARIABLES, read_logins
+from netcheck.core.arn import parse_arn
+from netcheck.core.context import Deadline
+from netcheck.engine.assessment import ABOUT_THE_RUN
+from netcheck.settings.config import BY_NAME, Config, Option, UsageError, build, one_of, settings, text
+from netcheck.settings.credentials_file import VARIABLES, read_logins
+from netcheck.settings.history_location import FilePlace
 
 LONGEST_NAME = 128
 NO_STATE = "none"

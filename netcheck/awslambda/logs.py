@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
-from netcheck.model import Json
+from netcheck.core.model import Json
 
 
 class Log:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
-from netcheck.model import Json, Report, Status
+from netcheck.core.model import Json, Report, Status
 
 NAMESPACE = "netcheck"
 LONGEST_DIMENSION = 1024

@@ -9,11 +9,11 @@ import json
 import re
 from collections.abc import Sequence
 
-from netcheck.arn import parse_arn
 from netcheck.awslambda.changes import Change, Open, Pending
 from netcheck.awslambda.clients import Undelivered, call
-from netcheck.context import Deadline
-from netcheck.model import Json
+from netcheck.core.arn import parse_arn
+from netcheck.core.context import Deadline
+from netcheck.core.model import Json
 
 LONGEST_SUBJECT = 100
 """Characters of ASCII (SNS API reference, Publish)."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netcheck.arn import parse_arn
 from netcheck.awslambda.store import S3Store, TableStore
+from netcheck.core.arn import parse_arn
 
 
 def statements(

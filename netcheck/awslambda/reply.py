@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from netcheck.awslambda.clients import Undelivered, call
 from netcheck.awslambda.event import Asked
 from netcheck.awslambda.logs import Log
-from netcheck.context import Deadline
-from netcheck.model import Json, Report, Status
+from netcheck.core.context import Deadline
+from netcheck.core.model import Json, Report, Status
 from netcheck.report.json import document
 
 MOST_BYTES = 5_500_000

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from netcheck.arn import parse_arn
 from netcheck.awslambda.clients import Undelivered, call
-from netcheck.config import UsageError
-from netcheck.context import Deadline
-from netcheck.logins import VARIABLES
+from netcheck.core.arn import parse_arn
+from netcheck.core.context import Deadline
+from netcheck.settings.config import UsageError
+from netcheck.settings.credentials_file import VARIABLES
 
 
 def logins_of(arn: str, deadline: Deadline) -> dict[str, str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from netcheck.awslambda.clients import Undelivered, call
-from netcheck.context import Deadline
+from netcheck.core.context import Deadline
 
 CONFLICTS = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
 """How S3 says that somebody else was faster (S3 API reference, PutObject)."""

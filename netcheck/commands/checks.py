@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from netcheck import plugins
-from netcheck.config import UsageError
-from netcheck.documentation import listed, markdown, page
+from netcheck.engine import plugins
+from netcheck.engine.check_docs import listed, markdown, page
+from netcheck.settings.config import UsageError
 
 EPILOG = """examples:
   netcheck checks

@@ -6,10 +6,10 @@ import argparse
 import sys
 from importlib.resources import as_file, files
 
-from netcheck.assess import assess
 from netcheck.commands.run import report
-from netcheck.config import FORMATS, Config, UsageError
-from netcheck.runner import unwatched
+from netcheck.engine.assessment import assess
+from netcheck.engine.runner import unwatched
+from netcheck.settings.config import FORMATS, Config, UsageError
 
 DEMOS = {
     "security-group": "a whole pipeline, whose brokers let its workers in at another port",

@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import replace
 
-from netcheck.config import UsageError
+from netcheck.settings.config import UsageError
 
 FORMATS = ("text", "json", "markdown")
 EPILOG = """Each of the two is one of

@@ -7,12 +7,12 @@ import difflib
 import sys
 from collections.abc import Mapping
 
-from netcheck import plugins
-from netcheck.advice import ADVICE
-from netcheck.config import UsageError
-from netcheck.documentation import Page, listed, page, plain
-from netcheck.model import Cause
+from netcheck.core.model import Cause
+from netcheck.diagnose.advice import ADVICE
+from netcheck.engine import plugins
+from netcheck.engine.check_docs import Page, listed, page, plain
 from netcheck.path.codes import Code
+from netcheck.settings.config import UsageError
 
 OF_THE_ANALYZER = """what stops a flow, as the AWS VPC Reachability Analyzer names it
 
@@ -79,7 +79,7 @@ def _explained(asked: str, pages: Mapping[str, Page]) -> str | None:
 
 def _of_the_analyzer(code: Code) -> str:
     """What the code is, and which check looks at what has such a code."""
-    from netcheck.path.survey import ACL_CODES, GROUP_CODES, INTERNET_CODES
+    from netcheck.path.aggregate import ACL_CODES, GROUP_CODES, INTERNET_CODES
 
     looks = {
         "security.groups": GROUP_CODES,

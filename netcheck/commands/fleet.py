@@ -14,12 +14,12 @@ from typing import IO, TYPE_CHECKING
 
 from netcheck.commands.arguments import number
 from netcheck.commands.progress import clear, say
-from netcheck.config import Config, UsageError
-from netcheck.context import Deadline, DeadlineExceeded
-from netcheck.model import Status
+from netcheck.core.context import Deadline, DeadlineExceeded
+from netcheck.core.model import Status
+from netcheck.settings.config import Config, UsageError
 
 if TYPE_CHECKING:
-    from netcheck.aws.account import Member
+    from netcheck.aws.msk.account import Member
     from netcheck.fleet.survey import Judged
     from netcheck.report.fleet import Row
 
@@ -56,7 +56,7 @@ class Stopped(Exception):
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `netcheck fleet` to the commands."""
-    from netcheck.aws.account import CALLS_A_SECOND
+    from netcheck.aws.msk.account import CALLS_A_SECOND
 
     parser = commands.add_parser(
         "fleet",
@@ -176,9 +176,9 @@ class _Survey:
         return 3 if self._stopped or Status.UNKNOWN in statuses or statuses <= {Status.SKIP} else 0
 
     def _account(self, role: str | None, done: set[str]) -> Iterator[Judged]:
-        from netcheck.aws.account import Account
-        from netcheck.aws.calls import Failed
-        from netcheck.aws.session import NoAws
+        from netcheck.aws.api.calls import Failed
+        from netcheck.aws.api.session import NoAws
+        from netcheck.aws.msk.account import Account
         from netcheck.fleet.survey import Ended, survey
 
         args = self._args
@@ -222,8 +222,8 @@ class _Survey:
 
     def _check_selection(self) -> None:
         """Raises UsageError before AWS is asked anything."""
-        from netcheck import plugins
-        from netcheck.assess import select
+        from netcheck.engine import plugins
+        from netcheck.engine.assessment import select
 
         args, checks = self._args, plugins.find().checks
         if not select(checks, args.only, args.skip):

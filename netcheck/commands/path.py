@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TextIO
 
-from netcheck.aws.snapshot import Snapshot, SnapshotError, load, read_parts
+from netcheck.aws.ec2.snapshot import Snapshot, SnapshotError, load, read_parts
 from netcheck.path.query import answer, as_json, ask
 from netcheck.path.trace import QuestionError
 from netcheck.path.verdict import Verdict
@@ -131,7 +131,7 @@ def _one(args: argparse.Namespace, snapshot: Snapshot) -> int:
 def _fix(folder: Path, question: Mapping[str, object]) -> dict[str, object] | None:
     """The repair of one question, None where there is nothing to mend."""
     from netcheck.repair.search import repair
-    from netcheck.repair.told import as_json as fix_as_json
+    from netcheck.repair.to_json import as_json as fix_as_json
 
     return fix_as_json(repair(read_parts(folder), [question]))
 

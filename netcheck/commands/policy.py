@@ -55,7 +55,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Print the policy. Returns the exit code."""
-    from netcheck.aws.permissions import policy
+    from netcheck.aws.iam.permissions import policy
 
     document = policy()
     given = {name: value for name in FOR_LAMBDA if (value := getattr(args, name))}

@@ -13,20 +13,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from netcheck import recording
-from netcheck.assess import ABOUT_THE_RUN, Assessment, assess
-from netcheck.cli import EXIT_CODES
-from netcheck.config import BY_NAME, OPTIONS, Config, Option, UsageError, build, settings
-from netcheck.documentation import page
-from netcheck.endpoint import shown
-from netcheck.logins import VARIABLES, read_logins
-from netcheck.model import Status
+from netcheck.commands.main import EXIT_CODES
+from netcheck.core import recording
+from netcheck.core.hostport import shown
+from netcheck.core.model import Status
+from netcheck.core.version import VERSION
+from netcheck.engine.assessment import ABOUT_THE_RUN, Assessment, assess
+from netcheck.engine.check_docs import page
+from netcheck.engine.runner import unwatched
 from netcheck.report import formats, full, short
 from netcheck.report.live import Live
 from netcheck.report.style import Style, style_of
-from netcheck.runner import unwatched
-from netcheck.version import VERSION
-from netcheck.yamlfile import read_mapping
+from netcheck.settings.config import BY_NAME, OPTIONS, Config, Option, UsageError, build, settings
+from netcheck.settings.credentials_file import VARIABLES, read_logins
+from netcheck.settings.yaml_file import read_mapping
 
 if TYPE_CHECKING:
     from netcheck.compare.sides import Side

@@ -9,16 +9,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netcheck.aws.snapshot import Gap
+from netcheck.aws.ec2.snapshot import Gap
 from netcheck.commands.arguments import number
 from netcheck.commands.progress import clear, say
-from netcheck.context import Deadline, DeadlineExceeded
-from netcheck.model import Json
+from netcheck.core.context import Deadline, DeadlineExceeded
+from netcheck.core.model import Json
 
 if TYPE_CHECKING:
     from boto3.session import Session
 
-    from netcheck.aws.collect import Collected
+    from netcheck.aws.ec2.collect import Collected
 
 DEADLINE_S = 60.0
 EPILOG = """Only reads (ec2:Describe*, ec2:Get*, ec2:Search*; with --names also route53:List* and
@@ -76,10 +76,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Collect and write. Returns the exit code."""
-    from netcheck.aws.collect import collect
-    from netcheck.aws.folder import write
-    from netcheck.aws.scope import Scope
-    from netcheck.aws.session import NoAws, open_session
+    from netcheck.aws.api.session import NoAws, open_session
+    from netcheck.aws.ec2.collect import collect
+    from netcheck.aws.ec2.folder import write
+    from netcheck.aws.ec2.scope import Scope
 
     started = time.monotonic()
     deadline = Deadline(args.deadline)
@@ -108,8 +108,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _with_names(collected: Collected, session: Session, deadline: Deadline) -> Collected:
     """The same with private zones and Resolver rules of the VPCs that were collected."""
-    from netcheck.aws.collect import Collected
-    from netcheck.aws.savednames import collect_names
+    from netcheck.aws.ec2.collect import Collected
+    from netcheck.aws.route53.saved import collect_names
 
     _progress("private hosted zones")
     document = collected.documents.get("Vpcs")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from netcheck import recording
-from netcheck.assess import Assessment
 from netcheck.compare import render
 from netcheck.compare.change import Comparison
 from netcheck.compare.compare import compare
 from netcheck.compare.sides import Side, side_of
-from netcheck.config import Config
-from netcheck.model import Json
+from netcheck.core import recording
+from netcheck.core.model import Json
+from netcheck.engine.assessment import Assessment
 from netcheck.report.style import Style
+from netcheck.settings.config import Config
 
 KEY = "since_baseline"
 """The key of the report's JSON that holds the comparison (schema netcheck.diff/1)."""

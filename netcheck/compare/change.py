@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from netcheck.model import Json
+from netcheck.core.model import Json
 
 
 class Act(StrEnum):

@@ -13,7 +13,7 @@ from netcheck.compare.change import Act, Change, Place
 
 Raw = Mapping[str, Any]
 Documents = Mapping[str, Mapping[str, Any]]
-"""AWS's answers by Region and file stem, as `netcheck.aws.snapshot.read_folder` gives them."""
+"""AWS's answers by Region and file stem, as `netcheck.aws.ec2.snapshot.read_folder` gives them."""
 
 IDS: Mapping[str, str] = {
     "Vpcs": "VpcId",

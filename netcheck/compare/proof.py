@@ -12,7 +12,7 @@ from dataclasses import replace
 from netcheck.compare.change import CauseChange, Change
 from netcheck.compare.sides import Side, judged, with_documents
 from netcheck.compare.undo import undone
-from netcheck.config import UsageError
+from netcheck.settings.config import UsageError
 
 MOST_TRIED = 40
 LONGEST_SECONDS = 15.0

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from netcheck.compare.change import Answer, CauseChange, Change, Comparison, Fate, ResultChange, Turn
-from netcheck.model import Json, Status
+from netcheck.core.model import Json, Status
 from netcheck.report.style import Style, printable
 
 SCHEMA = "netcheck.diff/1"

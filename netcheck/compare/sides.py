@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netcheck import recording
-from netcheck.assess import assess
 from netcheck.compare.components import Documents
-from netcheck.config import Config, UsageError
-from netcheck.model import Report
-from netcheck.recording import Recording, RecordingError
+from netcheck.core import recording
+from netcheck.core.model import Report
+from netcheck.core.recording import Recording, RecordingError
+from netcheck.engine.assessment import assess
+from netcheck.engine.runner import unwatched
 from netcheck.report.json import SCHEMA, document
-from netcheck.runner import unwatched
+from netcheck.settings.config import Config, UsageError
 
 LARGEST_BYTES = 256 << 20
-OBSERVED = ("aws.source.collected[", "aws.source.saved[")
-"""How a recording names what was asked of AWS about the network (netcheck/aws/source.py)."""
+OBSERVED = ("aws.ec2.source.collected[", "aws.ec2.source.saved[")
+"""How a recording names what was asked of AWS about the network (netcheck/aws/ec2/source.py)."""
 TEXT, PERHAPS = (str,), (str, type(None))
 THINGS = ("connector", "cluster")
 Shape = Mapping[str, tuple[type, ...]]
@@ -88,7 +88,7 @@ def documents_of(kept: Recording) -> Documents | None:
 
 def _is_snapshot(regions: Mapping[str, Any]) -> bool:
     """Whether these are AWS's answers as one can read them."""
-    from netcheck.aws.snapshot import SnapshotError, from_regions
+    from netcheck.aws.ec2.snapshot import SnapshotError, from_regions
 
     if not all(isinstance(documents, dict) for documents in regions.values()):
         return False
@@ -119,7 +119,7 @@ def judged(kept: Recording, name: str) -> Report:
 
 
 def _folder(where: Path) -> Side:
-    from netcheck.aws.snapshot import SnapshotError, load, read_folder
+    from netcheck.aws.ec2.snapshot import SnapshotError, load, read_folder
 
     try:
         load(where)  # says which file and line is wrong

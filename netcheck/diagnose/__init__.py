@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from netcheck.diagnose.across import DELIVERED
+from netcheck.core.model import Result, RootCause
+from netcheck.diagnose.correlator import DELIVERED
 from netcheck.diagnose.fold import After, explain, settle
 from netcheck.diagnose.join import AGREES, contradictions, delivered
 from netcheck.diagnose.place import HERE, Place, Where, place_of
 from netcheck.diagnose.roots import root_causes
-from netcheck.model import Result, RootCause
 
 __all__ = [
     "HERE",

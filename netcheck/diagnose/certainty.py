@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from netcheck.diagnose.across import OF_THE_PLACE, STOPS_PACKETS
-from netcheck.diagnose.closer import EARNED, NOW_AND_THEN
+from netcheck.core.model import Cause, Json, Result, Status, Target
+from netcheck.diagnose.confidence import EARNED, NOW_AND_THEN
+from netcheck.diagnose.correlator import OF_THE_PLACE, STOPS_PACKETS
+from netcheck.diagnose.decision_table import Reading, read
 from netcheck.diagnose.place import Place, Where
 from netcheck.diagnose.sides import (
     CONNECTS,
@@ -27,8 +29,6 @@ from netcheck.diagnose.sides import (
     ways,
     ways_of,
 )
-from netcheck.diagnose.table import Reading, read
-from netcheck.model import Cause, Json, Result, Status, Target
 
 OF_DATES = frozenset({Cause.TLS_CERTIFICATE_EXPIRED, Cause.TLS_CERTIFICATE_NOT_YET_VALID})
 DENIED_BY = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from netcheck.diagnose.across import Across
+from netcheck.core.model import Cause, Result, Status, Target
+from netcheck.diagnose.correlator import Across
 from netcheck.diagnose.place import HERE, Place
-from netcheck.model import Cause, Result, Status, Target
 
 After = Mapping[str, frozenset[str]]
 """For each check id, the ids of the checks whose failure explains it."""

@@ -1,6 +1,6 @@
 """Holds what is observed against what AWS's configuration says: where they do not fit is a finding. Pure.
 
-Two questions that no check can answer alone, asked when all others are in (`checks/join.py` documents them).
+Two questions that no check can answer alone, asked when all others are in (see `checks/correlate.py`).
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from netcheck.diagnose.across import DELIVERED, STOPS_PACKETS, concerns
+from netcheck.core.model import Cause, Finding, Json, Layer, Result, Status, Target
+from netcheck.diagnose.correlator import DELIVERED, STOPS_PACKETS, concerns
+from netcheck.diagnose.decision_table import Reading, read
 from netcheck.diagnose.place import Place
 from netcheck.diagnose.sides import (
     Seen,
@@ -21,8 +23,6 @@ from netcheck.diagnose.sides import (
     ways,
     ways_of,
 )
-from netcheck.diagnose.table import Reading, read
-from netcheck.model import Cause, Finding, Json, Layer, Result, Status, Target
 
 AGREES = "join.agrees"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from netcheck.model import Json
+from netcheck.core.model import Json
 
 
 class Where(StrEnum):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from netcheck.advice import ADVICE
-from netcheck.diagnose.across import SYMPTOMS
+from netcheck.core.model import Cause, Fix, Kind, Layer, Result, RootCause, Status
+from netcheck.core.text import as_one
+from netcheck.diagnose.advice import ADVICE
 from netcheck.diagnose.certainty import Whole, delivers, doubt, evidence
-from netcheck.diagnose.closer import EARNED
+from netcheck.diagnose.confidence import EARNED
+from netcheck.diagnose.correlator import SYMPTOMS
 from netcheck.diagnose.place import HERE, Place
-from netcheck.model import Cause, Fix, Kind, Layer, Result, RootCause, Status
-from netcheck.sentences import as_one
 
 OF_THIS_HOST = frozenset(
     {

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from netcheck.core.model import Cause, Json, Kind, Layer, Result, Status, Target
 from netcheck.diagnose.place import Place, Where
-from netcheck.model import Cause, Json, Kind, Layer, Result, Status, Target
 
 CONNECTS = "tcp.connects"
 FIRST_EPHEMERAL, LAST_EPHEMERAL = 32768, 60999

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from netcheck.aws.account import Account
-from netcheck.aws.lookup import Wanted, look_up
-from netcheck.aws.scope import Scope
-from netcheck.aws.source import Documents, collected
-from netcheck.context import NotRecorded
-from netcheck.probe import dns, vantage
-from netcheck.recording import question_of
+from netcheck.aws.ec2.scope import Scope
+from netcheck.aws.ec2.source import Documents, collected
+from netcheck.aws.msk.account import Account
+from netcheck.aws.msk.lookup import Wanted, look_up
+from netcheck.core.context import NotRecorded
+from netcheck.core.recording import question_of
+from netcheck.probe.dns import resolve
+from netcheck.probe.host import vantage
 
 T = TypeVar("T")
-HARMLESS = frozenset({dns.resolve, vantage.look, vantage.identify})
+HARMLESS = frozenset({resolve.resolve, vantage.look, vantage.identify})
 """What a configured path needs: names (as a packet goes to an address), and where netcheck itself is."""
 NOT_SENT = "a fleet is judged by its configuration; --live, or netcheck run --connector, probes it"
 

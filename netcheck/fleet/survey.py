@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from netcheck.arn import parse_arn
-from netcheck.aws.account import Account, Member
-from netcheck.config import Config, UsageError
+from netcheck.aws.msk.account import Account, Member
+from netcheck.core.arn import parse_arn
+from netcheck.core.model import Json, Report, Status
 from netcheck.fleet.shared import Shared
-from netcheck.model import Json, Report, Status
 from netcheck.report.fleet import WORST_FIRST
+from netcheck.settings.config import Config, UsageError
 
 SCHEMA = "netcheck.fleet/1"
 LIVE = (
@@ -83,8 +83,8 @@ def survey(
 
 
 def _judged(member: Member, config: Config, shared: Shared) -> Judged:
-    from netcheck.assess import assess
-    from netcheck.runner import unwatched
+    from netcheck.engine.assessment import assess
+    from netcheck.engine.runner import unwatched
 
     arn = parse_arn(member.arn)
     owner = arn.account if arn else ""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from netcheck.config import Config
-from netcheck.context import Deadline
+from netcheck.core.context import Deadline
+from netcheck.core.model import Report
 from netcheck.history import jsonlines
-from netcheck.history.place import FilePlace, TablePlace
 from netcheck.history.rows import lines
-from netcheck.model import Report
+from netcheck.settings.config import Config
+from netcheck.settings.history_location import FilePlace, TablePlace
 
 OWN_SECONDS = 5.0
 """How long writing may take beyond what the run left of its deadline."""

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from netcheck.model import Json, Report, Result, RootCause
-from netcheck.version import VERSION
+from netcheck.core.model import Json, Report, Result, RootCause
+from netcheck.core.version import VERSION
 
 Row = Mapping[str, Json]
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from netcheck.context import Deadline
-from netcheck.credentials import ClickHouseLogin
-from netcheck.history.place import TablePlace
-from netcheck.probe.wall import behind_wall, silence
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import ClickHouseLogin
+from netcheck.probe.transport.isolation import behind_wall, silence
+from netcheck.settings.history_location import TablePlace
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver import Client

@@ -26,9 +26,9 @@ from netcheck.iam.evaluate import (
 from netcheck.iam.needs import Need, Needs, SecretKey, needs
 from netcheck.iam.patterns import is_pattern
 from netcheck.iam.policy import Policy, PolicyError, parse
-from netcheck.iam.seen import Document, RoleSeen, Simulated
+from netcheck.iam.role_snapshot import Document, RoleSeen, Simulated
 from netcheck.iam.variables import Context
-from netcheck.pipeline import Pipeline
+from netcheck.pipeline.model import Pipeline
 
 SERVICE = "kafkaconnect.amazonaws.com"
 SERVICE_LINKED = "/aws-service-role/"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from netcheck.iam.patterns import is_pattern
 from netcheck.iam.providers import Named, Store, named
-from netcheck.pipeline import Connector, Pipeline
+from netcheck.pipeline.model import Connector, Pipeline
 
 INTERNAL = "__amazon_msk_connect_"
 KINDS = ("configs", "offsets", "status")

@@ -6,13 +6,13 @@ VPC itself, not over peering, transit gateway or VPN), interface endpoints (one 
 
 from __future__ import annotations
 
-from netcheck.aws.entities import ICMP, ICMPV6, TCP, NetworkInterface, VpcEndpoint
-from netcheck.aws.snapshot import Gap
+from netcheck.aws.ec2.entities import ICMP, ICMPV6, TCP, NetworkInterface, VpcEndpoint
+from netcheck.aws.ec2.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.flows import Region
 from netcheck.path.steps import ENDED, Onward
+from netcheck.path.trace_state import End, Walk
 from netcheck.path.verdict import Blocker, Leg
-from netcheck.path.walk import End, Walk
 
 
 def through_endpoint(walk: Walk, endpoint_id: str, vpc: str, piece: Region) -> Onward:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from netcheck.aws.addresses import LARGEST, Prefix
-from netcheck.aws.entities import (
+from netcheck.aws.ec2.addresses import LARGEST, Prefix
+from netcheck.aws.ec2.entities import (
     ALL_PROTOCOLS,
     CLOSING_RULE,
     WHOLE_RANGE,
@@ -23,7 +23,7 @@ from netcheck.aws.entities import (
     PrefixListReference,
     SecurityGroupRule,
 )
-from netcheck.aws.snapshot import Snapshot
+from netcheck.aws.ec2.snapshot import Snapshot
 from netcheck.path.flows import Range, Rectangle, overlap, subtract_ranges, without
 
 CLOSING_ENTRIES = {

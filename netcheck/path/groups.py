@@ -6,14 +6,14 @@ that hold the group), and for what keeps or drops references the peering and tra
 
 from __future__ import annotations
 
-from netcheck.aws.addresses import format_address
-from netcheck.aws.entities import GroupReference, NetworkInterface, SecurityGroupRule
-from netcheck.aws.snapshot import Gap
+from netcheck.aws.ec2.addresses import format_address
+from netcheck.aws.ec2.entities import GroupReference, NetworkInterface, SecurityGroupRule
+from netcheck.aws.ec2.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.filters import CompiledGroups, GroupAnswer, ask_groups, compiled_groups
 from netcheck.path.flows import Rectangle, Region
+from netcheck.path.trace_state import Walk, region_text, unknown_from
 from netcheck.path.verdict import Blocker, Explanation, Hop, Leg, Unknown
-from netcheck.path.walk import Walk, region_text, unknown_from
 
 _NONE: frozenset[str] = frozenset()
 _WITHOUT_GROUPS = frozenset(

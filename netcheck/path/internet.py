@@ -7,14 +7,14 @@ destinations do not leave through an internet gateway (Reachability Analyzer, ex
 
 from __future__ import annotations
 
-from netcheck.aws.addresses import Prefix, parse_prefix
-from netcheck.aws.entities import BlockPublicAccess, InternetGateway, Subnet
-from netcheck.aws.snapshot import Gap
+from netcheck.aws.ec2.addresses import Prefix, parse_prefix
+from netcheck.aws.ec2.entities import BlockPublicAccess, InternetGateway, Subnet
+from netcheck.aws.ec2.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.flows import Region, subtract
 from netcheck.path.steps import ENDED, Deliver, Onward
+from netcheck.path.trace_state import End, Lost, Stretch, Walk, region_text, unknown_from
 from netcheck.path.verdict import Blocker, Explanation, Leg
-from netcheck.path.walk import End, Lost, Stretch, Walk, region_text, unknown_from
 
 SHARED = parse_prefix("100.64.0.0/10")
 _ATTACHED = ("available", "attached")

@@ -7,15 +7,15 @@ NAT gateways (no subnet; a route table of its own; manual mode serves only the z
 
 from __future__ import annotations
 
-from netcheck.aws.addresses import parse_prefix
-from netcheck.aws.entities import ICMP, TCP, UDP, NatAddress, NatGateway, Subnet
-from netcheck.aws.snapshot import Gap
+from netcheck.aws.ec2.addresses import parse_prefix
+from netcheck.aws.ec2.entities import ICMP, TCP, UDP, NatAddress, NatGateway, Subnet
+from netcheck.aws.ec2.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.flows import TRANSLATED, Region
 from netcheck.path.internet import gateway_of, through_gateway
 from netcheck.path.steps import ENDED, ByTable, Leave, Onward
+from netcheck.path.trace_state import Lost, Stretch, Walk
 from netcheck.path.verdict import Blocker, Explanation, Leg
-from netcheck.path.walk import Lost, Stretch, Walk
 
 _NAT64 = parse_prefix("64:ff9b::/96")
 

@@ -6,13 +6,13 @@ active connection in one Region).
 
 from __future__ import annotations
 
-from netcheck.aws.entities import PeeringSide
-from netcheck.aws.snapshot import Gap
+from netcheck.aws.ec2.entities import PeeringSide
+from netcheck.aws.ec2.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.flows import Region
 from netcheck.path.steps import ENDED, Deliver, Onward
+from netcheck.path.trace_state import Lost, Walk, inside
 from netcheck.path.verdict import Leg
-from netcheck.path.walk import Lost, Walk, inside
 
 
 def through_peering(walk: Walk, peering_id: str, vpc: str, piece: Region) -> Onward:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netcheck.aws.addresses import format_address, parse_address, range_as_prefixes
-from netcheck.aws.entities import ICMP, ICMPV6, PROTOCOL_NAMES, TCP, UDP
-from netcheck.aws.snapshot import Snapshot
+from netcheck.aws.ec2.addresses import format_address, parse_address, range_as_prefixes
+from netcheck.aws.ec2.entities import ICMP, ICMPV6, PROTOCOL_NAMES, TCP, UDP
+from netcheck.aws.ec2.snapshot import Snapshot
 from netcheck.path.codes import Code
 from netcheck.path.flows import EPHEMERAL, Range, Region, by_ports
 from netcheck.path.resolver import is_link_local_resolver
@@ -24,8 +24,8 @@ from netcheck.path.trace import (
     from_subnet,
     walked,
 )
+from netcheck.path.trace_state import Walk
 from netcheck.path.verdict import Blocker, Path, Unknown, Verdict
-from netcheck.path.walk import Walk
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "icmpv6": ICMPV6}
 _NOT_A_NAME = "; give an address, not a name"

@@ -6,11 +6,11 @@ plus two, at 169.254.169.253 and at fd00:ec2::253), Security groups and Network 
 
 from __future__ import annotations
 
-from netcheck.aws.addresses import parse_address
-from netcheck.aws.entities import TCP, UDP
+from netcheck.aws.ec2.addresses import parse_address
+from netcheck.aws.ec2.entities import TCP, UDP
 from netcheck.path.codes import Code
+from netcheck.path.trace_state import Flow, Walk
 from netcheck.path.verdict import Blocker, Hop, Leg
-from netcheck.path.walk import Flow, Walk
 
 DNS_PORT = 53
 _LINK_LOCAL = frozenset({parse_address("169.254.169.253"), parse_address("fd00:ec2::253")})

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from netcheck.aws.addresses import BITS, Prefix
-from netcheck.aws.entities import Route, RouteTable, TransitRoute
-from netcheck.aws.snapshot import Snapshot
+from netcheck.aws.ec2.addresses import BITS, Prefix
+from netcheck.aws.ec2.entities import Route, RouteTable, TransitRoute
+from netcheck.aws.ec2.snapshot import Snapshot
 
 RouteT = TypeVar("RouteT", Route, TransitRoute)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from netcheck.aws.entities import RouteTable, Subnet
+from netcheck.aws.ec2.entities import RouteTable, Subnet
 from netcheck.path.flows import Region
 
 

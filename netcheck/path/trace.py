@@ -14,17 +14,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
-from netcheck.aws.addresses import format_address, parse_address
-from netcheck.aws.entities import ICMP, ICMPV6, TCP, UDP, NetworkInterface, Subnet
-from netcheck.aws.snapshot import Snapshot, is_reserved, usable_range
+from netcheck.aws.ec2.addresses import format_address, parse_address
+from netcheck.aws.ec2.entities import ICMP, ICMPV6, TCP, UDP, NetworkInterface, Subnet
+from netcheck.aws.ec2.snapshot import Snapshot, is_reserved, usable_range
 from netcheck.path.codes import Code
 from netcheck.path.flows import EPHEMERAL, Range, Region, join_ranges, subtract
+from netcheck.path.forwarding import check_alive, go, reply
 from netcheck.path.groups import check_inbound, check_outbound
-from netcheck.path.moves import check_alive, go, reply
 from netcheck.path.resolver import ask_resolver, is_resolver
 from netcheck.path.steps import Leave
+from netcheck.path.trace_state import End, Flow, Stretch, Walk
 from netcheck.path.verdict import Blocker, Explanation, Hop, Leg, Path, Translation, Unknown, Verdict
-from netcheck.path.walk import End, Flow, Stretch, Walk
 
 T = TypeVar("T", Blocker, Unknown)
 

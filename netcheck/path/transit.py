@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck.aws.addresses import Prefix
-from netcheck.aws.entities import Subnet, TransitAttachment, TransitRoute
-from netcheck.aws.snapshot import Gap, Snapshot
+from netcheck.aws.ec2.addresses import Prefix
+from netcheck.aws.ec2.entities import Subnet, TransitAttachment, TransitRoute
+from netcheck.aws.ec2.snapshot import Gap, Snapshot
 from netcheck.path.codes import Code
 from netcheck.path.flows import Rectangle, Region, overlap
 from netcheck.path.routing import (
@@ -25,8 +25,8 @@ from netcheck.path.routing import (
     compile_table,
 )
 from netcheck.path.steps import ENDED, Leave, Onward, Step
+from netcheck.path.trace_state import Lost, Walk
 from netcheck.path.verdict import Blocker, Explanation, Leg
-from netcheck.path.walk import Lost, Walk
 
 
 def through_transit_gateway(

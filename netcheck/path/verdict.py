@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from netcheck.aws.entities import NaclEntry, Route, SecurityGroupRule, TransitRoute
+from netcheck.aws.ec2.entities import NaclEntry, Route, SecurityGroupRule, TransitRoute
 from netcheck.path.codes import Code
 from netcheck.path.flows import Region
 

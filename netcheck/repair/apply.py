@@ -8,8 +8,8 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from netcheck.aws.addresses import Prefix
-from netcheck.aws.entities import ICMP, ICMPV6, TCP, UDP, GroupReference
+from netcheck.aws.ec2.addresses import Prefix
+from netcheck.aws.ec2.entities import ICMP, ICMPV6, TCP, UDP, GroupReference
 from netcheck.repair.change import (
     AclRule,
     Change,

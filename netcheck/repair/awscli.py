@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from shlex import quote
 
-from netcheck.aws.entities import ICMP, ICMPV6, TCP, UDP
+from netcheck.aws.ec2.entities import ICMP, ICMPV6, TCP, UDP
 from netcheck.repair.apply import acl_entry, permission
 from netcheck.repair.change import (
     AclRule,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netcheck.aws.addresses import Prefix
-from netcheck.aws.entities import ICMP, ICMPV6, TCP, UDP, GroupReference, protocol_text
+from netcheck.aws.ec2.addresses import Prefix
+from netcheck.aws.ec2.entities import ICMP, ICMPV6, TCP, UDP, GroupReference, protocol_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from netcheck.aws.addresses import Prefix
-from netcheck.aws.entities import ALL_PROTOCOLS, CLOSING_RULE, GroupReference, NaclEntry
+from netcheck.aws.ec2.addresses import Prefix
+from netcheck.aws.ec2.entities import ALL_PROTOCOLS, CLOSING_RULE, GroupReference, NaclEntry
 from netcheck.path.codes import Code
 from netcheck.path.flows import Range, Rectangle, overlap
+from netcheck.path.trace_state import ECHO_REPLY, Fault
 from netcheck.path.verdict import Leg
-from netcheck.path.walk import ECHO_REPLY, Fault
 from netcheck.repair.apply import found
 from netcheck.repair.change import AclRule, GroupRule
-from netcheck.repair.scene import Need, Scene, near_blocks, ports_of, single
+from netcheck.repair.repair_context import Need, Scene, near_blocks, ports_of, single
 
 _GROUP_CODES = (Code.ENI_SG_RULES_MISMATCH, Code.SG_HAS_NO_RULES)
 _LAST_NUMBER = CLOSING_RULE - 1

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from netcheck.aws.addresses import LARGEST, Prefix
-from netcheck.aws.snapshot import Snapshot
+from netcheck.aws.ec2.addresses import LARGEST, Prefix
+from netcheck.aws.ec2.snapshot import Snapshot
 from netcheck.path.flows import EPHEMERAL, TRANSLATED
 from netcheck.repair.awscli import command
 from netcheck.repair.change import (
@@ -24,7 +24,7 @@ from netcheck.repair.change import (
     TransitRoute,
     TransitSubnet,
 )
-from netcheck.repair.scene import is_public
+from netcheck.repair.repair_context import is_public
 
 ACL_QUOTA = 20
 GROUP_QUOTA = 60

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from netcheck.aws.snapshot import Snapshot
+from netcheck.aws.ec2.snapshot import Snapshot
 from netcheck.repair.apply import Parts, items
 from netcheck.repair.change import Change, PeeringAcceptance, component
 

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from netcheck.aws.snapshot import Snapshot, from_parts
-from netcheck.model import Fix, Result, RootCause
+from netcheck.aws.ec2.snapshot import Snapshot, from_parts
+from netcheck.core.model import Fix, Result, RootCause
+from netcheck.path.aggregate import GROUP_CODES
 from netcheck.path.query import ask
-from netcheck.path.survey import GROUP_CODES
 from netcheck.path.trace import QuestionError
 from netcheck.path.verdict import Verdict
+from netcheck.repair.alternative_subnets import elsewhere
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.awscli import command, undo
 from netcheck.repair.change import Change, sentence
-from netcheck.repair.elsewhere import elsewhere
 from netcheck.repair.notes import notes
 from netcheck.repair.place import accounts, region_of
 from netcheck.repair.search import Mended, Query, Repair, repair

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from netcheck.aws.snapshot import Snapshot, from_parts
+from netcheck.aws.ec2.snapshot import Snapshot, from_parts
 from netcheck.path.query import ask, ask_closely
 from netcheck.path.verdict import Blocker, Path, Verdict
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.change import Change, TableRoute, TransitRoute
 from netcheck.repair.filters import acl_needs, group_needs
-from netcheck.repair.gather import gathered
-from netcheck.repair.scene import Need, Scene, together
-from netcheck.repair.ways import way_needs
+from netcheck.repair.repair_context import Need, Scene, together
+from netcheck.repair.route_summary import gathered
+from netcheck.repair.routing_changes import way_needs
 
 Query = Mapping[str, object]
 """A question as `netcheck path` takes it (netcheck.path.query)."""

@@ -7,8 +7,8 @@ Source: registry documentation of the provider hashicorp/aws.
 
 from __future__ import annotations
 
-from netcheck.aws.addresses import Prefix
-from netcheck.aws.entities import ICMP, ICMPV6, TCP, UDP, GroupReference
+from netcheck.aws.ec2.addresses import Prefix
+from netcheck.aws.ec2.entities import ICMP, ICMPV6, TCP, UDP, GroupReference
 from netcheck.repair.apply import acl_entry, permission
 from netcheck.repair.change import (
     AclRule,

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck.aws.addresses import Prefix
-from netcheck.aws.entities import Subnet, TransitAttachment
-from netcheck.aws.snapshot import Snapshot
+from netcheck.aws.ec2.addresses import Prefix
+from netcheck.aws.ec2.entities import Subnet, TransitAttachment
+from netcheck.aws.ec2.snapshot import Snapshot
 from netcheck.path.codes import Code
+from netcheck.path.trace_state import Fault
 from netcheck.path.verdict import Leg
-from netcheck.path.walk import Fault
 from netcheck.repair.apply import found, items
 from netcheck.repair.change import Change, TransitAssociation, TransitRoute, TransitSubnet
-from netcheck.repair.scene import Scene, near_blocks, single
+from netcheck.repair.repair_context import Scene, near_blocks, single
 
 
 def transit_options(scene: Scene, fault: Fault) -> Iterator[tuple[Change, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from netcheck.model import Status
+from netcheck.core.model import Status
 from netcheck.report.picture import Picture, Stage
 from netcheck.report.style import Style, printable
 

@@ -16,7 +16,7 @@ _LEAD = {
 
 
 def render(fix: Mapping[str, Any] | None, style: Style) -> str:
-    """Lines of text without a closing newline; `fix` is what netcheck.repair.told made."""
+    """Lines of text without a closing newline; `fix` is what netcheck.repair.to_json made."""
     if fix is None:
         return ""
     text = "\n".join(_lines(fix, style)).rstrip()

@@ -9,7 +9,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from netcheck.model import Status
+from netcheck.core.model import Status
 from netcheck.report.style import Style, printable
 
 MOST_CAUSES = 10

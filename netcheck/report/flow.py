@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from netcheck.model import Cause, Kind, Layer, Report, Result, Status
+from netcheck.core.model import Cause, Kind, Layer, Report, Result, Status
 from netcheck.report.words import counted, numbers, worst
 
 _RUNGS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netcheck.model import Report
+from netcheck.core.model import Report
 from netcheck.report.style import Style
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from netcheck.model import Report, Result
+from netcheck.core.model import Report, Result
 from netcheck.report.style import Style, printable
 
 INDENT = "     "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from netcheck.model import Report, Result, RootCause, Status
+from netcheck.core.model import Report, Result, RootCause, Status
 from netcheck.report.style import printable
 from netcheck.report.words import PROVED, counted, counts, doubt, headline, placed, remedies, where
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from netcheck.aws.addresses import format_address, range_as_prefixes
-from netcheck.aws.entities import ICMP, ICMPV6, TCP, UDP, protocol_text
-from netcheck.model import Status
+from netcheck.aws.ec2.addresses import format_address, range_as_prefixes
+from netcheck.aws.ec2.entities import ICMP, ICMPV6, TCP, UDP, protocol_text
+from netcheck.core.model import Status
 from netcheck.path.flows import Region, by_ports
 from netcheck.path.query import as_json, steps
 from netcheck.path.verdict import Blocker, Leg, Path, Verdict

@@ -17,7 +17,8 @@ from importlib.resources import files
 from itertools import groupby
 from urllib.parse import quote
 
-from netcheck.model import Json, Report, Result, RootCause, Status
+from netcheck.core.model import Json, Report, Result, RootCause, Status
+from netcheck.core.version import VERSION
 from netcheck.report import flow, svg
 from netcheck.report.json import document
 from netcheck.report.picture import Picture, Stage, of_cause
@@ -38,7 +39,6 @@ from netcheck.report.words import (
     seen,
     where,
 )
-from netcheck.version import VERSION
 
 _ICON = {Status.PASS: "#1a7338", Status.WARN: "#b98300", Status.FAIL: "#b3201a", Status.UNKNOWN: "#6a3fb5"}
 _NAME = re.compile(r"(?<!\S)(?=\S{3,60}(?!\S))(\S*-\S+)")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from netcheck.documentation import anchor
-from netcheck.model import Json, Report, Result, RootCause, Status
-from netcheck.version import VERSION
+from netcheck.core.model import Json, Report, Result, RootCause, Status
+from netcheck.core.version import VERSION
+from netcheck.engine.check_docs import anchor
 
 SCHEMA = "netcheck.report/1"
 

@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as xml
 
-from netcheck.model import Report, Result, RootCause, Status
+from netcheck.core.model import Report, Result, RootCause, Status
+from netcheck.core.version import VERSION
 from netcheck.report.style import printable
 from netcheck.report.words import DONE, PROVED, counts, doubt, headline, numbers, place, placed, remedies
-from netcheck.version import VERSION
 
 _ELEMENTS = {Status.FAIL: "failure", Status.UNKNOWN: "error", Status.SKIP: "skipped"}
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
-from netcheck.model import Status
+from netcheck.core.model import Status
+from netcheck.engine.runner import Ended, Event, Found, Job, Started, Tick
 from netcheck.report.style import Style, printable
-from netcheck.runner import Ended, Event, Found, Job, Started, Tick
 
 LINES = 12
 EVERY_SECONDS = 0.05

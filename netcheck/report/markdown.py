@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from netcheck.model import Report, Result, RootCause, Status
+from netcheck.core.model import Report, Result, RootCause, Status
 from netcheck.report.drawing import draw
 from netcheck.report.picture import of_cause
 from netcheck.report.style import Style, printable

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from netcheck.model import Report, RootCause
+from netcheck.core.model import Report, RootCause
 
 _KINDS = {
     "acl-": "network ACL",

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from netcheck.model import Report, Result, Status
+from netcheck.core.model import Report, Result, Status
+from netcheck.core.version import VERSION
 from netcheck.report.style import printable
-from netcheck.version import VERSION
 
 CODES = 50
 """Root causes' codes that get a series of their own; the rest are counted as `other`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from netcheck.model import Report, RootCause, Status
+from netcheck.core.model import Report, RootCause, Status
 from netcheck.report.style import Style, printable
 from netcheck.report.words import placed
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
-from netcheck.model import Status
+from netcheck.core.model import Status
 
 _COLOURS = {
     Status.PASS: "32",

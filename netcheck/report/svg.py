@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from netcheck.model import Status
+from netcheck.core.model import Status
 from netcheck.report.flow import Flow, Link, Node, Rung
 from netcheck.report.style import printable
 

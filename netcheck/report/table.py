@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tabulate import tabulate
 
-from netcheck.model import Layer, Report, Result, RootCause, Status
+from netcheck.core.model import Layer, Report, Result, RootCause, Status
 from netcheck.report.drawing import draw
 from netcheck.report.picture import Picture, of_cause
 from netcheck.report.style import Style, printable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from netcheck.model import Fix, Report, Result, RootCause, Status
+from netcheck.core.model import Fix, Report, Result, RootCause, Status
 
 DONE = {
     Status.PASS: "passed",

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from netcheck.compare import render
 from netcheck.compare.change import Change, Comparison
-from netcheck.model import Json, Report, Status
+from netcheck.core.model import Json, Report, Status
 from netcheck.report.short import headline
 from netcheck.report.style import Style, printable
 from netcheck.watch.tally import Tally

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from netcheck.assess import Assessment
 from netcheck.compare.compare import compare
 from netcheck.compare.sides import Side, side_of
-from netcheck.config import Config, UsageError
+from netcheck.engine.assessment import Assessment
+from netcheck.settings.config import Config, UsageError
 from netcheck.watch.events import Teller
 from netcheck.watch.tally import Tally
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from netcheck.aws.calls import as_json
-from netcheck.aws.collect import Collected, collect, collect_region
-from netcheck.aws.folder import write
-from netcheck.aws.scope import Scope
-from netcheck.aws.session import open_session
-from netcheck.aws.snapshot import ACTIONS, from_documents, load
-from netcheck.context import Deadline, DeadlineExceeded
+from netcheck.aws.api.calls import as_json
+from netcheck.aws.api.session import open_session
+from netcheck.aws.ec2.collect import Collected, collect, collect_region
+from netcheck.aws.ec2.folder import write
+from netcheck.aws.ec2.scope import Scope
+from netcheck.aws.ec2.snapshot import ACTIONS, from_documents, load
+from netcheck.core.context import Deadline, DeadlineExceeded
 from tests.aws.accounts import ALONE, CANARY, FAR, HUB, MSK, PEER, SPOKE, VPCS, account
 from tests.servers.aws_endpoint import (
     AwsEndpoint,

@@ -19,11 +19,11 @@ from typing import Any
 import boto3
 import pytest
 
-from netcheck.aws.collect import Collected, collect
-from netcheck.aws.scope import Scope
-from netcheck.aws.session import open_session
-from netcheck.aws.snapshot import from_documents
-from netcheck.context import Deadline
+from netcheck.aws.api.session import open_session
+from netcheck.aws.ec2.collect import Collected, collect
+from netcheck.aws.ec2.scope import Scope
+from netcheck.aws.ec2.snapshot import from_documents
+from netcheck.core.context import Deadline
 from tests import needs
 from tests.servers.aws_endpoint import AwsEndpoint, leading_to
 from tests.servers.aws_world import World

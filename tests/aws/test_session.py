@@ -12,8 +12,8 @@ import botocore
 import pytest
 from botocore.loaders import JSONFileLoader
 
-from netcheck.aws.session import new_session, service_client
-from netcheck.context import Deadline
+from netcheck.aws.api.session import new_session, service_client
+from netcheck.core.context import Deadline
 
 KEYS = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "example"}
 FOLDER = Path(botocore.__file__).parent / "data"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from netcheck.aws.snapshot import Gap, SnapshotError, from_documents, load
+from netcheck.aws.ec2.snapshot import Gap, SnapshotError, from_documents, load
 from netcheck.path.query import answer
 from tests.path.world import World, two_subnets, with_nat, with_peer, with_transit
 

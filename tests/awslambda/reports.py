@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from netcheck.model import PIPELINE, Finding, Json, Report, Result, RootCause, Status
+from netcheck.core.model import PIPELINE, Finding, Json, Report, Result, RootCause, Status
 
 WHEN = "2026-01-11T09:00:00Z"
 

@@ -12,15 +12,15 @@ from dataclasses import replace
 
 import pytest
 
-from netcheck.awslambda import aftermath, clients
+from netcheck.awslambda import clients, post_run
 from netcheck.awslambda.changes import Change, Pending, State
 from netcheck.awslambda.event import Asked
 from netcheck.awslambda.logs import Log
 from netcheck.awslambda.store import parse_store
-from netcheck.codec import decode, encode
-from netcheck.config import Config
-from netcheck.context import Deadline
-from netcheck.model import Report
+from netcheck.core.codec import decode, encode
+from netcheck.core.context import Deadline
+from netcheck.core.model import Report
+from netcheck.settings.config import Config
 from tests.awslambda.reports import cause, report
 from tests.servers.aws_endpoint import AwsEndpoint, dropped, slow
 from tests.servers.aws_memory import Memory
@@ -51,7 +51,7 @@ class Account:
         self.count += 1
         self.log = io.StringIO()
         log = Log(self.log, request or f"request-{self.count}")
-        return aftermath.settle(of, self.asked, began or time.time(), Deadline(seconds), log)
+        return post_run.settle(of, self.asked, began or time.time(), Deadline(seconds), log)
 
     def told(self) -> list[str]:
         """The subjects that were published, without the name."""
@@ -142,7 +142,7 @@ def test_a_fifo_topic_gets_ids_that_it_takes_whatever_the_pipeline_is_called(
 def test_of_many_runs_at_once_one_tells(account: Account) -> None:
     def run(number: int) -> None:
         log = Log(io.StringIO(), f"request-{number}")
-        aftermath.settle(BAD, account.asked, time.time(), Deadline(30), log)
+        post_run.settle(BAD, account.asked, time.time(), Deadline(30), log)
 
     clients.client("s3"), clients.client("dynamodb"), clients.client("sns"), clients.client("events")
     threads = [threading.Thread(target=run, args=(number,)) for number in range(6)]

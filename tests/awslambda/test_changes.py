@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netcheck.awslambda.changes import Open, State, compare
-from netcheck.codec import decode, encode
+from netcheck.core.codec import decode, encode
 from tests.awslambda.reports import WHEN, cause, report
 
 BEFORE = "2026-01-10T09:00:00Z"

@@ -11,9 +11,9 @@ from netcheck.awslambda import clients
 from netcheck.awslambda.event import KEYS, NOT_HERE, OWN, Asked, read
 from netcheck.awslambda.metrics import Detail
 from netcheck.awslambda.store import S3Store, TableStore
-from netcheck.config import BY_NAME, Config, UsageError
-from netcheck.context import Deadline
-from netcheck.secret import Secret
+from netcheck.core.context import Deadline
+from netcheck.core.secret import Secret
+from netcheck.settings.config import BY_NAME, Config, UsageError
 from tests.servers.aws_endpoint import AwsEndpoint
 from tests.servers.aws_memory import Memory
 from tests.servers.aws_world import World

@@ -12,8 +12,8 @@ import pytest
 
 from netcheck.awslambda import RESERVE_S
 from netcheck.awslambda.changes import State
-from netcheck.codec import decode
 from netcheck.commands.demo import DEMOS
+from netcheck.core.codec import decode
 from tests.awslambda.runtime import ROOT, Function, TimedOut
 from tests.awslambda.test_metrics import hold
 from tests.commandline import netcheck

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from netcheck.aws.permissions import policy
+from netcheck.aws.iam.permissions import policy
 from netcheck.awslambda.event import OWN
 from netcheck.awslambda.permissions import statements
 from netcheck.awslambda.store import parse_store

@@ -11,10 +11,10 @@ import pytest
 from netcheck.awslambda import clients, reply
 from netcheck.awslambda.event import Asked
 from netcheck.awslambda.logs import Log
-from netcheck.config import Config
-from netcheck.context import Deadline
-from netcheck.model import Json, Report
+from netcheck.core.context import Deadline
+from netcheck.core.model import Json, Report
 from netcheck.report.json import document
+from netcheck.settings.config import Config
 from tests.awslambda.reports import report
 from tests.awslambda.runtime import LARGEST_ANSWER
 from tests.servers.aws_endpoint import AwsEndpoint

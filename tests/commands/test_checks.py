@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netcheck import plugins
-from netcheck.documentation import page
+from netcheck.engine import plugins
+from netcheck.engine.check_docs import page
 from tests.commandline import netcheck
 
 LOOSE = '''
-from netcheck.check import Check
-from netcheck.model import Finding, Status
+from netcheck.core.check import Check
+from netcheck.core.model import Finding, Status
 
 class Loose(Check):
     """It is loose."""

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from netcheck.cli import COMMANDS
 from netcheck.commands.demo import DEMOS
-from netcheck.config import FORMATS, MECHANISMS, OPTIONS
+from netcheck.commands.main import COMMANDS
+from netcheck.settings.config import FORMATS, MECHANISMS, OPTIONS
 from tests import needs
 from tests.commandline import netcheck
 

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from netcheck.cli import main
 from netcheck.commands.demo import DEMOS
+from netcheck.commands.main import main
 from tests.e2e import contract
 
 B2, B3 = (f"kafka://b-{number}.orders.kafka.example:9096" for number in (2, 3))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from netcheck import plugins
-from netcheck.advice import ADVICE
-from netcheck.documentation import page, plain
-from netcheck.model import Cause
+from netcheck.core.model import Cause
+from netcheck.diagnose.advice import ADVICE
+from netcheck.engine import plugins
+from netcheck.engine.check_docs import page, plain
 from netcheck.path.codes import Code
 from tests.commandline import netcheck
 

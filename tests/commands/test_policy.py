@@ -14,11 +14,11 @@ import pytest
 from botocore import xform_name
 
 import netcheck.aws
-from netcheck.aws.collect import collect
-from netcheck.aws.permissions import FREE, OF_ANOTHER_ROLE, OPERATIONS, policy
-from netcheck.aws.scope import Scope
-from netcheck.aws.session import open_session
-from netcheck.context import Deadline
+from netcheck.aws.api.session import open_session
+from netcheck.aws.ec2.collect import collect
+from netcheck.aws.ec2.scope import Scope
+from netcheck.aws.iam.permissions import FREE, OF_ANOTHER_ROLE, OPERATIONS, policy
+from netcheck.core.context import Deadline
 from netcheck.iam.evaluate import Outcome, Policies, Request, decide
 from netcheck.iam.policy import parse
 from tests.aws.accounts import account
@@ -55,7 +55,7 @@ def test_it_only_reads_and_no_secret() -> None:
 
 def modules_that_ask() -> list[Path]:
     folder = Path(netcheck.aws.__file__).parent
-    asks = ("netcheck.aws.calls", "netcheck.aws.session", "netcheck.pipeline")
+    asks = ("netcheck.aws.api.calls", "netcheck.aws.api.session", "netcheck.pipeline.model")
     return [path for path in folder.glob("*.py") if any(name in path.read_text() for name in asks)]
 
 

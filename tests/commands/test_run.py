@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from netcheck.cli import COMMANDS
-from netcheck.config import OPTIONS
-from netcheck.version import VERSION
+from netcheck.commands.main import COMMANDS
+from netcheck.core.version import VERSION
+from netcheck.settings.config import OPTIONS
 from tests.commandline import netcheck
 from tests.servers import peers
 
@@ -118,8 +118,8 @@ def test_a_deadline_of_nearly_nothing_still_gives_a_report() -> None:
 
 def test_strict_makes_a_warning_fail(tmp_path: Path) -> None:
     (tmp_path / "warns.py").write_text(
-        "from netcheck.check import Check\n"
-        "from netcheck.model import Finding, Status\n"
+        "from netcheck.core.check import Check\n"
+        "from netcheck.core.model import Finding, Status\n"
         "class Warns(Check):\n"
         "    'It warns.'\n"
         "    id, kinds = 'zz.warns', frozenset({'kafka'})\n"

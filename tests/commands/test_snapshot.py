@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from netcheck.aws.snapshot import load
+from netcheck.aws.ec2.snapshot import load
 from tests.aws.accounts import MSK, account
 from tests.servers.aws_endpoint import AwsEndpoint, clock_off, slow
 from tests.servers.aws_world import World

@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from netcheck import plugins
-from netcheck.config import Config
-from netcheck.context import Context, Deadline
-from netcheck.model import PIPELINE, Finding, Result, Status
-from netcheck.pipeline import Cluster, Connector, LogDestination, Node, Pipeline, Plugin, WorkerConfiguration
-from netcheck.recording import Live
-from netcheck.runner import Run, unwatched
-from netcheck.secret import Scrubber
-from netcheck.sink import CLASS
+from netcheck.core.context import Context, Deadline
+from netcheck.core.model import PIPELINE, Finding, Result, Status
+from netcheck.core.recording import Live
+from netcheck.core.secret import Scrubber
+from netcheck.engine import plugins
+from netcheck.engine.runner import Run, unwatched
+from netcheck.pipeline.clickhouse_sink import CLASS
+from netcheck.pipeline.model import (
+    Cluster,
+    Connector,
+    LogDestination,
+    Node,
+    Pipeline,
+    Plugin,
+    WorkerConfiguration,
+)
+from netcheck.settings.config import Config
 
 SUFFIX = "orders.abc123.c2.kafka.eu-west-1.amazonaws.com"
 IAM = f"b-1.{SUFFIX}:9098,b-2.{SUFFIX}:9098,b-3.{SUFFIX}:9098"

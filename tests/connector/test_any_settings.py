@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from netcheck import logs
-from netcheck.model import Cause
-from netcheck.settings import public
-from netcheck.sink import KNOWN
+from netcheck.core.model import Cause
+from netcheck.pipeline import log_signatures
+from netcheck.pipeline.clickhouse_sink import KNOWN
+from netcheck.pipeline.redaction import public
 from tests.connector.judge import CLUSTER, HEALTHY, SETTINGS, judge
 
 NAMES = st.sampled_from([*sorted(KNOWN), "consumer.override.max.poll.records", "fix", "text", "ssl\u200b"])
@@ -32,7 +32,11 @@ def test_no_settings_make_a_check_fall_over(changes: dict[str, str], bootstrap: 
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.one_of(st.text(max_size=60), st.sampled_from([one.terms[0] for one in logs.SIGNATURES]))))
+@given(
+    st.lists(
+        st.one_of(st.text(max_size=60), st.sampled_from([one.terms[0] for one in log_signatures.SIGNATURES]))
+    )
+)
 def test_no_log_makes_the_table_fall_over(pieces: list[str]) -> None:
-    found = list(logs.lines(" ".join(pieces)))
-    assert sum(len(match.lines) for match in logs.matches(found)) >= len(found)
+    found = list(log_signatures.lines(" ".join(pieces)))
+    assert sum(len(match.lines) for match in log_signatures.matches(found)) >= len(found)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from netcheck import logs, plugins
-from netcheck.aws.logs import ACTION, from_file, recent
-from netcheck.config import Config
-from netcheck.context import Deadline
+from netcheck.aws.cloudwatch.worker_logs import ACTION, from_file, recent
+from netcheck.core.context import Deadline
+from netcheck.core.model import Cause, Finding, Kind, Result, Status, Target
 from netcheck.diagnose import explain
-from netcheck.model import Cause, Finding, Kind, Result, Status, Target
-from netcheck.pipeline import Pipeline
+from netcheck.engine import plugins
+from netcheck.pipeline import log_signatures
+from netcheck.pipeline.model import Pipeline
+from netcheck.settings.config import Config
 from tests.connector.judge import HEALTHY, judge, with_settings
 from tests.servers.aws_endpoint import AwsEndpoint, Fault
 from tests.servers.aws_world import World
@@ -281,23 +282,23 @@ def test_a_line_is_known(
 
 def test_every_signature_is_shown_by_a_line() -> None:
     quiet = {"started", "ping-ok", "stale-connection"}
-    assert {one.name for one in logs.SIGNATURES} - quiet == {row[1] for row in ROWS}
+    assert {one.name for one in log_signatures.SIGNATURES} - quiet == {row[1] for row in ROWS}
 
 
 def test_every_check_that_a_line_confirms_exists_and_is_of_such_targets() -> None:
     """As plugin discovery finds them: a check that is renamed is renamed here too."""
     there = {f"{check.id}@{kind}" for check in plugins.find().checks for kind in check.kinds}
-    named = {each for one in logs.SIGNATURES for each in one.confirms}
-    named |= {each for _, _, confirms in logs.CODES.values() for each in confirms}
+    named = {each for one in log_signatures.SIGNATURES for each in one.confirms}
+    named |= {each for _, _, confirms in log_signatures.CODES.values() for each in confirms}
     assert named - there == set()
 
 
 def test_every_signature_asks_for_its_own_lines() -> None:
     """What CloudWatch is asked for by words finds every line that the pattern knows."""
     for line, name, *_ in ROWS:
-        (signature,) = [one for one in logs.SIGNATURES if one.name == name]
+        (signature,) = [one for one in log_signatures.SIGNATURES if one.name == name]
         assert any(term in line for term in signature.terms), name
-    assert len(logs.filter_pattern()) <= 1024, "the longest filter that CloudWatch Logs takes"
+    assert len(log_signatures.filter_pattern()) <= 1024, "the longest filter that CloudWatch Logs takes"
 
 
 ORDINARY = [
@@ -396,13 +397,15 @@ def test_secrets_in_a_log_do_not_pass_the_door(tmp_path: Path, line: str) -> Non
 
 
 def test_of_a_line_only_what_matched_is_kept() -> None:
-    (line,) = logs.lines(f"{HEAD}customer Mustermann, Code: 62. DB::Exception: row (7, 'Mustermann')")
+    (line,) = log_signatures.lines(
+        f"{HEAD}customer Mustermann, Code: 62. DB::Exception: row (7, 'Mustermann')"
+    )
     assert line.text == "Code: 62. DB::Exception"
 
 
 def test_a_stack_trace_has_the_time_and_the_task_of_its_first_line() -> None:
     trace = f"{HEAD}Task failed\njava.lang.RuntimeException\nCaused by: java.net.UnknownHostException: a.b"
-    (line,) = logs.lines(trace)
+    (line,) = log_signatures.lines(trace)
     assert (line.connector, line.worker) == ("orders-sink", "0a1b2c|0")
     assert line.time == 1710312236.822
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from netcheck.config import Config
+from netcheck.core.model import Fix, Status
 from netcheck.diagnose import explain, root_causes
-from netcheck.model import Fix, Status
-from netcheck.pipeline import Cluster, LogDestination, Missing, Operation, Pipeline
+from netcheck.pipeline.model import Cluster, LogDestination, Missing, Operation, Pipeline
+from netcheck.settings.config import Config
 from tests.connector.judge import (
     CLUSTER,
     HEALTHY,
@@ -449,7 +449,7 @@ def test_the_fix_for_a_setting_reaches_the_root_cause() -> None:
 
 def test_a_connector_that_failed_follows_from_the_setting_that_failed_it() -> None:
     """State and operations are symptoms: what a setting explains is no root cause of its own."""
-    from netcheck import plugins
+    from netcheck.engine import plugins
 
     subject = replace(
         with_settings({"ssl": None}), state="FAILED", operations=(operation("UPDATE_FAILED", "x"),)

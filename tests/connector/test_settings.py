@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from netcheck.model import Status
-from netcheck.pipeline import Pipeline, WorkerConfiguration
+from netcheck.core.model import Status
+from netcheck.pipeline.model import Pipeline, WorkerConfiguration
 from tests.connector.judge import CLUSTER, HEALTHY, SETTINGS, WORKER, judge, with_settings
 
 F, W, U = "fail", "warn", "unknown"

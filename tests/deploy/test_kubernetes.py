@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from netcheck.config import BY_NAME
+from netcheck.settings.config import BY_NAME
 from tests.deploy.templates import DEPLOY
 
 FILES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))

@@ -12,7 +12,7 @@ import pytest
 from botocore.validate import ParamValidator
 from cfnlint.api import lint_all
 
-from netcheck.aws.permissions import policy
+from netcheck.aws.iam.permissions import policy
 from netcheck.awslambda.event import KEYS, OWN
 from netcheck.awslambda.permissions import statements
 from netcheck.awslambda.store import TableStore

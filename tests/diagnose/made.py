@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from netcheck import plugins
+from netcheck.core.model import PIPELINE, Cause, Finding, Json, Kind, Layer, Result, Security, Status, Target
 from netcheck.diagnose import Diagnosis, Place, Where, diagnose
-from netcheck.model import PIPELINE, Cause, Finding, Json, Kind, Layer, Result, Security, Status, Target
+from netcheck.engine import plugins
 
 CHECKS = {check.id: check for check in plugins.find().checks}
 AFTER = {id: check.after for id, check in CHECKS.items()}

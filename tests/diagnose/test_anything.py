@@ -8,9 +8,9 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from netcheck.core.model import PIPELINE, Cause, Finding, Json, Layer, Result, Status
 from netcheck.diagnose import JOINED, Diagnosis, Place, Where, diagnose
-from netcheck.diagnose.across import CLOSER, OF_THE_PLACE, STOPS_PACKETS
-from netcheck.model import PIPELINE, Cause, Finding, Json, Layer, Result, Status
+from netcheck.diagnose.correlator import CLOSER, OF_THE_PLACE, STOPS_PACKETS
 from tests.diagnose.made import AFTER, B1, B2, CLOUD, GLUE, NATIVE, STS
 
 TARGETS = (B1, B2, CLOUD, NATIVE, STS, GLUE)

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
+from checks.correlate import SidesAgree, WhatIsDeliveredAnswers
 from checks.dns import Resolves
-from checks.join import SidesAgree, WhatIsDeliveredAnswers
 from checks.routes import LeadsThere, LeavesByNat, SameEverywhere
 from checks.security import AclsAllow, GroupsAllow
 from checks.tcp import Connects
-from netcheck.codec import encode
+from netcheck.core.codec import encode
+from netcheck.core.model import Cause, Kind, Result, Target
 from netcheck.diagnose import JOINED, Diagnosis, Place, Where, diagnose
-from netcheck.model import Cause, Kind, Result, Target
-from netcheck.probe.kernel import IcmpError
-from netcheck.probe.tcp import Connection, Connections
+from netcheck.probe.transport.kernel import IcmpError
+from netcheck.probe.transport.tcp import Connection, Connections
 from tests.egress.run import context, judge
 from tests.egress.worlds import WORKERS, bare
 from tests.path.world import World, acl_line, permission

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from netcheck.core.model import PIPELINE, Result
 from netcheck.diagnose import Place
-from netcheck.model import PIPELINE, Result
 from tests.diagnose.made import (
     B1,
     B2,

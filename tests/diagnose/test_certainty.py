@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 
+from netcheck.core.model import Cause, Result, RootCause, Target
 from netcheck.diagnose import Place, Where
-from netcheck.diagnose.closer import EARNED
-from netcheck.model import Cause, Result, RootCause, Target
+from netcheck.diagnose.confidence import EARNED
 from tests.diagnose.made import (
     B1,
     B2,
@@ -157,7 +157,7 @@ def test_a_family_of_ip_that_is_silent_is_warned_of_and_no_root_cause() -> None:
 
 
 def test_silence_that_aws_would_deliver_keeps_its_doubt_where_the_join_was_left_out() -> None:
-    from netcheck.diagnose import diagnose
+    from netcheck import diagnose
     from tests.diagnose.made import AFTER
 
     (one,) = diagnose([*silent(B1), *allowed(B1)], AFTER, IN_A, frozenset()).root_causes

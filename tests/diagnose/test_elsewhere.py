@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netcheck.model import PIPELINE, Json, Result
+from netcheck.core.model import PIPELINE, Json, Result
 from tests.diagnose.made import (
     B1,
     BROKERS,

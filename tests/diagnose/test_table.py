@@ -6,10 +6,10 @@ from itertools import product
 
 import pytest
 
+from netcheck.core.model import Json
+from netcheck.diagnose.decision_table import Reading, read
 from netcheck.diagnose.place import Place, Where, place_of
 from netcheck.diagnose.sides import Configured, Observed
-from netcheck.diagnose.table import Reading, read
-from netcheck.model import Json
 
 R = Reading
 # what was observed, what is configured: what it means from the workers' place, elsewhere, and who knows where

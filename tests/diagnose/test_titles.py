@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Result, Status, Target
 from netcheck.diagnose.roots import root_causes
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Result, Status, Target
 
 
 def titled(*briefs: str) -> str:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from netcheck import discover, facts
-from netcheck.config import Config
-from netcheck.context import Context, Deadline
-from netcheck.discover import Discovered
-from netcheck.recording import Live
+from netcheck.core.context import Context, Deadline
+from netcheck.core.recording import Live
+from netcheck.engine import discovery, facts
+from netcheck.engine.discovery import Discovered
+from netcheck.settings.config import Config
 from tests.commandline import netcheck
 from tests.discover.roundtrips import TimedEndpoint
 from tests.scenarios.pipelines import base, world
@@ -53,7 +53,7 @@ def lead_to(aws: AwsEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def discovered(config: Config, seconds: float = 20) -> Discovered:
-    return discover.discover(Context(config, Deadline(seconds), Live()))
+    return discovery.discover(Context(config, Deadline(seconds), Live()))
 
 
 DENIALS = {
@@ -178,7 +178,7 @@ def conversation(pipeline: dict[str, Any], name: str, latency: float) -> Iterato
     with TimedEndpoint(world(pipeline), latency) as aws, pytest.MonkeyPatch.context() as patch:
         lead_to(aws, patch)
         context = Context(Config(connector=name, region="eu-west-1"), Deadline(60), Live())
-        found = discover.discover(context)
+        found = discovery.discover(context)
         yield aws.round_trips
         assert context.discovered(found.config, found.pipeline).get(facts.snapshot).missing("Subnets") is None
         yield aws.round_trips

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from netcheck.aws.neighbours import MOST_DESCRIBED, OF_STATE, Neighbours, neighbours
-from netcheck.codec import decode, encode
-from netcheck.context import Deadline
-from netcheck.pipeline import Missing
+from netcheck.aws.msk.neighbours import MOST_DESCRIBED, OF_STATE, Neighbours, neighbours
+from netcheck.core.codec import decode, encode
+from netcheck.core.context import Deadline
+from netcheck.pipeline.model import Missing
 from tests.discover.roundtrips import TimedEndpoint
 from tests.scenarios.pipelines import base, world
 from tests.servers.aws_endpoint import AwsEndpoint, html_page

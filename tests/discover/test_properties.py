@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netcheck.properties import PropertiesError, parse
+from netcheck.pipeline.java_properties import PropertiesError, parse
 from tests import needs
 
 READ = {

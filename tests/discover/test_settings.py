@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netcheck.settings import blotter, is_reference, public, references
+from netcheck.pipeline.redaction import blotter, is_reference, public, references
 
 CANARY = "Kanarie-7f3a9"
 HIDING = {

@@ -6,7 +6,7 @@ import datetime
 import re
 from typing import Any
 
-from netcheck.model import Cause, Layer, Status
+from netcheck.core.model import Cause, Layer, Status
 
 CAUSES = {str(cause) for cause in Cause}
 LAYERS = {str(layer) for layer in Layer}

@@ -20,8 +20,8 @@ from tests.servers.chdb_front import ChdbFront
 
 CANARY = "Canary-9xQ!~zß"
 PLUGIN = '''
-from netcheck.check import Check
-from netcheck.model import Cause, Finding, Kind, Status
+from netcheck.core.check import Check
+from netcheck.core.model import Cause, Finding, Kind, Status
 
 
 class Unsure(Check):

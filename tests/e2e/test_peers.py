@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from netcheck.assess import assess
-from netcheck.config import Config
-from netcheck.credentials import ClickHouseLogin, Trust
-from netcheck.endpoint import Url
-from netcheck.model import Report, Security, Status
-from netcheck.runner import unwatched
-from netcheck.secret import Secret
+from netcheck.core.credentials import ClickHouseLogin, Trust
+from netcheck.core.hostport import Url
+from netcheck.core.model import Report, Security, Status
+from netcheck.core.secret import Secret
+from netcheck.engine.assessment import assess
+from netcheck.engine.runner import unwatched
+from netcheck.settings.config import Config
 from tests.servers import peers
 from tests.servers.certificates import Certificates
 from tests.servers.peers import Peer

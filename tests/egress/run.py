@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from netcheck.aws.names import Listed, Lookups, Records
-from netcheck.aws.source import Documents
-from netcheck.check import Check
-from netcheck.config import Config
-from netcheck.context import Context, Deadline, FactUnavailable, NotAsked, Skip
-from netcheck.model import Cause, Finding, Kind, Status, Target
-from netcheck.probe.dns import Address, Resolution
+from netcheck.aws.ec2.source import Documents
+from netcheck.aws.route53.model import Listed, Lookups, Records
+from netcheck.core.check import Check
+from netcheck.core.context import Context, Deadline, FactUnavailable, NotAsked, Skip
+from netcheck.core.model import Cause, Finding, Kind, Status, Target
+from netcheck.probe.dns.resolve import Address, Resolution
+from netcheck.settings.config import Config
 from tests.path.world import World
 
 REGION = "eu-west-1"

@@ -8,14 +8,14 @@ import json
 import pytest
 
 from checks.privatelink import LetsWorkersIn, ServiceRuns
-from netcheck.codec import decode, encode
-from netcheck.config import Config, UsageError
-from netcheck.context import Deadline
-from netcheck.credentials import CloudKey, Trust
-from netcheck.logins import read_logins
-from netcheck.model import Cause
-from netcheck.probe.cloud import CloudService, CloudServices, services
-from netcheck.secret import Secret
+from netcheck.core.codec import decode, encode
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import CloudKey, Trust
+from netcheck.core.model import Cause
+from netcheck.core.secret import Secret
+from netcheck.probe.clickhouse.cloud import CloudService, CloudServices, services
+from netcheck.settings.config import Config, UsageError
+from netcheck.settings.credentials_file import read_logins
 from tests.egress.metadata import SILENT, Page, Pages
 from tests.egress.run import clickhouse, context, judge, told
 from tests.egress.worlds import WORKERS, nat_per_zone

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from checks.tcp import Connects
-from netcheck import facts
-from netcheck.context import Context, NotAsked
-from netcheck.model import Kind, Security, Target
-from netcheck.pipeline import Cluster, Pipeline
-from netcheck.probe.tcp import Connection, Connections
-from netcheck.probe.vantage import Vantage
+from netcheck.core.context import Context, NotAsked
+from netcheck.core.model import Kind, Security, Target
+from netcheck.engine import facts
+from netcheck.pipeline.model import Cluster, Pipeline
+from netcheck.probe.host.vantage import Vantage
+from netcheck.probe.transport.tcp import Connection, Connections
 from tests.egress.run import context, judge
 from tests.path.world import World, permission, route
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from netcheck.aws.names import FirewallRule, Listed, Lookups, Records, Rule, Zone, listed, look_up, records
-from netcheck.codec import decode, encode
-from netcheck.context import Deadline
-from netcheck.naming import most_specific
+from netcheck.aws.route53.model import FirewallRule, Listed, Lookups, Records, Rule, Zone
+from netcheck.aws.route53.zones import listed, look_up, records
+from netcheck.core.codec import decode, encode
+from netcheck.core.context import Deadline
+from netcheck.path.name_resolution import most_specific
 from tests.servers.aws_endpoint import AwsEndpoint, dropped
 from tests.servers.aws_world import World
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from netcheck.aws.savednames import saved_lookups, saved_records
+from netcheck.aws.route53.saved import saved_lookups, saved_records
 from tests.commandline import netcheck
 from tests.scenarios.pipelines import built, scenarios, world
 from tests.servers.aws_endpoint import AwsEndpoint

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from checks.vantage import LooksFromTheWorkers
-from netcheck.aws.endpoints import read
-from netcheck.aws.whereami import FunctionNetwork, function_network
-from netcheck.codec import decode, encode
-from netcheck.context import Deadline
+from netcheck.aws.awslambda.function_network import FunctionNetwork, function_network
+from netcheck.aws.ec2.endpoints import read
+from netcheck.core.codec import decode, encode
+from netcheck.core.context import Deadline
+from netcheck.core.model import PIPELINE, Cause, Finding, Kind, Result, Status, Target
 from netcheck.diagnose import Place, Where, explain, root_causes
-from netcheck.model import PIPELINE, Cause, Finding, Kind, Result, Status, Target
-from netcheck.parity import Parity, Workers, compare, located
-from netcheck.probe import vantage
-from netcheck.probe.vantage import Identity, Vantage, identify
+from netcheck.engine.vantage_parity import Parity, Workers, compare, located
+from netcheck.probe.host import vantage
+from netcheck.probe.host.vantage import Identity, Vantage, identify
 from tests.egress.metadata import SILENT, Pages
 from tests.egress.run import context, judge, told
 from tests.egress.worlds import WORKERS, bare

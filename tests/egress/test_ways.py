@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from checks.egress import AllowsByPolicy, HasAWay
-from netcheck import endpointpolicy
-from netcheck.aws.endpoints import Endpoint, serves
-from netcheck.aws.names import Lookups, Records, Rule, Zone
-from netcheck.endpointpolicy import Judged
-from netcheck.model import Target
-from netcheck.pipeline import Missing
+from checks.aws_service import AllowsByPolicy, HasAWay
+from netcheck.aws.ec2.endpoints import Endpoint, serves
+from netcheck.aws.route53.model import Lookups, Records, Rule, Zone
+from netcheck.core.model import Target
+from netcheck.iam import endpoint_policy
+from netcheck.iam.endpoint_policy import Judged
+from netcheck.pipeline.model import Missing
 from tests.egress.run import context, judge, service, told
 from tests.egress.worlds import (
     PUBLIC,
@@ -387,7 +387,7 @@ POLICIES: list[tuple[str, Any, Judged]] = [
 @pytest.mark.parametrize(("what", "given", "expected"), POLICIES, ids=[p[0] for p in POLICIES])
 def test_endpoint_policies(what: str, given: Any, expected: Judged) -> None:
     document = {"Statement": given} if isinstance(given, list) else given
-    assert endpointpolicy.judge(document, "secretsmanager") is expected, what
+    assert endpoint_policy.judge(document, "secretsmanager") is expected, what
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,7 @@ def test_endpoint_policies(what: str, given: Any, expected: Judged) -> None:
     ],
 )
 def test_the_iam_prefix_of_a_host(host: str, expected: str) -> None:
-    assert endpointpolicy.service_of(host) == expected
+    assert endpoint_policy.service_of(host) == expected
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from netcheck import plugins
+from netcheck.engine import plugins
 from netcheck.fleet.survey import LIVE, PER_ROLE
 from tests.commandline import Done, netcheck
 from tests.fleet.world import account, copied, names

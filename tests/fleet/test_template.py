@@ -12,9 +12,9 @@ import yaml
 
 from netcheck.awslambda.event import OWN, read
 from netcheck.awslambda.metrics import Detail
-from netcheck.config import BY_NAME
-from netcheck.context import Deadline
+from netcheck.core.context import Deadline
 from netcheck.fleet.survey import LIVE
+from netcheck.settings.config import BY_NAME
 
 TEMPLATE = Path(__file__).parents[2] / "deploy" / "fleet" / "template.yaml"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Report, Result, RootCause, Status, Target
+from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Report, Result, RootCause, Status, Target
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 B1, B2 = (Target(Kind.KAFKA, f"b-{number}.example", 9094) for number in (1, 2))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netcheck.history.place import FilePlace, TablePlace, parse_place
+from netcheck.settings.history_location import FilePlace, TablePlace, parse_place
 from tests.commandline import netcheck
 
 CANARY = "Kanarie7f3a"

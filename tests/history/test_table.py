@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from netcheck.context import Deadline
-from netcheck.credentials import ClickHouseLogin
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import ClickHouseLogin
+from netcheck.core.model import Report, Status
+from netcheck.core.secret import Secret
 from netcheck.history import table
-from netcheck.history.place import TablePlace
 from netcheck.history.rows import lines
 from netcheck.history.table import NotWritten, schema, write
-from netcheck.model import Report, Status
-from netcheck.secret import Secret
+from netcheck.settings.history_location import TablePlace
 from tests.commandline import netcheck
 from tests.history.runs import B1, B2, CLICKHOUSE, many, result, run
 from tests.servers import peers

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from netcheck.aws.endpoints import Endpoint
-from netcheck.endpointpolicy import calls
+from netcheck.aws.ec2.endpoints import Endpoint
+from netcheck.iam.endpoint_policy import calls
 from netcheck.iam.needs import Need
-from netcheck.iam.seen import Role, RoleSeen
+from netcheck.iam.role_snapshot import Role, RoleSeen
 
 ACCOUNT = "111122223333"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/orders-sink"

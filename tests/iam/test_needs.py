@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netcheck.codec import decode, encode
-from netcheck.iam.asked import asked
+from netcheck.core.codec import decode, encode
 from netcheck.iam.needs import needs, wider
 from netcheck.iam.patterns import matches, names
-from netcheck.iam.seen import Asked
-from netcheck.pipeline import Pipeline
+from netcheck.iam.role_questions import asked
+from netcheck.iam.role_snapshot import Asked
+from netcheck.pipeline.model import Pipeline
 from tests.iam.worlds import ACCOUNT, CLUSTER, ID, PROVIDERS, REGION, ROLE, pipeline
 
 TOPICS = CLUSTER.replace(":cluster/", ":topic/")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from checks.iam import Allowed, Least, ScramSecrets, Trusted
-from netcheck.context import FactUnavailable, Skip
-from netcheck.model import Cause, Finding, Status
-from netcheck.pipeline import Pipeline
+from netcheck.core.context import FactUnavailable, Skip
+from netcheck.core.model import Cause, Finding, Status
+from netcheck.pipeline.model import Pipeline
 from tests.aws.test_collect import lead_to
 from tests.iam.worlds import (
     ACCOUNT,

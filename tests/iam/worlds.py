@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from netcheck.config import Config
-from netcheck.context import Context, Deadline
-from netcheck.model import PIPELINE, Finding
-from netcheck.pipeline import Cluster, Connector, Pipeline, WorkerConfiguration
-from netcheck.recording import Live
+from netcheck.core.context import Context, Deadline
+from netcheck.core.model import PIPELINE, Finding
+from netcheck.core.recording import Live
+from netcheck.pipeline.model import Cluster, Connector, Pipeline, WorkerConfiguration
+from netcheck.settings.config import Config
 from tests.servers.aws_world import AwsError
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"

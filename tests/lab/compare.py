@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from netcheck.aws.snapshot import from_documents
+from netcheck.aws.ec2.snapshot import from_documents
 from netcheck.path.query import answer
 from tests.lab.cloud import Documents
 from tests.lab.flow import UNASKED, Drop, Flow, Outcome

@@ -20,7 +20,7 @@ from tests.lab.sandbox import ROOT
 
 ANSWERING = """
 import json, sys
-from netcheck.aws.snapshot import from_documents
+from netcheck.aws.ec2.snapshot import from_documents
 from netcheck.path.query import answer
 for line in sys.stdin:
     asked = json.loads(line)

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
-from netcheck.aws.addresses import Prefix
-from netcheck.aws.snapshot import Snapshot, from_documents, from_parts
+from netcheck.aws.ec2.addresses import Prefix
+from netcheck.aws.ec2.snapshot import Snapshot, from_documents, from_parts
 from netcheck.path.query import answer
 from netcheck.path.verdict import Leg
 from netcheck.repair.apply import Parts, applied

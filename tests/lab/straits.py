@@ -17,13 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from netcheck import recording
-from netcheck.assess import assess
-from netcheck.config import Config, build, settings
-from netcheck.credentials import Trust
+from netcheck.core import recording
+from netcheck.core.credentials import Trust
+from netcheck.core.version import VERSION
+from netcheck.engine.assessment import assess
+from netcheck.engine.runner import unwatched
 from netcheck.report import json as as_json
-from netcheck.runner import unwatched
-from netcheck.version import VERSION
+from netcheck.settings.config import Config, build, settings
 from tests.lab.kernel import LabBroken, raise_file_limit, refuse_real_network
 from tests.lab.scenes import HOSTS, NAMES, SCENES, Scene, Serve
 from tests.lab.strait import NAME_SERVERS, Strait

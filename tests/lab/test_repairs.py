@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from netcheck.aws.addresses import parse_prefix
+from netcheck.aws.ec2.addresses import parse_prefix
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.change import AclRule, Change, GroupRule, TableRoute
 from netcheck.repair.search import Repair, repair

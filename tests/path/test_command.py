@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netcheck.cli import main
+from netcheck.commands.main import main
 from netcheck.path.query import ask
 from netcheck.report.hops import render
 from netcheck.report.style import Style

@@ -7,8 +7,16 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcheck.aws.addresses import Prefix
-from netcheck.aws.entities import ALL_PROTOCOLS, TCP, UDP, GroupReference, NaclEntry, Route, SecurityGroupRule
+from netcheck.aws.ec2.addresses import Prefix
+from netcheck.aws.ec2.entities import (
+    ALL_PROTOCOLS,
+    TCP,
+    UDP,
+    GroupReference,
+    NaclEntry,
+    Route,
+    SecurityGroupRule,
+)
 from netcheck.path.filters import (
     CompiledGroups,
     GroupLine,

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcheck.aws.addresses import parse_prefix, range_as_prefixes
+from netcheck.aws.ec2.addresses import parse_prefix, range_as_prefixes
 from netcheck.path import flows
 
 SIDE = range(12)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from netcheck.cli import main
+from netcheck.commands.main import main
 from netcheck.repair.change import sentence
 from netcheck.repair.filters import free_number
 from netcheck.repair.search import Repair, repair
-from netcheck.repair.told import as_json
+from netcheck.repair.to_json import as_json
 from tests.path.world import (
     World,
     acl_line,

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from netcheck.aws.snapshot import Snapshot, from_parts
-from netcheck.configured import stopped
+from checks.path_findings import stopped
+from netcheck.aws.ec2.snapshot import Snapshot, from_parts
+from netcheck.core.model import Cause, Kind, Layer, Result, RootCause, Target
 from netcheck.diagnose.roots import root_causes
-from netcheck.model import Cause, Kind, Layer, Result, RootCause, Target
+from netcheck.path.aggregate import Traced
 from netcheck.path.query import ask
-from netcheck.path.survey import Traced
 from netcheck.path.verdict import Verdict
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.awscli import command

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from netcheck.model import Cause, Finding, Fix, Kind, Layer, Result, RootCause, Status, Target
-from netcheck.privatedns import named
+from netcheck.core.model import Cause, Finding, Fix, Kind, Layer, Result, RootCause, Status, Target
+from netcheck.repair.private_dns import named
 from netcheck.repair.prove import prove
 from tests.path.world import World, permission, route, two_subnets, with_nat, with_peer
 
@@ -195,7 +195,7 @@ def test_a_name_that_would_lead_to_nothing_is_left_alone() -> None:
 
 RUN = """
 import sys
-from netcheck.cli import main
+from netcheck.commands.main import main
 try:
     main(["run", "--clickhouse", "https://127.0.0.1:1", "--deadline", "10"])
 except SystemExit:

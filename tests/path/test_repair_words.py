@@ -8,8 +8,8 @@ from typing import Any
 import hcl2
 import pytest
 
-from netcheck.aws.addresses import parse_prefix
-from netcheck.aws.entities import ICMP, TCP, GroupReference
+from netcheck.aws.ec2.addresses import parse_prefix
+from netcheck.aws.ec2.entities import ICMP, TCP, GroupReference
 from netcheck.repair.awscli import command, undo
 from netcheck.repair.change import (
     AclRule,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from netcheck.aws.addresses import parse_address
-from netcheck.aws.entities import TCP
+from netcheck.aws.ec2.addresses import parse_address
+from netcheck.aws.ec2.entities import TCP
 from netcheck.path.flows import EPHEMERAL
 from netcheck.path.query import answer
 from netcheck.path.trace import Destination, from_interface, from_subnet, trace

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netcheck.aws.snapshot import Gap, from_documents, from_regions
+from netcheck.aws.ec2.snapshot import Gap, from_documents, from_regions
 from netcheck.path.query import answer
 from tests.path.test_trace import acl, ipv6, public_broker
 from tests.path.world import LISTS, World, acl_line, permission, route, two_subnets, with_peer, with_transit

@@ -6,7 +6,7 @@ import copy
 import json
 from typing import Any
 
-from netcheck.aws.snapshot import Snapshot, from_documents
+from netcheck.aws.ec2.snapshot import Snapshot, from_documents
 from netcheck.path.query import answer
 
 Document = dict[str, Any]

@@ -8,12 +8,12 @@ from email.utils import formatdate
 
 import pytest
 
-from netcheck import codec
-from netcheck.context import Deadline
-from netcheck.credentials import Trust
-from netcheck.model import Cause
-from netcheck.probe import aws
-from netcheck.probe.aws import AwsAnswer
+from netcheck.core import codec
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import Trust
+from netcheck.core.model import Cause
+from netcheck.probe.http import aws_service
+from netcheck.probe.http.aws_service import AwsAnswer
 from tests.servers import peers
 from tests.servers.certificates import Certificates
 from tests.servers.peers import Peer
@@ -23,7 +23,7 @@ ALLOWANCE = 0.3
 
 
 def knock(peer: Peer) -> AwsAnswer:
-    return aws.knock(Deadline(STEP), peer.host, peer.port, "localhost", False, Trust())
+    return aws_service.knock(Deadline(STEP), peer.host, peer.port, "localhost", False, Trust())
 
 
 def page(status: str, body: bytes = b"", **headers: str) -> Callable[[], Peer]:
@@ -93,7 +93,7 @@ def test_this_is_not_aws(sentence: str, make: Callable[[], Peer], cause: Cause) 
 def test_an_intercepted_endpoint_is_a_matter_of_its_certificate(certificates: Certificates) -> None:
     trust = Trust(str(certificates.authority.certificate))
     with peers.http(tls=certificates.intercepted.server_context()) as peer:
-        answer = aws.knock(Deadline(STEP), peer.host, peer.port, "localhost", True, trust)
+        answer = aws_service.knock(Deadline(STEP), peer.host, peer.port, "localhost", True, trust)
     assert str(answer.cause).startswith("tls_")
 
 

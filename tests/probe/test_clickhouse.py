@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from netcheck import codec
-from netcheck.context import Deadline
-from netcheck.credentials import ClickHouseLogin, Trust
-from netcheck.model import Cause
-from netcheck.probe import clickhouse
-from netcheck.probe.clickhouse import ClickHouseLookUp
-from netcheck.probe.http import HttpAnswer
-from netcheck.secret import Secret
+from netcheck.core import codec
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import ClickHouseLogin, Trust
+from netcheck.core.model import Cause
+from netcheck.core.secret import Secret
+from netcheck.probe.clickhouse import https
+from netcheck.probe.clickhouse.https import ClickHouseLookUp
+from netcheck.probe.http.client import HttpAnswer
 from tests.servers import peers
 from tests.servers.certificates import Certificates
 from tests.servers.chdb_front import ChdbFront
@@ -33,7 +33,7 @@ def trust(certificates: Certificates) -> Trust:
 
 
 def ping(peer: Peer, tls: bool = False, seconds: float = STEP) -> HttpAnswer:
-    return clickhouse.ping(Deadline(seconds), peer.host, peer.port, "localhost", tls, Trust())
+    return https.ping(Deadline(seconds), peer.host, peer.port, "localhost", tls, Trust())
 
 
 def login(user: str = "sink", password: str = "sink-secret", database: str = "orders") -> ClickHouseLogin:
@@ -42,7 +42,7 @@ def login(user: str = "sink", password: str = "sink-secret", database: str = "or
 
 def look_up(peer: Peer, seconds: float = STEP) -> ClickHouseLookUp:
     given = login(password=CANARY)
-    return clickhouse.look_up(Deadline(seconds), peer.host, peer.port, "localhost", False, Trust(), given)
+    return https.look_up(Deadline(seconds), peer.host, peer.port, "localhost", False, Trust(), given)
 
 
 # /ping
@@ -64,7 +64,7 @@ def test_ping_to_each_port_of_a_real_server(
     clickhouse_server: ClickHouse, trust: Trust, sentence: str, port: str, tls: bool, cause: Cause | None
 ) -> None:
     number = getattr(clickhouse_server, port)
-    answer = clickhouse.ping(Deadline(5), clickhouse_server.host, number, "localhost", tls, trust)
+    answer = https.ping(Deadline(5), clickhouse_server.host, number, "localhost", tls, trust)
     assert answer.cause is cause, (sentence, answer)
     assert codec.decode(HttpAnswer, codec.encode(answer)) == answer
 
@@ -128,18 +128,18 @@ def test_what_answers_instead_has_its_cause_in_time(
 
 def test_a_reset_after_the_client_hello_is_an_access_list(trust: Trust) -> None:
     with peers.resets_after_first_bytes() as peer:
-        answer = clickhouse.ping(Deadline(STEP), peer.host, peer.port, "localhost", True, trust)
+        answer = https.ping(Deadline(STEP), peer.host, peer.port, "localhost", True, trust)
     assert answer.cause is Cause.TLS_RESET_AFTER_CLIENT_HELLO
 
 
 def test_a_service_that_wakes_up_slowly_is_told_from_one_that_is_awake() -> None:
-    with peers.http("200 OK", b"Ok.\n", delay_s=clickhouse.SLOW_WAKE + 0.1) as peer:
+    with peers.http("200 OK", b"Ok.\n", delay_s=https.SLOW_WAKE + 0.1) as peer:
         slow = ping(peer, seconds=6)
     with peers.http("200 OK", b"Ok.\n", delay_s=0.3) as peer:
         awake = ping(peer, seconds=6)
     assert (slow.cause, awake.cause) == (Cause.CLICKHOUSE_SLOW_WAKE, None)
     assert slow.first_byte is not None
-    assert slow.first_byte > clickhouse.SLOW_WAKE
+    assert slow.first_byte > https.SLOW_WAKE
 
 
 # The look-ups.
@@ -166,7 +166,7 @@ def test_looking_up_in_18_16(
     code: int | None,
 ) -> None:
     port = clickhouse_server.https if tls else clickhouse_server.http
-    seen = clickhouse.look_up(Deadline(5), clickhouse_server.host, port, "localhost", tls, trust, given)
+    seen = https.look_up(Deadline(5), clickhouse_server.host, port, "localhost", tls, trust, given)
     assert seen.cause is cause, (sentence, seen)
     assert code in (None, seen.code)
     assert CANARY not in repr(seen)
@@ -191,9 +191,7 @@ def test_looking_up_in_todays_engine(
     cause: Cause | None,
     code: int | None,
 ) -> None:
-    seen = clickhouse.look_up(
-        Deadline(10), chdb_server.host, chdb_server.port, "localhost", True, trust, given
-    )
+    seen = https.look_up(Deadline(10), chdb_server.host, chdb_server.port, "localhost", True, trust, given)
     assert (seen.cause, seen.code) == (cause, code), (sentence, seen)
     assert CANARY not in repr(seen)
     assert codec.decode(ClickHouseLookUp, codec.encode(seen)) == seen
@@ -210,7 +208,7 @@ def test_a_proxy_of_the_environment_is_not_asked(
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         host, port = chdb_server.host, chdb_server.port
-        seen = clickhouse.look_up(Deadline(10), host, port, "localhost", True, trust, login())
+        seen = https.look_up(Deadline(10), host, port, "localhost", True, trust, login())
         assert (seen.cause, proxy.connections) == (None, 0)
 
 
@@ -220,7 +218,7 @@ def test_a_password_is_not_sent_over_tls_that_cannot_be_verified(
 ) -> None:
     with peers.http(tls=getattr(certificates, kind).server_context()) as peer:
         given = login(password=CANARY)
-        seen = clickhouse.look_up(Deadline(STEP), peer.host, peer.port, "localhost", True, trust, given)
+        seen = https.look_up(Deadline(STEP), peer.host, peer.port, "localhost", True, trust, given)
         assert str(seen.cause).startswith("tls_")
         assert peer.received == b""
 

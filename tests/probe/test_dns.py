@@ -21,10 +21,11 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from netcheck.codec import decode, encode
-from netcheck.context import Deadline
-from netcheck.model import Cause
-from netcheck.probe.dns import (
+from netcheck.core.codec import decode, encode
+from netcheck.core.context import Deadline
+from netcheck.core.model import Cause
+from netcheck.probe.dns.answer import Answer
+from netcheck.probe.dns.resolve import (
     Address,
     NameServers,
     Resolution,
@@ -33,8 +34,7 @@ from netcheck.probe.dns import (
     read_name_servers,
     resolve,
 )
-from netcheck.probe.dnsanswer import Answer
-from netcheck.probe.dnswire import over_tcp, over_udp
+from netcheck.probe.dns.wire import over_tcp, over_udp
 from tests import needs
 from tests.servers import peers
 from tests.servers.dns import INSIDE, ORDINARY, OUTSIDE, DnsServer
@@ -211,8 +211,8 @@ nft add chain inet t out '{ type filter hook output priority 0; }'
 nft add rule inet t out udp dport 53 drop
 exec "$0" -c '
 import dns.name
-from netcheck.context import Deadline
-from netcheck.probe.dnswire import over_udp
+from netcheck.core.context import Deadline
+from netcheck.probe.dns.wire import over_udp
 print(*(one.cause for one in over_udp(Deadline(5), ("127.0.0.1", 53), dns.name.from_text("a.test"))))
 '
 """

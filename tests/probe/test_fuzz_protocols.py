@@ -19,12 +19,14 @@ from typing import Any
 
 import pytest
 
-from netcheck.context import Deadline
-from netcheck.credentials import ClickHouseLogin, KafkaLogin, Trust
-from netcheck.model import Cause, Security
-from netcheck.probe import aws, clickhouse, kafka, native, sasl
-from netcheck.probe.failure import Failed
-from netcheck.secret import Secret
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import ClickHouseLogin, KafkaLogin, Trust
+from netcheck.core.model import Cause, Security
+from netcheck.core.secret import Secret
+from netcheck.probe.clickhouse import https, native
+from netcheck.probe.http import aws_service
+from netcheck.probe.kafka import broker, sasl
+from netcheck.probe.transport.failure import Failed
 from tests.probe import scripted_kafka as scripted
 from tests.probe.test_sasl import Server, exchange
 
@@ -190,8 +192,8 @@ def reads_as_kafka(replies: Sequence[bytes]) -> bool:
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_kafka_hello(parrot: Parrot, batch: int) -> None:
-    def ask(deadline: Deadline, host: str, port: int) -> kafka.KafkaHello:
-        return kafka.hello(deadline, host, port, "localhost", Security.SASL_PLAINTEXT, NOWHERE, "PLAIN")
+    def ask(deadline: Deadline, host: str, port: int) -> broker.KafkaHello:
+        return broker.hello(deadline, host, port, "localhost", Security.SASL_PLAINTEXT, NOWHERE, "PLAIN")
 
     fuzz(parrot, 100 + batch, one_wrong(2), ask, reads_as_kafka)
 
@@ -200,8 +202,8 @@ def test_kafka_hello(parrot: Parrot, batch: int) -> None:
 def test_kafka_metadata_after_a_login(parrot: Parrot, batch: int) -> None:
     login = KafkaLogin("PLAIN", "connect", Secret("a-password"))
 
-    def ask(deadline: Deadline, host: str, port: int) -> kafka.KafkaMetadata:
-        return kafka.metadata(deadline, host, port, "localhost", Security.SASL_PLAINTEXT, NOWHERE, login)
+    def ask(deadline: Deadline, host: str, port: int) -> broker.KafkaMetadata:
+        return broker.metadata(deadline, host, port, "localhost", Security.SASL_PLAINTEXT, NOWHERE, login)
 
     fuzz(parrot, 200 + batch, one_wrong(4), ask, reads_as_kafka)
 
@@ -263,7 +265,7 @@ def is_ok(replies: Sequence[bytes]) -> bool:
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_clickhouse_ping(parrot: Parrot, batch: int) -> None:
     def ask(deadline: Deadline, host: str, port: int) -> Any:
-        return clickhouse.ping(deadline, host, port, "localhost", False, NOWHERE)
+        return https.ping(deadline, host, port, "localhost", False, NOWHERE)
 
     fuzz(parrot, 300 + batch, any_of(*PINGS), ask, is_ok)
 
@@ -275,8 +277,8 @@ LOGIN = ClickHouseLogin("sink", Secret("a-password"), "orders")
 def test_clickhouse_look_up(parrot: Parrot, batch: int) -> None:
     """No mutation of these is a login that worked and a table that was seen."""
 
-    def ask(deadline: Deadline, host: str, port: int) -> clickhouse.ClickHouseLookUp:
-        return clickhouse.look_up(deadline, host, port, "localhost", False, NOWHERE, LOGIN)
+    def ask(deadline: Deadline, host: str, port: int) -> https.ClickHouseLookUp:
+        return https.look_up(deadline, host, port, "localhost", False, NOWHERE, LOGIN)
 
     fuzz(parrot, 400 + batch, any_of(*VERSIONS), ask, lambda _: False)
 
@@ -343,9 +345,9 @@ def modern() -> Iterator[Modern]:
 def test_clickhouse_look_up_through_clickhouse_connect(modern: Modern) -> None:
     """Its decoder, which is in C and believes what it reads, gets to see nothing that could harm it."""
 
-    def look_up() -> clickhouse.ClickHouseLookUp:
+    def look_up() -> https.ClickHouseLookUp:
         began = time.monotonic()
-        seen = clickhouse.look_up(Deadline(STEP), *modern.address, "localhost", False, NOWHERE, LOGIN)
+        seen = https.look_up(Deadline(STEP), *modern.address, "localhost", False, NOWHERE, LOGIN)
         assert time.monotonic() - began <= STEP + ALLOWANCE, modern.wrong
         return seen
 
@@ -375,8 +377,8 @@ MARKS = (b"x-amzn", b"__type", b"<errorresponse", b"missingauthenticationtoken")
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_aws_knock(parrot: Parrot, batch: int) -> None:
-    def ask(deadline: Deadline, host: str, port: int) -> aws.AwsAnswer:
-        return aws.knock(deadline, host, port, "localhost", False, NOWHERE)
+    def ask(deadline: Deadline, host: str, port: int) -> aws_service.AwsAnswer:
+        return aws_service.knock(deadline, host, port, "localhost", False, NOWHERE)
 
     def deserved(replies: Sequence[bytes]) -> bool:
         said = replies[0].lower()

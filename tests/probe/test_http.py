@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from netcheck import codec
-from netcheck.context import Deadline
-from netcheck.credentials import Trust
-from netcheck.model import Cause
-from netcheck.probe import http
-from netcheck.probe.http import HttpAnswer
-from netcheck.probe.stream import Tls
-from netcheck.secret import Secret
+from netcheck.core import codec
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import Trust
+from netcheck.core.model import Cause
+from netcheck.core.secret import Secret
+from netcheck.probe.http import client
+from netcheck.probe.http.client import HttpAnswer
+from netcheck.probe.tls.stream import Tls
 from tests.servers import peers
 from tests.servers.certificates import Certificates
 from tests.servers.peers import Peer
@@ -25,9 +25,9 @@ OVER_TLS = Tls("localhost", Trust(), verify=False)
 
 
 def get(
-    peer: Peer, tls: Tls | None = None, path: str = "/", headers: tuple[http.Header, ...] = ()
+    peer: Peer, tls: Tls | None = None, path: str = "/", headers: tuple[client.Header, ...] = ()
 ) -> HttpAnswer:
-    return http.get(Deadline(STEP), peer.host, peer.port, "localhost", tls, path, headers)
+    return client.get(Deadline(STEP), peer.host, peer.port, "localhost", tls, path, headers)
 
 
 def test_an_answer_is_told_with_what_says_who_answered() -> None:
@@ -149,7 +149,7 @@ def test_each_way_to_misbehave_has_its_cause_in_time(
 def test_a_huge_body_is_read_as_far_as_the_excerpt() -> None:
     with peers.http_huge_body() as peer:
         answer = get(peer)
-    assert (answer.status, len(answer.body), answer.cause) == (200, http.EXCERPT, None)
+    assert (answer.status, len(answer.body), answer.cause) == (200, client.EXCERPT, None)
 
 
 def test_plain_http_to_a_tls_port_that_hangs_up_is_seen_by_a_second_look(certificates: Certificates) -> None:
@@ -166,7 +166,7 @@ def test_https_to_an_http_port_that_waits_for_more_is_seen_by_a_second_look() ->
         conversation.hold()
 
     with Peer(serve) as peer:
-        answer = http.get(Deadline(2), peer.host, peer.port, "localhost", OVER_TLS, "/ping")
+        answer = client.get(Deadline(2), peer.host, peer.port, "localhost", OVER_TLS, "/ping")
     assert answer.cause is Cause.TLS_NOT_SPOKEN
     assert answer.seconds <= 2 + ALLOWANCE
 
@@ -179,5 +179,5 @@ def test_an_untrusted_certificate_is_its_own_cause(certificates: Certificates) -
 
 def test_too_little_time_to_call_it_silence_is_said_to_be_that() -> None:
     with peers.silent() as peer:
-        answer = http.get(Deadline(0.2), peer.host, peer.port, "localhost", None, "/")
+        answer = client.get(Deadline(0.2), peer.host, peer.port, "localhost", None, "/")
     assert answer.cause is Cause.DEADLINE

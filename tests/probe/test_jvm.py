@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from netcheck.context import Deadline
-from netcheck.credentials import Trust
-from netcheck.probe.tls import handshake
-from netcheck.secret import Secret
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import Trust
+from netcheck.core.secret import Secret
+from netcheck.probe.tls.handshake import handshake
 from tests import needs
 from tests.servers import peers
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from netcheck import codec
-from netcheck.context import Deadline
-from netcheck.credentials import KafkaLogin, Trust
-from netcheck.model import Cause, Security
-from netcheck.probe import kafka
-from netcheck.probe.kafka import Broker, KafkaHello, KafkaMetadata, Stage
-from netcheck.secret import Secret
+from netcheck.core import codec
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import KafkaLogin, Trust
+from netcheck.core.model import Cause, Security
+from netcheck.core.secret import Secret
+from netcheck.probe.kafka import broker
+from netcheck.probe.kafka.broker import Broker, KafkaHello, KafkaMetadata, Stage
 from tests.probe import scripted_kafka as scripted
 from tests.servers import peers
 from tests.servers.certificates import Certificates
@@ -53,7 +53,7 @@ def iam(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hello(peer: Peer, security: Security, trust: Trust = SYSTEM, mechanism: str = "PLAIN") -> KafkaHello:
-    return kafka.hello(Deadline(STEP), peer.host, peer.port, "localhost", security, trust, mechanism)
+    return broker.hello(Deadline(STEP), peer.host, peer.port, "localhost", security, trust, mechanism)
 
 
 def metadata(
@@ -63,7 +63,7 @@ def metadata(
     trust: Trust = SYSTEM,
     seconds: float = STEP,
 ) -> KafkaMetadata:
-    return kafka.metadata(Deadline(seconds), peer.host, peer.port, "localhost", security, trust, login)
+    return broker.metadata(Deadline(seconds), peer.host, peer.port, "localhost", security, trust, login)
 
 
 def password(mechanism: str = "PLAIN", text: str = CANARY) -> KafkaLogin:
@@ -109,7 +109,7 @@ def test_hello_to_a_real_broker(
     stage: Stage,
 ) -> None:
     port = kafka_cluster.addresses(listener)[0][1]
-    seen = kafka.hello(Deadline(5), "127.0.0.1", port, "localhost", security, Trust(), "SCRAM-SHA-512")
+    seen = broker.hello(Deadline(5), "127.0.0.1", port, "localhost", security, Trust(), "SCRAM-SHA-512")
     assert (seen.cause, seen.stage) == (cause, stage), (sentence, seen)
     if cause is None:
         assert seen.broker_version == "4.1"
@@ -119,7 +119,7 @@ def test_hello_to_a_real_broker(
 def test_a_sasl_listener_tells_its_mechanisms_to_anybody(kafka_cluster: KafkaCluster) -> None:
     port = kafka_cluster.addresses("SASL_SSL")[0][1]
     for mechanism in ("SCRAM-SHA-512", "AWS_MSK_IAM"):
-        seen = kafka.hello(Deadline(5), "127.0.0.1", port, "localhost", SASL_SSL, Trust(), mechanism)
+        seen = broker.hello(Deadline(5), "127.0.0.1", port, "localhost", SASL_SSL, Trust(), mechanism)
         assert set(seen.mechanisms) == ALL
         assert seen.sasl is True
         assert (seen.cause is None) == (mechanism in ALL)
@@ -154,7 +154,7 @@ def test_logging_in_to_a_real_broker(
     port = kafka_cluster.addresses(listener)[0][1]
     security = SASL_PLAINTEXT if listener == "SASL_PLAINTEXT" else SASL_SSL
     login = password(mechanism, secret)
-    seen = kafka.metadata(Deadline(5), "127.0.0.1", port, "localhost", security, trust, login)
+    seen = broker.metadata(Deadline(5), "127.0.0.1", port, "localhost", security, trust, login)
     assert seen.cause is cause, (sentence, seen)
     assert seen.attempts <= 1
     assert CANARY not in repr(seen)
@@ -167,7 +167,7 @@ def test_a_token_logs_in_to_a_real_broker(kafka_cluster: KafkaCluster, trust: Tr
     token = unsecured_token("connect").split(b"Bearer ")[1].rstrip(b"\x01").decode()
     port = kafka_cluster.addresses("OAUTH")[0][1]
     login = KafkaLogin("OAUTHBEARER", password=Secret(token))
-    seen = kafka.metadata(Deadline(5), "127.0.0.1", port, "localhost", SASL_SSL, trust, login)
+    seen = broker.metadata(Deadline(5), "127.0.0.1", port, "localhost", SASL_SSL, trust, login)
     assert seen.cause is None
     assert len(seen.brokers) == 3
 
@@ -177,14 +177,14 @@ def test_metadata_without_a_login_finds_that_sasl_is_required(
     kafka_cluster: KafkaCluster, trust: Trust, listener: str, security: Security
 ) -> None:
     port = kafka_cluster.addresses(listener)[0][1]
-    seen = kafka.metadata(Deadline(5), "127.0.0.1", port, "localhost", security, trust, None)
+    seen = broker.metadata(Deadline(5), "127.0.0.1", port, "localhost", security, trust, None)
     assert seen.cause is Cause.KAFKA_SASL_REQUIRED
     assert set(seen.mechanisms) == ALL
 
 
 def test_metadata_tells_the_cluster_and_its_brokers(kafka_cluster: KafkaCluster) -> None:
     port = kafka_cluster.addresses("PLAINTEXT")[1][1]
-    seen = kafka.metadata(Deadline(5), "127.0.0.1", port, "localhost", PLAINTEXT, Trust(), None)
+    seen = broker.metadata(Deadline(5), "127.0.0.1", port, "localhost", PLAINTEXT, Trust(), None)
     expected = {
         Broker(number, host, port, f"use1-az{number}")
         for number, (host, port) in enumerate(kafka_cluster.addresses("PLAINTEXT"), 1)
@@ -202,8 +202,8 @@ def test_no_question_makes_a_topic_on_a_broker_that_makes_them_for_anybody(
     for listener, security in (("PLAINTEXT", PLAINTEXT), ("SSL", SSL), ("SASL_SSL", SASL_SSL)):
         login = password("SCRAM-SHA-512", "connect-secret") if security.sasl else None
         for host, port in kafka_cluster.addresses(listener):
-            kafka.hello(Deadline(5), "127.0.0.1", port, host, security, trust, "PLAIN")
-            assert kafka.metadata(Deadline(5), "127.0.0.1", port, host, security, trust, login).cause is None
+            broker.hello(Deadline(5), "127.0.0.1", port, host, security, trust, "PLAIN")
+            assert broker.metadata(Deadline(5), "127.0.0.1", port, host, security, trust, login).cause is None
     assert kafka_cluster.topics() == before
 
 
@@ -262,7 +262,7 @@ def test_inside_tls_another_protocol_is_recognised_too(certificates: Certificate
 
 def test_a_silence_too_short_to_mean_anything_is_not_blamed_on_the_broker() -> None:
     with peers.silent() as peer:
-        seen = kafka.hello(Deadline(0.2), peer.host, peer.port, "localhost", PLAINTEXT, Trust(), "PLAIN")
+        seen = broker.hello(Deadline(0.2), peer.host, peer.port, "localhost", PLAINTEXT, Trust(), "PLAIN")
     assert seen.cause is Cause.DEADLINE
 
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from netcheck import codec
-from netcheck.context import Deadline
-from netcheck.credentials import Trust
-from netcheck.model import Cause, Security
-from netcheck.probe import kafka
-from netcheck.probe.kafka import KafkaTopics
-from netcheck.probe.kafkatopics import TopicState, pattern_of
-from netcheck.secret import Secret
+from netcheck.core import codec
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import Trust
+from netcheck.core.model import Cause, Security
+from netcheck.core.secret import Secret
+from netcheck.probe.kafka import broker
+from netcheck.probe.kafka.broker import KafkaTopics
+from netcheck.probe.kafka.topics import TopicState, pattern_of
 from tests.commandline import netcheck
 from tests.probe import scripted_kafka as scripted
 from tests.servers.kafka import KafkaCluster
@@ -68,7 +68,7 @@ def _names(body: bytes) -> tuple[list[str] | None, int]:
 
 def topics(peer: Peer, *names: str, pattern: str = "") -> KafkaTopics:
     where = (peer.host, peer.port, "localhost", Security.PLAINTEXT, Trust())
-    return kafka.topics(Deadline(2), *where, None, names, pattern)
+    return broker.topics(Deadline(2), *where, None, names, pattern)
 
 
 def told(seen: KafkaTopics) -> dict[str, tuple[str, int]]:
@@ -149,7 +149,7 @@ def sink(tmp_path: Path, **more: str) -> str:
 
 
 def judged(file: str, bootstrap: str, *more: str) -> list[dict[str, Any]]:
-    """What kafka.topics says, in a run of the command."""
+    """What broker.topics says, in a run of the command."""
     arguments = ("--connector-config", file, "--bootstrap", bootstrap, "--only", "kafka.topics", *more)
     done = netcheck("run", *arguments, "--timeout", "5", "--format", "json")
     found: list[dict[str, Any]] = json.loads(done.out)["results"]
@@ -224,10 +224,10 @@ def test_topics_are_told_after_a_login(
     kafka_cluster: KafkaCluster, topic_names: tuple[str, str], certificates: Any
 ) -> None:
     port = kafka_cluster.addresses("SASL_SSL")[0][1]
-    login = kafka.KafkaLogin("SCRAM-SHA-512", "connect", Secret("connect-secret"))
+    login = broker.KafkaLogin("SCRAM-SHA-512", "connect", Secret("connect-secret"))
     trust = Trust(str(certificates.authority.certificate))
     where = ("127.0.0.1", port, "localhost", Security.SASL_SSL, trust, login)
-    seen = kafka.topics(Deadline(5), *where, topic_names, "")
+    seen = broker.topics(Deadline(5), *where, topic_names, "")
     assert [one.state for one in seen.topics] == [TopicState.THERE] * 2
     assert seen.attempts == 1
 

@@ -26,8 +26,8 @@ def test_importing_a_probe_imports_no_library(module: str) -> None:
 LATE = (
     "netcheck.path",
     "netcheck.iam",
-    "netcheck.aws.snapshot",
-    "netcheck.aws.entities",
+    "netcheck.aws.ec2.snapshot",
+    "netcheck.aws.ec2.entities",
     "netcheck.awslambda",
 )
 

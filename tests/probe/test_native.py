@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from netcheck import codec
-from netcheck.context import Deadline
-from netcheck.credentials import ClickHouseLogin, Trust
-from netcheck.model import Cause
-from netcheck.probe import native
-from netcheck.probe.native import NativeHello
-from netcheck.probe.stream import Tls
-from netcheck.secret import Secret
+from netcheck.core import codec
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import ClickHouseLogin, Trust
+from netcheck.core.model import Cause
+from netcheck.core.secret import Secret
+from netcheck.probe.clickhouse import native
+from netcheck.probe.clickhouse.native import NativeHello
+from netcheck.probe.tls.stream import Tls
 from tests.servers import peers
 from tests.servers.certificates import Certificates
 from tests.servers.clickhouse import ClickHouse

@@ -16,17 +16,17 @@ from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from netcheck.context import Deadline
-from netcheck.credentials import KafkaLogin
-from netcheck.model import Cause
-from netcheck.probe import mskiam, sasl
-from netcheck.probe.failure import Failed
-from netcheck.secret import Secret
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import KafkaLogin
+from netcheck.core.model import Cause
+from netcheck.core.secret import Secret
+from netcheck.probe.kafka import msk_iam, sasl
+from netcheck.probe.transport.failure import Failed
 
 PASSWORD = "correct horse"
 BROKER = "b-1.demo.abc123.c2.kafka.eu-west-1.amazonaws.com"
-KEYS = mskiam.AwsKeys("AKIAEXAMPLE", Secret("secret/key+1"), None)
-TEMPORARY = mskiam.AwsKeys("ASIAEXAMPLE", Secret("secret/key+2"), Secret("session/token+=="))
+KEYS = msk_iam.AwsKeys("AKIAEXAMPLE", Secret("secret/key+1"), None)
+TEMPORARY = msk_iam.AwsKeys("ASIAEXAMPLE", Secret("secret/key+2"), Secret("session/token+=="))
 
 
 def exchange(mechanism: str = "SCRAM-SHA-256", user: str = "connect") -> sasl.Exchange:
@@ -159,7 +159,7 @@ def test_a_login_without_a_user_or_a_password_is_no_credentials(login: KafkaLogi
     assert caught.value.cause is Cause.KAFKA_NO_CREDENTIALS
 
 
-def _signed_by_botocore(keys: mskiam.AwsKeys, host: str, region: str, when: str) -> dict[str, str] | None:
+def _signed_by_botocore(keys: msk_iam.AwsKeys, host: str, region: str, when: str) -> dict[str, str] | None:
     """The query that botocore presigns for the same request; None if its clock has moved on since `when`."""
     request = AWSRequest("GET", f"https://{host}/?Action=kafka-cluster%3AConnect")
     token = None if keys.token is None else keys.token.reveal()
@@ -170,10 +170,10 @@ def _signed_by_botocore(keys: mskiam.AwsKeys, host: str, region: str, when: str)
 
 
 @pytest.mark.parametrize("keys", [KEYS, TEMPORARY], ids=["long-lived keys", "temporary keys"])
-def test_the_signature_of_an_iam_login_is_the_one_that_botocore_makes(keys: mskiam.AwsKeys) -> None:
+def test_the_signature_of_an_iam_login_is_the_one_that_botocore_makes(keys: msk_iam.AwsKeys) -> None:
     theirs = None
     while theirs is None:
-        ours = json.loads(mskiam.payload(keys, BROKER, "eu-west-1"))
+        ours = json.loads(msk_iam.payload(keys, BROKER, "eu-west-1"))
         theirs = _signed_by_botocore(keys, BROKER, "eu-west-1", ours["x-amz-date"])
     assert {name.lower(): value for name, value in theirs.items()} == {
         name: value for name, value in ours.items() if name not in ("version", "host", "user-agent")
@@ -182,10 +182,10 @@ def test_the_signature_of_an_iam_login_is_the_one_that_botocore_makes(keys: mski
 
 
 @pytest.mark.parametrize("keys", [KEYS, TEMPORARY], ids=["long-lived keys", "temporary keys"])
-def test_an_iam_token_is_the_url_that_botocore_presigns(keys: mskiam.AwsKeys) -> None:
+def test_an_iam_token_is_the_url_that_botocore_presigns(keys: msk_iam.AwsKeys) -> None:
     theirs = None
     while theirs is None:
-        token = mskiam.token(keys, "eu-west-1")
+        token = msk_iam.token(keys, "eu-west-1")
         url = urlsplit(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode())
         query = dict(parse_qsl(url.query))
         theirs = _signed_by_botocore(keys, "kafka.eu-west-1.amazonaws.com", "eu-west-1", query["X-Amz-Date"])
@@ -218,12 +218,12 @@ def test_the_region_comes_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_REGION", environment)
-    assert mskiam.region_of(KafkaLogin("AWS_MSK_IAM", region=given), host) == expected, sentence
+    assert msk_iam.region_of(KafkaLogin("AWS_MSK_IAM", region=given), host) == expected, sentence
 
 
 def test_without_a_region_there_is_nothing_to_sign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     with pytest.raises(Failed) as caught:
-        mskiam.region_of(KafkaLogin("AWS_MSK_IAM"), "kafka.example.test")
+        msk_iam.region_of(KafkaLogin("AWS_MSK_IAM"), "kafka.example.test")
     assert caught.value.cause is Cause.KAFKA_NO_CREDENTIALS

@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from netcheck.codec import decode, encode
-from netcheck.context import Deadline
-from netcheck.credentials import Trust
-from netcheck.model import Cause
-from netcheck.probe.clickhouse import ping, ping_again
-from netcheck.probe.hello import Hello, Hellos, Variation, vary_hello
-from netcheck.probe.http import HttpAnswer
-from netcheck.probe.loss import Loss, Losses, count_lost
-from netcheck.probe.ports import Port, Ports, ask_ports
-from netcheck.probe.sourceports import From, SourcePorts, sweep
-from netcheck.probe.tcp import Connection, Connections
-from netcheck.separate import judge
-from netcheck.separate.judge import Siblings, Verdict
+from checks import silence
+from checks.silence import Siblings, Verdict
+from netcheck.core.codec import decode, encode
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import Trust
+from netcheck.core.model import Cause
+from netcheck.probe.clickhouse.https import ping, ping_again
+from netcheck.probe.dns.loss import Loss, Losses, count_lost
+from netcheck.probe.http.client import HttpAnswer
+from netcheck.probe.tls.hello import Hello, Hellos, Variation, vary_hello
+from netcheck.probe.transport.ports import Port, Ports, ask_ports
+from netcheck.probe.transport.source_ports import From, SourcePorts, sweep
+from netcheck.probe.transport.tcp import Connection, Connections
 from tests.servers import peers
 from tests.servers.certificates import Certificates
 from tests.servers.dns import DnsServer, Fault
@@ -78,13 +78,13 @@ SWEEPS: list[tuple[str, SourcePorts, Cause | None, str]] = [
 
 @pytest.mark.parametrize(("says", "seen", "cause", "words"), SWEEPS, ids=[row[0] for row in SWEEPS])
 def test_a_sweep_of_source_ports(says: str, seen: SourcePorts, cause: Cause | None, words: str) -> None:
-    verdict = judge.of_source_ports(WHERE, seen)
+    verdict = silence.of_source_ports(WHERE, seen)
     assert verdict is not None and verdict.cause is cause, says
     assert words in verdict.text
 
 
 def test_a_sweep_without_a_round_tells_nothing() -> None:
-    assert judge.of_source_ports(WHERE, swept()) is None
+    assert silence.of_source_ports(WHERE, swept()) is None
 
 
 def test_one_dead_backend_of_two_is_hardly_ever_taken_for_a_rule() -> None:
@@ -94,7 +94,7 @@ def test_one_dead_backend_of_two_is_hardly_ever_taken_for_a_rule() -> None:
     blamed = sum(
         verdict is not None and verdict.cause is FILTERED
         for _ in range(1500)
-        if (verdict := judge.of_source_ports(WHERE, swept(toss(), toss())))
+        if (verdict := silence.of_source_ports(WHERE, swept(toss(), toss())))
     )
     assert blamed <= 6
 
@@ -110,7 +110,7 @@ def test_a_silent_port_is_swept_in_one_round_and_half_of_the_time() -> None:
     [first] = seen.rounds
     assert all(near(one.port, place) for one, place in zip(first, PLACES, strict=True))
     assert {one.cause for one in first} == {SILENT}
-    assert judge.of_source_ports(WHERE, seen) == Verdict(
+    assert silence.of_source_ports(WHERE, seen) == Verdict(
         None, f"it is silent from all of 8 source ports{WIDE}"
     )
 
@@ -184,7 +184,7 @@ MATRIX: list[tuple[str, Ports, Siblings, Cause | None, str]] = [
     ("says", "seen", "siblings", "cause", "words"), MATRIX, ids=[row[0] for row in MATRIX]
 )
 def test_ports_and_hosts(says: str, seen: Ports, siblings: Siblings, cause: Cause | None, words: str) -> None:
-    verdict = judge.of_ports(WHERE, 9098, seen, siblings)
+    verdict = silence.of_ports(WHERE, 9098, seen, siblings)
     assert verdict.cause is cause, says
     assert words in verdict.text
 
@@ -221,7 +221,9 @@ def connections(*told: tuple[str, Cause | None]) -> Connections:
     ],
 )
 def test_the_internet_is_there_or_not(says: str, seen: Connections, cause: Cause | None) -> None:
-    assert judge.of_internet("ch.example:8443", "sts.eu-west-1.amazonaws.com:443", seen).cause is cause, says
+    assert silence.of_internet("ch.example:8443", "sts.eu-west-1.amazonaws.com:443", seen).cause is cause, (
+        says
+    )
 
 
 V4, V6 = "10.0.3.20", "fd00::20"
@@ -245,7 +247,7 @@ V4, V6 = "10.0.3.20", "fd00::20"
     ],
 )
 def test_families_are_split_or_not(says: str, seen: Connections, split: bool) -> None:
-    assert bool(judge.of_families("ch.example:8443", seen)) is split, says
+    assert bool(silence.of_families("ch.example:8443", seen)) is split, says
 
 
 # --- TLS --------------------------------------------------------------------------------------------------
@@ -310,19 +312,19 @@ HELLOS: list[tuple[str, Hellos, Cause | None]] = [
 
 @pytest.mark.parametrize(("says", "seen", "cause"), HELLOS, ids=[row[0] for row in HELLOS])
 def test_variations_of_a_client_hello(says: str, seen: Hellos, cause: Cause | None) -> None:
-    verdict = judge.of_hellos("ch.example:8443", seen)
+    verdict = silence.of_hellos("ch.example:8443", seen)
     assert verdict is not None and verdict.cause is cause, f"{says}: {verdict}"
 
 
 @pytest.mark.parametrize("seen", [said(), said("..h...1", "..h...1")], ids=["no time", "not TLS"])
 def test_what_cannot_be_told_of_tls(seen: Hellos) -> None:
-    assert judge.of_hellos("ch.example:8443", seen) is None
+    assert silence.of_hellos("ch.example:8443", seen) is None
 
 
 def test_one_dead_backend_of_two_is_hardly_ever_taken_for_the_path() -> None:
     chance = random.Random(7)
     toss = lambda: "".join(chance.choice("x.") for _ in range(6)) + "1"  # noqa: E731
-    verdicts = (judge.of_hellos("ch.example:8443", said(toss(), toss())) for _ in range(1500))
+    verdicts = (silence.of_hellos("ch.example:8443", said(toss(), toss())) for _ in range(1500))
     blamed = [one.cause for one in verdicts if one and one.cause not in (None, Cause.INTERMITTENT)]
     # Four hellos that are not answered, of four: 1 in 16; and then those with another name, twice.
     assert len(blamed) <= 1500 * (1 / 16) * (1 / 2)
@@ -343,7 +345,7 @@ def test_a_peer_that_treats_every_hello_alike_is_asked_once(says: str) -> None:
         count = peer.connections
     assert len(seen.rounds) == rounds
     assert connections_made in (None, count)
-    verdict = judge.of_hellos(WHERE, seen)
+    verdict = silence.of_hellos(WHERE, seen)
     assert verdict is not None and verdict.cause is None
     assert decode(Hellos, encode(seen)) == seen
 
@@ -353,7 +355,7 @@ def test_a_server_that_answers_is_asked_twice_and_told_nothing(certificates: Cer
         seen = vary_hello(Deadline(20), HOST, peer.port, "ch.example", EVERY)
     assert [len(hellos) for hellos in seen.rounds] == [7, 7]
     assert peer.received == b"", "nothing is sent inside TLS"
-    verdict = judge.of_hellos(WHERE, seen)
+    verdict = silence.of_hellos(WHERE, seen)
     assert verdict is not None and verdict.cause is Cause.INTERMITTENT
 
 
@@ -380,7 +382,7 @@ LOSSES: list[tuple[str, tuple[Loss, ...], Cause | None]] = [
 
 @pytest.mark.parametrize(("says", "servers", "cause"), LOSSES, ids=[row[0] for row in LOSSES])
 def test_questions_that_get_lost(says: str, servers: tuple[Loss, ...], cause: Cause | None) -> None:
-    told = judge.of_loss(Losses("ch.example", servers, True, 1.0))
+    told = silence.of_loss(Losses("ch.example", servers, True, 1.0))
     assert (told and told[0]) == cause, says
 
 
@@ -432,7 +434,7 @@ SLOW = [
 def test_why_a_first_answer_was_slow(
     says: str, first: float, again: HttpAnswer, connecting: float, cause: Cause
 ) -> None:
-    told = judge.of_second_answer(WHERE, pong(first, Cause.CLICKHOUSE_SLOW_WAKE), again, connecting)
+    told = silence.of_second_answer(WHERE, pong(first, Cause.CLICKHOUSE_SLOW_WAKE), again, connecting)
     assert told[0] is cause, says
 
 

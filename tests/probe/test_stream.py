@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import pytest
 
-from netcheck.context import Deadline
-from netcheck.credentials import Trust
-from netcheck.model import Cause
-from netcheck.probe.failure import Failed, cause_of
-from netcheck.probe.recognise import recognise
-from netcheck.probe.stream import Tls, open_stream
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import Trust
+from netcheck.core.model import Cause
+from netcheck.probe.tls.stream import Tls, open_stream
+from netcheck.probe.transport.failure import Failed, cause_of
+from netcheck.probe.transport.recognise import recognise
 from tests.servers import peers
 from tests.servers.certificates import Certificates
 from tests.servers.peers import Peer

@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from netcheck.codec import decode, encode
-from netcheck.context import Deadline
-from netcheck.model import Cause
-from netcheck.probe.tcp import Connections, connect
+from netcheck.core.codec import decode, encode
+from netcheck.core.context import Deadline
+from netcheck.core.model import Cause
+from netcheck.probe.transport.tcp import Connections, connect
 from tests import needs
 from tests.servers import peers
 
@@ -96,9 +96,9 @@ nft add chain inet t out '{ type filter hook output priority 0; }'
 nft add rule inet t out ip daddr 10.99.0.1 tcp dport 5 drop
 exec "$0" -c '
 import json, resource
-from netcheck.codec import encode
-from netcheck.context import Deadline
-from netcheck.probe.tcp import connect
+from netcheck.core.codec import encode
+from netcheck.core.context import Deadline
+from netcheck.probe.transport.tcp import connect
 asked = [("192.0.2.1", 9), ("192.0.2.2", 9), ("192.0.2.3", 9), ("203.0.113.1", 9), ("2001:db8::1", 9)]
 asked += [("10.99.0.1", port) for port in (1, 2, 3, 4, 5, 6)]
 seen = {f"{a} {p}": encode(connect(Deadline(1.5), (a,), p).connections[0]) for a, p in asked}

@@ -18,13 +18,13 @@ from pathlib import Path
 import certifi
 import pytest
 
-from netcheck.codec import decode, encode
-from netcheck.context import Deadline
-from netcheck.credentials import Trust
-from netcheck.model import Cause
-from netcheck.probe import trust
-from netcheck.probe.tls import Handshake, handshake
-from netcheck.secret import Secret
+from netcheck.core.codec import decode, encode
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import Trust
+from netcheck.core.model import Cause
+from netcheck.core.secret import Secret
+from netcheck.probe.tls import trust
+from netcheck.probe.tls.handshake import Handshake, handshake
 from tests import needs
 from tests.servers import peers
 from tests.servers.certificates import Authority, Certificates, Leaf
@@ -390,10 +390,10 @@ nft add chain inet t in '{ type filter hook input priority 0; }'
 nft add rule inet t in tcp dport 7000 tcp flags '& psh == psh' drop
 exec "$0" -c '
 import json, socket
-from netcheck.codec import encode
-from netcheck.context import Deadline
-from netcheck.credentials import Trust
-from netcheck.probe.tls import handshake
+from netcheck.core.codec import encode
+from netcheck.core.context import Deadline
+from netcheck.core.credentials import Trust
+from netcheck.probe.tls.handshake import handshake
 with socket.create_server(("127.0.0.1", 7000)):
     print(json.dumps(encode(handshake(Deadline(1.5), "127.0.0.1", 7000, "localhost", Trust()))))
 '

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from netcheck.credentials import Trust
-from netcheck.probe.trust import TrustError, load, public_organisations, public_roots, verifier
-from netcheck.secret import Secret
+from netcheck.core.credentials import Trust
+from netcheck.core.secret import Secret
+from netcheck.probe.tls.trust import TrustError, load, public_organisations, public_roots, verifier
 from tests import needs
 from tests.servers.certificates import Certificates
 
@@ -200,7 +200,7 @@ def test_a_file_that_may_not_be_read(certificates: Certificates, tmp_path: Path)
     if "PermissionError" not in done.stderr:
         needs.skip_or_fail("no user here that may not read a file")
     script = (
-        "import sys; from netcheck.probe.trust import *; from netcheck.credentials import Trust\n"
+        "import sys; from netcheck.probe.tls.trust import *; from netcheck.core.credentials import Trust\n"
         "try: load(Trust(sys.argv[1]))\n"
         "except TrustError as error: print(error)"
     )
@@ -240,7 +240,7 @@ def test_pkcs12_without_cryptography_says_what_to_install(certificates: Certific
     path = certificates.authority.truststore_pkcs12(PASSWORD)
     script = (
         "import sys; sys.modules['cryptography'] = None\n"
-        "from netcheck.probe.trust import *; from netcheck.credentials import Trust\n"
+        "from netcheck.probe.tls.trust import *; from netcheck.core.credentials import Trust\n"
         "try: load(Trust(sys.argv[1]))\n"
         "except TrustError as error: print(error)"
     )
@@ -252,7 +252,7 @@ def test_pkcs12_without_cryptography_says_what_to_install(certificates: Certific
 
 def test_a_host_without_roots_takes_those_of_certifi(tmp_path: Path) -> None:
     script = (
-        "from netcheck.probe.trust import *; from netcheck.credentials import Trust\n"
+        "from netcheck.probe.tls.trust import *; from netcheck.core.credentials import Trust\n"
         "print(load(Trust()).source, verifier(Trust()).context.cert_store_stats()['x509_ca'])"
     )
     slim = {**os.environ, "SSL_CERT_FILE": str(tmp_path / "none.pem"), "SSL_CERT_DIR": str(tmp_path)}

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from netcheck import configured, diagnose, plugins
-from netcheck.documentation import page
-from netcheck.model import Cause, Finding, Fix, Json, Kind, Layer, Report, Result, Security, Status, Target
+from checks import path_findings
+from netcheck import diagnose
+from netcheck.core.model import (
+    Cause,
+    Finding,
+    Fix,
+    Json,
+    Kind,
+    Layer,
+    Report,
+    Result,
+    Security,
+    Status,
+    Target,
+)
+from netcheck.engine import plugins
+from netcheck.engine.check_docs import page
+from netcheck.path.aggregate import ACL_CODES, GROUP_CODES, Traced
 from netcheck.path.query import ask
-from netcheck.path.survey import ACL_CODES, GROUP_CODES, Traced
 from netcheck.path.verdict import Blocker
 from tests.path.world import World, acl_line, permission, route
 
@@ -177,7 +191,7 @@ def stopped(
     check: str, target: Target, address: str, wanted: Callable[[Blocker], bool], cause: Cause, *fixes: Fix
 ) -> Result:
     """What a check of the configured path finds, with fixes for it."""
-    (found,) = configured.stopped(traced(address, target.port), target, wanted, cause, Layer.FILTER)
+    (found,) = path_findings.stopped(traced(address, target.port), target, wanted, cause, Layer.FILTER)
     fix: list[Json] = [{"kind": each.kind, "text": each.text} for each in fixes]
     found = replace(found, evidence={**found.evidence, "fix": fix} if fix else found.evidence)
     return Result(f"{check}@{target}", check, target, found, 0.002)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from netcheck.config import FORMATS
 from netcheck.report import prometheus
+from netcheck.settings.config import FORMATS
 from tests.report.samples import HEALTHY
 from tests.report.test_golden import GOLDEN
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from netcheck.model import Json
+from netcheck.core.model import Json
 from netcheck.path.query import as_json, ask, steps
 from netcheck.report import table
 from netcheck.report.drawing import draw

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from netcheck.model import PIPELINE, Cause, Finding, Kind, Layer, Report, Result, Status, Target
+from netcheck.core.model import PIPELINE, Cause, Finding, Kind, Layer, Report, Result, Status, Target
 from netcheck.report import flow, svg
 from tests.report.samples import (
     B1,

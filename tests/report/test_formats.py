@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from prometheus_client.parser import text_string_to_metric_families
 
-from netcheck.cli import main
-from netcheck.config import BY_NAME, FORMATS
-from netcheck.model import Cause, Finding, Json, Kind, Layer, Report, Result, Status, Target
+from netcheck.commands.main import main
+from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Report, Result, Status, Target
 from netcheck.report.formats import render
 from netcheck.report.style import Style
+from netcheck.settings.config import BY_NAME, FORMATS
 from tests.report.samples import HOSTILE_TEXT, MARKUP, REPORTS, TITLES, report
 
 BEGINS = {
@@ -80,7 +80,7 @@ def test_a_format_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
 
 SHOW = """
 import sys
-from netcheck.cli import main
+from netcheck.commands.main import main
 main(["demo", "healthy", "--format", sys.argv[1]])
 ours = [name for name in sys.modules if name.startswith(("netcheck.report", "xml.etree"))]
 print(*ours, file=sys.stderr)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from netcheck.model import Cause, Kind, Report, Status, Target
+from netcheck.core.model import Cause, Kind, Report, Status, Target
 from netcheck.report.github import SHOWN, render
 from tests.report.samples import BLOCKED, HOSTILE_MARKUP, MARKUP, REPORTS, report, result
 

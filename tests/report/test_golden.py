@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from netcheck.assess import Assessment
 from netcheck.commands.run import exit_code
-from netcheck.config import FORMATS
-from netcheck.model import Report
+from netcheck.core.model import Report
+from netcheck.engine.assessment import Assessment
 from netcheck.report import formats, table
 from netcheck.report.style import Style
+from netcheck.settings.config import FORMATS
 from tests.report.samples import REPORTS, TITLES
 
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from netcheck.model import Status
+from netcheck.core.model import Status
+from netcheck.core.version import VERSION
 from netcheck.report.json import document, render
-from netcheck.version import VERSION
 from tests.report.samples import REPORTS, SILENT_BROKERS, WRONG_PASSWORD
 
 REPORT = {"schema", "tool", "started", "seconds", "vantage", "pipeline", "summary", "root_causes", "results"}

@@ -9,7 +9,7 @@ import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 from xmlschema import XMLSchema
 
-from netcheck.model import Status
+from netcheck.core.model import Status
 from netcheck.report.junit import render
 from tests.report.samples import BLOCKED, MARKUP, REPORTS, SILENT_BROKERS, UNKNOWN, WARNED
 

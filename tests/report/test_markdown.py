@@ -8,7 +8,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from netcheck.model import Kind, Report, Status, Target
+from netcheck.core.model import Kind, Report, Status, Target
 from netcheck.report.markdown import render
 from tests.report.samples import BLOCKED, HOSTILE_MARKUP, MARKUP, REPORTS, TITLES, report, result
 

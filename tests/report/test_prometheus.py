@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from netcheck.model import Kind, Report, RootCause, Status, Target
+from netcheck.core.model import Kind, Report, RootCause, Status, Target
+from netcheck.core.version import VERSION
 from netcheck.report.prometheus import CODES, render
-from netcheck.version import VERSION
 from tests.report.samples import B1, BLOCKED, HEALTHY, REPORTS, passed, report
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

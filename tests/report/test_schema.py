@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from netcheck.cli import main
 from netcheck.commands.demo import DEMOS
-from netcheck.model import Layer, Status
+from netcheck.commands.main import main
+from netcheck.core.model import Layer, Status
 from netcheck.report.json import SCHEMA, document
 from tests.report.samples import BLOCKED, REPORTS
 from tests.report.test_golden import GOLDEN

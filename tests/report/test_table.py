@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netcheck.model import Cause, Finding, Kind, Result, Status, Target
+from netcheck.core.model import Cause, Finding, Kind, Result, Status, Target
 from netcheck.report.style import Style, printable, style_of
 from netcheck.report.table import render
 from tests.report.samples import HOSTILE, HOSTILE_TEXT, REPORTS, SILENT_BROKERS, TITLES, report

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from netcheck.advice import ADVICE
-from netcheck.model import Cause
+from netcheck.core.model import Cause
+from netcheck.diagnose.advice import ADVICE
 from tests.commandline import netcheck
 from tests.scenarios.pipelines import SENDS_PACKETS, built, failing, scenarios, world
 from tests.servers.aws_endpoint import AwsEndpoint

@@ -22,10 +22,10 @@ from typing import Any
 
 import pytest
 
-from netcheck.assess import Assessment, assess
-from netcheck.config import Config
+from netcheck.engine.assessment import Assessment, assess
+from netcheck.engine.runner import unwatched
 from netcheck.report.style import Style
-from netcheck.runner import unwatched
+from netcheck.settings.config import Config
 from netcheck.watch.events import Teller
 from netcheck.watch.loop import Watch
 from netcheck.watch.tally import Tally
@@ -181,8 +181,8 @@ def test_a_signal_in_the_middle_of_the_first_run_ends_with_a_summary() -> None:
 
 SLOW = """
 import time
-from netcheck.check import Check
-from netcheck.model import Finding, Status
+from netcheck.core.check import Check
+from netcheck.core.model import Finding, Status
 class Slow(Check):
     'It is slow.'
     id, kinds = 'zz.slow', frozenset({'kafka'})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck import facts
-from netcheck.check import Check
-from netcheck.context import Context, NotAsked
-from netcheck.model import Finding, Kind, Layer, Status, Target
+from netcheck.core.check import Check
+from netcheck.core.context import Context, NotAsked
+from netcheck.core.model import Finding, Kind, Layer, Status, Target
+from netcheck.engine import facts
 
 MOST_MILLISECONDS = 50.0
 

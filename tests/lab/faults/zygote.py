@@ -244,10 +244,10 @@ def _command(order: Mapping[str, Any]) -> int:
 
 
 def _main(arguments: Sequence[str]) -> int:
-    from netcheck import cli
+    from netcheck.commands import main
 
     sys.argv = ["netcheck", *arguments]
     try:
-        return cli.main(arguments)
+        return main.main(arguments)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1

@@ -1,0 +1,324 @@
+"""Do the AWS services answer that the connector uses, and which way do the workers reach them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from checks import path_findings
+from netcheck.core.check import Check, answer, warning
+from netcheck.core.context import Context, FactUnavailable, NotAsked, Skip
+from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.engine import facts
+
+if TYPE_CHECKING:
+    from netcheck.aws.ec2.endpoints import Endpoint
+    from netcheck.path.aggregate import Traced
+    from netcheck.path.service_access import Way
+    from netcheck.path.verdict import Blocker
+
+NEAR_SKEW_SECONDS, MOST_SKEW_SECONDS, MOST_SKEW_OF_S3_SECONDS = 240.0, 300.0, 900.0
+"""AWS refuses a signature that is five minutes off
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html), Amazon S3 one of fifteen
+(RequestTimeTooSkewed, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
+
+
+class Answers(Check):
+    """The AWS endpoint answers.
+
+    One unsigned HTTPS request: AWS's own refusal is the answer that is hoped for, since it proves the
+    whole path. It fails when something else answers in its place (a proxy's page, a load balancer), and when
+    this host's clock is more than five minutes off (fifteen for Amazon S3), as AWS then refuses whatever this
+    host signs; it warns from four minutes on.
+
+    Fix: without a NAT gateway give the VPC an interface endpoint for the service, with private DNS and
+    port 443 open to the workers; exempt AWS's names from a proxy; set a clock that is off by
+    NTP.
+    """
+
+    id = "egress.answers"
+    kinds = frozenset({Kind.AWS_SERVICE})
+    after = frozenset({"tcp.connects", "tls.handshake", "tls.certificate"})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        seen = ctx.get(facts.aws_answer, target)
+        if seen.cause is not None:
+            text = f"{target.endpoint} does not answer as AWS does: {seen.detail}"
+            yield answer(seen.cause, text, Layer.AWS, seen)
+        elif seen.clock_skew is not None and abs(seen.clock_skew) > NEAR_SKEW_SECONDS:
+            way = "behind" if seen.clock_skew > 0 else "ahead of"
+            text = f"this host's clock is {abs(seen.clock_skew):.0f} s {way} AWS's"
+            most = MOST_SKEW_OF_S3_SECONDS if _is_s3(target.host) else MOST_SKEW_SECONDS
+            if abs(seen.clock_skew) > most:
+                refused = f"{text}: AWS refuses signatures that are {most:.0f} s off"
+                yield answer(Cause.CLOCK_SKEW, refused, Layer.AGENT, seen)
+            else:
+                near = f"{text}: signatures that are {MOST_SKEW_SECONDS:.0f} s off are refused"
+                yield warning(Cause.CLOCK_SKEW, near, Layer.AGENT, seen)
+        else:
+            yield answer(None, f"AWS answers with HTTP {seen.status}", Layer.AWS, seen)
+
+
+def _is_s3(host: str) -> bool:
+    """s3.eu-west-1.amazonaws.com, and names of buckets before that."""
+    return any(label == "s3" or label.startswith("s3-") for label in host.split("."))
+
+
+class HasAWay(Check):
+    """Every worker subnet has a working way to the AWS service.
+
+    From AWS's configuration, for each of the workers' subnets: by an interface endpoint (private DNS on, the
+    VPC's DNS attributes on, the endpoint available, its security group open to the workers), by a gateway
+    endpoint in the subnet's route table, or by NAT. It says which. It fails where there is none, and where
+    there would be one if the service's name led to the endpoint; it warns where traffic leaves by NAT
+    although an endpoint is there.
+
+    Fix: give the workers' VPC an interface endpoint for the service with private DNS, whose security group
+    allows port 443 from the workers' group; associate a gateway endpoint with every worker subnet's route
+    table; or route 0.0.0.0/0 to a NAT gateway.
+    """
+
+    id = "egress.path"
+    kinds = frozenset({Kind.AWS_SERVICE})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        ways = _ways(target, ctx)
+        yield from _not_available(ways, target, ctx)
+        named = list(_unnamed(ways, target))
+        yield from named
+        blocked = [one for way in ways for one in way.traced if way.unused is None or way.works]
+        found = list(_blocked(blocked, target))
+        yield from found
+        yield from _unknown(ways, target)
+        yield from path_findings.undecided(blocked, target)
+        lost = [one for one in ctx.config.source_subnet if one not in ctx.get(facts.snapshot).subnets]
+        if lost:
+            text = f"{target.host}: whether {', '.join(lost)} has a way is not known: AWS does not tell of it"
+            yield Finding(Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.ROUTE, component=lost[0])
+        elif not named and not found and all(way.works for way in ways):
+            evidence: dict[str, Json] = {"ways": {way.subnet: f"{way.kind} {way.component}" for way in ways}}
+            yield Finding(Status.PASS, _told(ways, target), None, Layer.ROUTE, evidence)
+
+
+class AllowsByPolicy(Check):
+    """The policy of the VPC endpoint lets the connector's calls through.
+
+    Only where the service is reached by an endpoint of the workers' VPC. It fails when the policy denies the
+    service, allows none of it, or does not let one of the calls through that this connector's role needs to
+    make: AWS then answers AccessDenied, whatever the role allows. A policy that names principals, resources
+    or conditions is evaluated as IAM would, for these calls; it is unknown where they are not known.
+
+    Fix: allow the connector's role and actions in the endpoint's policy (the default allows everything).
+    """
+
+    id = "egress.policy"
+    kinds = frozenset({Kind.AWS_SERVICE})
+    after = frozenset({"egress.path"})
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        from netcheck.path.service_access import Kind as Leaving
+
+        ways = _ways(target, ctx)
+        access = ctx.get(facts.access)
+        used = (Leaving.INTERFACE, Leaving.GATEWAY)
+        names = dict.fromkeys(way.component for way in ways if way.kind in used)
+        endpoints = [access.endpoints[name] for name in names if name in access.endpoints]
+        if not endpoints:
+            raise Skip("the service is not reached by a VPC endpoint")
+        for endpoint in endpoints:
+            yield _by_policy(endpoint, target, ctx)
+
+
+def _ways(target: Target, ctx: Context) -> tuple[Way, ...]:
+    """The way from each worker subnet."""
+
+    from netcheck.path.name_resolution import By
+    from netcheck.path.service_access import Question, way_from
+    from netcheck.path.trace import QuestionError
+
+    vpcs = ctx.get(facts.worker_vpcs)
+    known, access = ctx.get(facts.snapshot), ctx.get(facts.access)
+    namings = {vpc: ctx.get(facts.naming, vpc, target.host) for vpc in vpcs}
+    if any(naming.by is By.NOBODY or not naming.held for naming in namings.values()):
+        raise NotAsked("; ".join(naming.text for naming in namings.values()))
+    live = tuple(one.address for one in ctx.get(facts.resolution, target.host).addresses)
+    asked = Question(target.host, target.port, ctx.config.source_security_group or None, live)
+    try:
+        return tuple(
+            way_from(known, access, subnet, namings[known.subnets[subnet].vpc], asked)
+            for subnet in ctx.config.source_subnet
+            if subnet in known.subnets
+        )
+    except QuestionError as error:
+        raise FactUnavailable(str(error)) from error
+
+
+def _not_available(ways: Sequence[Way], target: Target, ctx: Context) -> Iterator[Finding]:
+    """Endpoints that the name leads to and that are not there yet, or not any more."""
+
+    from netcheck.path.service_access import Kind as Leaving
+
+    access = ctx.get(facts.access)
+    for name in dict.fromkeys(way.component for way in ways if way.kind is Leaving.INTERFACE):
+        endpoint = access.endpoints.get(name)
+        if endpoint is not None and endpoint.state.lower() != "available":
+            yield Finding(
+                Status.FAIL,
+                f"{target.host} leads to {endpoint.id}, which is {endpoint.state}",
+                Cause.ENDPOINT_NOT_AVAILABLE,
+                Layer.AWS,
+                {"service": endpoint.service, "state": endpoint.state},
+                code="BAD_STATE",
+                component=endpoint.id,
+            )
+
+
+def _unnamed(ways: Sequence[Way], target: Target) -> Iterator[Finding]:
+    """Endpoints that the service's name does not lead to: harmless where there is another way out."""
+    for endpoint in dict.fromkeys(way.unused for way in ways):
+        if endpoint is None:
+            continue
+        these = [way for way in ways if way.unused == endpoint]
+        lost = [way for way in these if not way.works and not way.undecided]
+        subnets = ", ".join(way.subnet for way in lost or these)
+        why = "its private DNS is off" if not endpoint.private_dns else "the VPC's DNS attributes are off"
+        evidence: dict[str, Json] = {
+            "service": endpoint.service,
+            "subnets": [way.subnet for way in lost or these],
+        }
+        if lost:
+            text = (
+                f"{target.host} does not lead to {endpoint.id} ({why}), and {subnets} "
+                f"{'has' if len(lost) == 1 else 'have'} no other way to it"
+            )
+            yield Finding(
+                Status.FAIL, text, Cause.ENDPOINT_PRIVATE_DNS_OFF, Layer.DNS, evidence,
+                code="ENDPOINT_PRIVATE_DNS_OFF", component=endpoint.id,
+            )  # fmt: skip
+        elif all(way.works for way in these):
+            out = ", ".join(dict.fromkeys(way.component for way in these))
+            text = f"{subnets} leave by {out} although {endpoint.id} serves {target.host}: {why}"
+            yield Finding(
+                Status.WARN, text, Cause.ENDPOINT_UNUSED, Layer.DNS, evidence, component=endpoint.id
+            )
+
+
+def _blocked(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
+    from netcheck.aws.ec2.endpoints import GLOBAL_STS
+
+    if target.host in GLOBAL_STS:
+        stops = list(path_findings.stopped(traced, target, lambda _: True, Cause.STS_GLOBAL_NAME, Layer.DNS))
+        yield from (_global(stop, target) for stop in stops[:1])
+        return
+    yield from path_findings.stopped(traced, target, _is_group, Cause.PATH_SECURITY_GROUP, Layer.FILTER)
+    yield from path_findings.stopped(traced, target, _is_acl, Cause.PATH_NETWORK_ACL, Layer.FILTER)
+    yield from path_findings.stopped(traced, target, _is_internet, Cause.PATH_NO_INTERNET, Layer.ROUTE)
+    yield from path_findings.stopped(traced, target, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE)
+
+
+def _global(stop: Finding, target: Target) -> Finding:
+    """The name is what is to be mended: a way to where it leads would be the wrong one."""
+    text = f"{target.host} is the global name of STS, which no VPC endpoint serves: {stop.summary}"
+    evidence = {key: value for key, value in stop.evidence.items() if key not in ("paths", "brief")}
+    return replace(stop, summary=text, code="STS_GLOBAL_NAME", component=target.host, evidence=evidence)
+
+
+def _is_group(blocker: Blocker) -> bool:
+    from netcheck.path.aggregate import GROUP_CODES
+
+    return blocker.code in GROUP_CODES
+
+
+def _is_acl(blocker: Blocker) -> bool:
+    from netcheck.path.aggregate import ACL_CODES
+
+    return blocker.code in ACL_CODES
+
+
+def _is_internet(blocker: Blocker) -> bool:
+    from netcheck.path.aggregate import INTERNET_CODES
+
+    return blocker.code in INTERNET_CODES or blocker.component.startswith("nat-")
+
+
+def _is_route(blocker: Blocker) -> bool:
+    """Everything else, but for an endpoint's own state, which is told apart."""
+    other = not (_is_group(blocker) or _is_acl(blocker) or _is_internet(blocker))
+    return other and not blocker.component.startswith("vpce-")
+
+
+def _unknown(ways: Sequence[Way], target: Target) -> Iterator[Finding]:
+    for text, action in dict.fromkeys((way.unknown, way.action) for way in ways if way.unknown):
+        evidence: dict[str, Json] = {"missing_permission": action} if action else {}
+        needs = f" (needs {action})" if action else ""
+        yield Finding(
+            Status.UNKNOWN,
+            f"which way workers reach {target.host} is not known: {text}{needs}",
+            Cause.PATH_UNKNOWN,
+            Layer.ROUTE,
+            evidence,
+        )
+
+
+def _told(ways: Sequence[Way], target: Target) -> str:
+    by_way: dict[str, list[str]] = {}
+    for one in ways:
+        by_way.setdefault(f"{one.component} ({one.kind})", []).append(one.subnet)
+    told = "; ".join(f"{', '.join(subnets)} by {out}" for out, subnets in by_way.items())
+    return f"{target.host}: {told}"
+
+
+def _by_policy(endpoint: Endpoint, target: Target, ctx: Context) -> Finding:
+    from netcheck.iam import endpoint_policy
+
+    evidence: dict[str, Json] = {"endpoint": endpoint.id, "policy": endpoint.policy}
+    service = endpoint_policy.service_of(target.host)
+    match endpoint_policy.judge(endpoint.policy, service):
+        case endpoint_policy.Judged.ALLOWS:
+            text = f"the policy of {endpoint.id} allows {service}"
+            return Finding(Status.PASS, text, None, Layer.IAM, evidence)
+        case endpoint_policy.Judged.DENIES:
+            return _denies(endpoint, f"lets no call to {service} through", evidence)
+        case _:
+            return _by_calls(endpoint, service, ctx, evidence)
+
+
+def _denies(endpoint: Endpoint, what: str, evidence: dict[str, Json]) -> Finding:
+    return Finding(
+        Status.FAIL, f"the policy of {endpoint.id} {what}", Cause.ENDPOINT_POLICY, Layer.IAM, evidence,
+        code="ENDPOINT_POLICY", component=endpoint.id,
+    )  # fmt: skip
+
+
+def _by_calls(endpoint: Endpoint, service: str, ctx: Context, evidence: dict[str, Json]) -> Finding:
+    """A policy that picks who may call what: held against the calls that the connector's role makes."""
+
+    from netcheck.iam import endpoint_policy, judge
+    from netcheck.iam.evaluate import Outcome
+
+    try:
+        seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
+        role = seen.role.arn if seen.role else ""
+        needs = judge.needed(pipeline, seen).needs if role else ()
+    except (Skip, FactUnavailable):
+        role, needs = "", ()
+    made = endpoint_policy.calls(endpoint, service, role, seen, needs) if role else ()
+    by_outcome = {call.answer.outcome: call for call in reversed(made)}
+    if call := by_outcome.get(Outcome.DENIED):
+        what = f"does not let {role} call {call.action} on {call.resource}: {call.answer.why}"
+        return _denies(endpoint, what, evidence)
+    whether = f"whether the policy of {endpoint.id} allows the connector's calls to {service} is not known"
+    if call := by_outcome.get(Outcome.UNKNOWN):
+        text = f"{whether}: {call.action} on {call.resource}: {call.answer.why}"
+        return Finding(Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.IAM, evidence)
+    if not made:
+        why = "which calls the role makes is not known" if not role else "no setting names a call to it"
+        text = (
+            f"{whether}: it names principals, actions, resources or conditions, and {why}; compare it "
+            "with the role's"
+        )
+        return Finding(Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.IAM, evidence)
+    told = ", ".join(dict.fromkeys(call.action for call in made))
+    text = f"the policy of {endpoint.id} lets {role} call {told}"
+    return Finding(Status.PASS, text, None, Layer.IAM, evidence)

@@ -1,0 +1,176 @@
+"""From a connector's configuration to findings: what checks/connector.py, checks/mskconnect.py and
+checks/logs.py have in common.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+from netcheck.core.context import Context, FactUnavailable, NotAsked, Skip
+from netcheck.core.model import Cause, Finding, Json, Layer, Status
+from netcheck.engine import facts
+from netcheck.pipeline.clickhouse_sink import CLASS, Sink, is_sink, read
+from netcheck.pipeline.model import Connector, Pipeline
+
+LONGEST_SHOWN = 120
+
+
+def connector(ctx: Context) -> Connector:
+    """The connector of this run. Raises Skip when none was named, NotAsked when it could not be read."""
+    known: Pipeline = ctx.get(facts.pipeline)
+    if known.connector is not None:
+        return known.connector
+    told = [one for one in known.missing if one.action.startswith("kafkaconnect:")]
+    if told:
+        raise NotAsked(f"the connector's configuration is not known: {told[0].reason}")
+    raise Skip("no connector was named: give --connector or --connector-config")
+
+
+def configured(ctx: Context) -> Connector:
+    """The connector of this run, its settings known. Raises FactUnavailable, once for all, where a list told
+    of it and its settings could not be read: none of them is missing for that.
+    """
+    return ctx.get(_with_settings)
+
+
+def _with_settings(ctx: Context) -> Connector:
+    found, known = connector(ctx), ctx.get(facts.pipeline)
+    told = next((one for one in known.missing if one.what == "the connector"), None)
+    if found.settings or told is None:
+        return found
+    reason = f"the settings of {found.name} are not known: {told.reason}"
+    raise FactUnavailable(reason, told.action or None)
+
+
+def sink(ctx: Context) -> tuple[Connector, Sink]:
+    """The connector and its settings as the task reads them. Raises Skip for another connector's."""
+    found = configured(ctx)
+    if not is_sink(found.settings):
+        kind = found.settings.get("connector.class", "no connector.class")
+        raise Skip(f"only the ClickHouse sink's settings are known ({CLASS}), this is {shown(kind)}")
+    return found, read(found.settings)
+
+
+def denied(ctx: Context, action: str, what: str) -> Finding | None:
+    """An `unknown` for what AWS did not tell: named by the IAM action that would tell it, or as Missing has
+    it. None where it told.
+    """
+    known: Pipeline = ctx.get(facts.pipeline)
+    for one in known.missing:
+        if action in (one.action, one.what):
+            text = f"{what}: {one.reason}"
+            if one.action and one.action not in text:
+                text += f" (needs {one.action})"
+            evidence: dict[str, Json] = {"missing_permission": one.action} if one.action else {}
+            return Finding(Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.AWS, evidence)
+    return None
+
+
+def worker_unknown(ctx: Context, what: str) -> Finding | None:
+    """The same, where the worker configuration could not be read."""
+    return denied(ctx, "kafkaconnect:DescribeWorkerConfiguration", what) or denied(
+        ctx, "the worker configuration", what
+    )
+
+
+def unknown(text: str, settings: Mapping[str, str]) -> Finding:
+    """An `unknown` for what the settings alone do not tell."""
+    return Finding(Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.CONFIG, {"settings": dict(settings)})
+
+
+def fine(text: str, settings: Mapping[str, str] | None = None) -> Finding:
+    return Finding(Status.PASS, text, None, Layer.CONFIG, {"settings": dict(settings or {})})
+
+
+def wrong(
+    subject: Connector,
+    code: str,
+    cause: Cause,
+    text: str,
+    fix: str | Mapping[str, Json] | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Finding:
+    """A failure for which the connector's configuration is to blame. `fix` is the line to write instead."""
+    return _told(Status.FAIL, subject, code, cause, text, fix, settings or {})
+
+
+def doubtful(
+    subject: Connector,
+    code: str,
+    cause: Cause,
+    text: str,
+    fix: str | Mapping[str, Json] | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Finding:
+    """The same as a warning: it works, or may work, and not as well as it looks."""
+    return _told(Status.WARN, subject, code, cause, text, fix, settings or {})
+
+
+def _told(
+    status: Status,
+    subject: Connector,
+    code: str,
+    cause: Cause,
+    text: str,
+    fix: str | Mapping[str, Json] | None,
+    settings: Mapping[str, str],
+) -> Finding:
+    evidence: dict[str, Json] = {"connector": subject.name, "settings": dict(settings)}
+    if fix is not None:
+        evidence["fix"] = {"kind": "properties", "text": fix} if isinstance(fix, str) else dict(fix)
+    return Finding(status, text, cause, Layer.CONFIG, evidence, code=code, component=subject.name)
+
+
+def given(subject: Connector, *names: str) -> dict[str, str]:
+    """Those of these settings that are there, to be shown as evidence."""
+    return {name: subject.settings[name] for name in names if name in subject.settings}
+
+
+def shown(text: str) -> str:
+    """A setting's value in a sentence: on one line, what cannot be seen escaped, and not without end."""
+    line = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
+    return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 3] + "..."
+
+
+def listed(names: Iterable[str]) -> str:
+    """Several names in a sentence: `a, b and c`."""
+    every = list(dict.fromkeys(names))
+    return " and ".join([", ".join(every[:-1]), every[-1]]) if len(every) > 1 else "".join(every)
+
+
+def worker_setting(subject: Connector, name: str) -> str | None:
+    """A property of the worker configuration; None where it is not set, or which there is is not known."""
+    worker = subject.worker_configuration
+    return worker.properties.get(name) if worker else None
+
+
+def visible(text: str) -> str:
+    """The text without blanks at its ends, and without what takes no room anywhere (zero-width spaces, marks
+    of direction: Unicode's format characters).
+    """
+    return "".join(sign for sign in text if unicodedata.category(sign) != "Cf").strip()
+
+
+def in_code(name: str) -> str:
+    """A setting's name as a part of a code: `ssl.truststore.location` -> `SSL_TRUSTSTORE_LOCATION`."""
+    return re.sub(r"[^A-Z0-9]+", "_", visible(name).upper()).strip("_")
+
+
+def whole(text: str) -> int | None:
+    """A whole number as Kafka's ConfigDef reads it, blanks around it or not; None for anything else."""
+    return int(text) if re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", text) else None
+
+
+def is_on(text: str) -> bool:
+    """A truth value as Kafka's ConfigDef reads it."""
+    return text.strip().lower() == "true"
+
+
+def consumer_number(subject: Connector, name: str) -> int | None:
+    """A number above 0 among the consumer's settings: the connector's override, else the worker's."""
+    override = subject.settings.get(f"consumer.override.{name}")
+    value = override if override is not None else worker_setting(subject, f"consumer.{name}")
+    number = whole(value) if value is not None else None
+    return number if number and number > 0 else None

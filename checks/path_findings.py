@@ -1,0 +1,177 @@
+"""From traced paths to findings: what checks/routes.py and checks/security.py have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from netcheck.aws.ec2.addresses import format_address
+from netcheck.core.model import Cause, Finding, Json, Layer, Status, Target
+
+if TYPE_CHECKING:
+    from netcheck.aws.ec2.snapshot import Snapshot
+    from netcheck.path.aggregate import Stop, Traced
+    from netcheck.path.verdict import Blocker, Unknown
+
+MOST_SHOWN = 4
+
+Wanted = Callable[["Blocker"], bool]
+
+
+def stopped(
+    traced: Sequence[Traced], target: Target, wanted: Wanted, cause: Cause, layer: Layer
+) -> Iterator[Finding]:
+    """One failure for each thing to mend."""
+
+    from netcheck.path.aggregate import stops
+
+    for stop in stops(traced, wanted):
+        yield Finding(
+            Status.FAIL,
+            f"{_from(stop, traced)} to {target.endpoint}: {stop.text}",
+            cause,
+            layer,
+            {
+                "brief": _brief(stop, traced),
+                **_evidence([one for one in traced if one.source in stop.sources]),
+            },
+            code=stop.code.value,
+            component=", ".join(stop.components),
+        )
+
+
+def undecided(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
+    """One `unknown` for each thing that is not known, with the IAM action that would tell."""
+
+    from netcheck.path.aggregate import unknowns
+
+    for unknown in unknowns(traced):
+        evidence = _evidence(traced)
+        if unknown.action:
+            evidence["missing_permission"] = unknown.action
+        text = (
+            f"whether {sources(traced)} reach {target.endpoint} is not known: {unknown.text}{_needs(unknown)}"
+        )
+        yield Finding(
+            Status.UNKNOWN,
+            text,
+            Cause.PATH_UNKNOWN,
+            Layer.ROUTE,
+            evidence,
+            code=unknown.code.value,
+            component=unknown.component,
+        )
+
+
+def _needs(unknown: Unknown) -> str:
+    return f" (needs {unknown.action})" if unknown.action and unknown.action not in unknown.text else ""
+
+
+def passes(text: str, traced: Sequence[Traced], layer: Layer) -> Finding:
+    return Finding(Status.PASS, text, None, layer, _evidence(traced))
+
+
+def differs(text: str, traced: Sequence[Traced]) -> Finding:
+    return Finding(Status.FAIL, text, Cause.PATH_PARTIAL, Layer.ROUTE, _evidence(traced))
+
+
+def is_undecided(traced: Iterable[Traced]) -> bool:
+    from netcheck.path.verdict import Verdict
+
+    return any(one.path.verdict is Verdict.UNKNOWN for one in traced)
+
+
+def is_stopped(traced: Iterable[Traced], wanted: Wanted) -> bool:
+    return any(wanted(blocker) for one in traced for blocker in one.path.blockers)
+
+
+def sources(traced: Iterable[Traced]) -> str:
+    """The worker subnets, as one says them."""
+    return _listed(one.source for one in traced)
+
+
+def to_internet(traced: Iterable[Traced]) -> list[Traced]:
+    """The paths to public addresses."""
+    import ipaddress
+
+    return [one for one in traced if ipaddress.ip_address(one.address).is_global]
+
+
+def exits(snapshot: Snapshot, traced: Iterable[Traced]) -> str:
+    """Where each subnet's traffic leaves: `subnet-a by nat-1 (us-east-1a, 203.0.113.5)`."""
+    told = dict.fromkeys(f"{one.source} by {_exit(snapshot, one)}" for one in traced)
+    return "; ".join(told)
+
+
+def _exit(snapshot: Snapshot, one: Traced) -> str:
+    for hop in one.path.forward:
+        nat = snapshot.nats.get(hop.component)
+        if nat is not None:
+            subnet = snapshot.subnets.get(nat.subnet) if nat.subnet else None
+            addresses = [format_address(4, a.public) for a in nat.addresses if a.public is not None]
+            return f"{nat.id} ({', '.join([*([subnet.zone] if subnet else []), *addresses])})"
+    return one.path.forward[-1].component if one.path.forward else "nothing"
+
+
+def differences(traced: Sequence[Traced], target: Target) -> str:
+    """Who reaches the target and who does not, in one sentence."""
+
+    from netcheck.path.verdict import Verdict
+
+    by_verdict = {
+        verdict: _listed(one.source for one in traced if one.path.verdict is verdict)
+        for verdict in dict.fromkeys(one.path.verdict for one in traced)
+    }
+    words = {
+        Verdict.REACHABLE: "always from {}",
+        Verdict.PARTIAL: "for some addresses or ports of {}",
+        Verdict.BLOCKED: "never from {}",
+    }
+    told = ", ".join(
+        text.format(by_verdict[verdict]) for verdict, text in words.items() if verdict in by_verdict
+    )
+    return f"{target.endpoint} is reached {told}"
+
+
+def _from(stop: Stop, traced: Sequence[Traced]) -> str:
+    partly = "" if stop.whole else "part of the traffic "
+    everywhere = _is_everywhere(stop, traced) and len(stop.sources) > 1
+    return f"{partly}from {'every worker subnet' if everywhere else _listed(stop.sources)}".strip()
+
+
+def _is_everywhere(stop: Stop, traced: Sequence[Traced]) -> bool:
+    return set(stop.sources) == {one.source for one in traced}
+
+
+def _brief(stop: Stop, traced: Sequence[Traced]) -> str:
+    """What stops, without the target and without the workers' addresses: for a title."""
+    text = stop.text.removesuffix(".")
+    head, between, _ = text.rpartition(" from ")
+    if between and stop.of_senders and stop.whole and len(stop.components) == 1:
+        who = "the workers" if _is_everywhere(stop, traced) else _listed(stop.sources)
+        return f"{head} from {who}"
+    return text
+
+
+def _listed(names: Iterable[str]) -> str:
+    distinct = list(dict.fromkeys(names))
+    more = f" and {len(distinct) - MOST_SHOWN} more" if len(distinct) > MOST_SHOWN else ""
+    return ", ".join(distinct[:MOST_SHOWN]) + more
+
+
+def _evidence(traced: Iterable[Traced]) -> dict[str, Json]:
+    paths: list[Json] = [{"source": one.source, **_plain(_answer(one))} for one in traced]
+    return {"paths": paths}
+
+
+def _answer(one: Traced) -> dict[str, object]:
+    """The path, and where it is stopped each hop's rule too: a report draws it."""
+
+    from netcheck.path.query import as_json, steps
+
+    drawn = {"steps": steps(one.path)} if one.path.blockers else {}
+    return as_json(one.path) | drawn
+
+
+def _plain(answer: dict[str, object]) -> dict[str, Json]:
+    return {str(key): value for key, value in answer.items()}  # type: ignore[misc]

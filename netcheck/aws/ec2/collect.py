@@ -1,0 +1,383 @@
+"""Collects what the path engine reads: EC2's answers, as they are, and a gap for each that could not be had.
+
+It takes three rounds of calls, all calls of a round side by side: what a Region has few of (and with it the
+VPCs that matter), then what those VPCs hold, then the prefix lists that their rules and routes name. How many
+calls that is does not depend on how many brokers, workers or interfaces there are, but for AWS's page sizes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from netcheck.aws.api.calls import Answer, Asker, Deadline, Failed, Outcome, Question, ask
+from netcheck.aws.api.session import NoAws, ec2_client, open_session
+from netcheck.aws.ec2 import scope as scopes
+from netcheck.aws.ec2.scope import Links, Scope
+from netcheck.aws.ec2.snapshot import ACTIONS, Gap
+from netcheck.core.model import Json
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+Progress = Callable[[str], None]
+EVERYTHING = "everything"
+
+REGION_WIDE: Mapping[str, Question] = {
+    "Vpcs": Question("DescribeVpcs", "Vpcs"),
+    "InternetGateways": Question("DescribeInternetGateways", "InternetGateways"),
+    # These have no filter by VPC (EC2 API reference): all of the Region's are asked for.
+    "EgressOnlyInternetGateways": Question(
+        "DescribeEgressOnlyInternetGateways", "EgressOnlyInternetGateways"
+    ),
+    "Addresses": Question("DescribeAddresses", "Addresses"),
+    "ManagedPrefixLists": Question("DescribeManagedPrefixLists", "PrefixLists"),
+    "PrefixLists": Question("DescribePrefixLists", "PrefixLists"),
+    "VpcPeeringConnections": Question("DescribeVpcPeeringConnections", "VpcPeeringConnections"),
+    "TransitGateways": Question("DescribeTransitGateways", "TransitGateways"),
+    "TransitGatewayAttachments": Question("DescribeTransitGatewayAttachments", "TransitGatewayAttachments"),
+    "TransitGatewayVpcAttachments": Question(
+        "DescribeTransitGatewayVpcAttachments", "TransitGatewayVpcAttachments"
+    ),
+    "TransitGatewayRouteTables": Question("DescribeTransitGatewayRouteTables", "TransitGatewayRouteTables"),
+    "VpnGateways": Question("DescribeVpnGateways", "VpnGateways"),
+    "DhcpOptions": Question("DescribeDhcpOptions", "DhcpOptions"),
+    "VpcBlockPublicAccessOptions": Question(
+        "DescribeVpcBlockPublicAccessOptions", "VpcBlockPublicAccessOptions"
+    ),
+    "VpcBlockPublicAccessExclusions": Question(
+        "DescribeVpcBlockPublicAccessExclusions", "VpcBlockPublicAccessExclusions"
+    ),
+}
+OF_VPCS: Mapping[str, str] = {
+    "Subnets": "DescribeSubnets",
+    "RouteTables": "DescribeRouteTables",
+    "NetworkAcls": "DescribeNetworkAcls",
+    "SecurityGroups": "DescribeSecurityGroups",
+    "NetworkInterfaces": "DescribeNetworkInterfaces",
+    "Reservations": "DescribeInstances",
+    "NatGateways": "DescribeNatGateways",
+    "VpcEndpoints": "DescribeVpcEndpoints",
+}
+ATTRIBUTES = ("enableDnsSupport", "enableDnsHostnames")
+OF_TRANSIT_TABLES: Mapping[str, tuple[str, str]] = {
+    "TransitGatewayRouteTableAssociations": ("GetTransitGatewayRouteTableAssociations", "Associations"),
+    "TransitGatewayPropagations": (
+        "GetTransitGatewayRouteTablePropagations",
+        "TransitGatewayRouteTablePropagations",
+    ),
+    "TransitGatewayStaticRoutes": ("SearchTransitGatewayRoutes", "Routes"),
+}
+"""Document: the operation asked once for each transit gateway route table, and what it answers with."""
+ROUTE_TYPES = ("static", "propagated")
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What AWS said, by snapshot file stem, with the gaps; `calls` counts the API calls that it took.
+
+    `documents` holds the gaps too, as `Gaps`, so that the files say what is missing. It is empty where AWS
+    could not be asked at all; `error` then says why, and is "" otherwise.
+    """
+
+    documents: Mapping[str, Json]
+    gaps: tuple[Gap, ...]
+    calls: int
+
+    @property
+    def error(self) -> str:
+        return "" if self.documents else self.gaps[0].reason
+
+
+def collect_region(deadline: Deadline, region: str | None, profile: str | None, scope: Scope) -> Collected:
+    """Open a session and collect. Never raises for what AWS or its credentials do: see `Collected.error`.
+
+    Raises DeadlineExceeded when no time was left to begin with.
+    """
+    try:
+        return collect(open_session(deadline, region, profile), scope, deadline)
+    except NoAws as error:
+        return _nothing(str(error), 0)
+
+
+def collect(
+    session_or_clients: Session | Mapping[str, Any],
+    scope: Scope,
+    deadline: Deadline,
+    progress: Progress = lambda _: None,
+) -> Collected:
+    """Collect the VPCs of the scope, and those that their peerings and transit gateways lead to.
+
+    Takes a boto3 session, or {"ec2": client} where the caller keeps clients: sessions are not to be shared
+    between threads. Raises NoAws, and DeadlineExceeded when no time was left to begin with; later than that,
+    what is not there in time is a gap.
+    """
+    deadline.remaining()
+    if isinstance(session_or_clients, Mapping):
+        return _collected(session_or_clients["ec2"], scope, deadline, progress)
+    client = ec2_client(session_or_clients, deadline)
+    try:
+        return _collected(client, scope, deadline, progress)
+    finally:
+        client.close()
+
+
+def collect_from(asked: Asker, region: str, scope: Scope) -> Collected:
+    """The same, of whoever answers: AWS, or a memory of what it said."""
+    return _Collection(asked, region, scope, lambda _: None).run()
+
+
+def _collected(client: Any, scope: Scope, deadline: Deadline, progress: Progress) -> Collected:
+    region = client.meta.region_name
+    return _Collection(lambda questions: ask(client, questions, deadline), region, scope, progress).run()
+
+
+def _nothing(reason: str, calls: int) -> Collected:
+    return Collected({}, (Gap(EVERYTHING, "", reason),), calls)
+
+
+class _Collection:
+    """One collection under way: the documents and gaps so far."""
+
+    def __init__(self, asked: Asker, region: str, scope: Scope, progress: Progress) -> None:
+        self._asked = asked
+        self._region = region
+        self._scope = scope
+        self._progress = progress
+        self._documents: dict[str, Json] = {}
+        self._gaps: dict[str, Gap] = {}
+        self._calls = 0
+
+    def run(self) -> Collected:
+        first = dict(REGION_WIDE) | scopes.questions(self._scope)
+        if not self._scope:
+            first |= dict(_of_vpcs(None))
+        self._progress("the Region, and which VPCs matter")
+        outcomes = self._ask(first)
+        failures = [outcome for outcome in outcomes.values() if isinstance(outcome, Failed)]
+        if len(failures) == len(outcomes) and not any(failure.denied for failure in failures):
+            return _nothing(Counter(failure.reason for failure in failures).most_common(1)[0][0], self._calls)
+        for stem in first.keys() & ACTIONS.keys():
+            self._keep(stem, [outcomes[stem]])
+        wanted = self._wanted({name: outcomes[name] for name in outcomes.keys() - ACTIONS.keys()})
+        self._second(wanted)
+        self._progress("prefix lists")
+        self._prefix_lists()
+        gaps = tuple(self._gaps[what] for what in sorted(self._gaps))
+        self._documents["Gaps"] = {
+            "Gaps": [{"what": gap.what, "action": gap.action, "reason": gap.reason} for gap in gaps]
+        }
+        return Collected(dict(sorted(self._documents.items())), gaps, self._calls)
+
+    def _ask(self, questions: Mapping[Any, Question]) -> dict[Any, Outcome]:
+        outcomes = self._asked(list(questions.values()))
+        self._calls += sum(outcome.calls for outcome in outcomes)
+        return dict(zip(questions, outcomes, strict=True))
+
+    def _keep(self, stem: str, outcomes: Sequence[Outcome]) -> None:
+        """Keep a document of these answers, or a gap if any is missing: never half a list as if whole."""
+        items = self._whole(stem, outcomes)
+        if items is not None:
+            one = stem == "VpcBlockPublicAccessOptions"
+            self._documents[stem] = {stem: (items[0] if items else {}) if one else items}
+
+    def _whole(self, stem: str, outcomes: Sequence[Outcome]) -> list[Json] | None:
+        failed = next((outcome for outcome in outcomes if isinstance(outcome, Failed)), None)
+        if failed is not None:
+            self._gap(stem, ACTIONS[stem], failed.reason)
+            return None
+        return [item for outcome in outcomes if isinstance(outcome, Answer) for item in outcome.items]
+
+    def _gap(self, what: str, action: str, reason: str) -> None:
+        self._gaps.setdefault(what, Gap(what, action, reason))
+
+    def _items(self, stem: str) -> list[Any]:
+        document = self._documents.get(stem)
+        items = document.get(stem) if isinstance(document, dict) else None
+        return items if isinstance(items, list) else []
+
+    # Which VPCs
+
+    def _wanted(self, located: Mapping[str, Outcome]) -> frozenset[str] | None:
+        """The VPCs to collect, None for all of them: no scope, or none that could be made out."""
+        listed = frozenset(vpc["VpcId"] for vpc in self._items("Vpcs")) if "Vpcs" in self._documents else None
+        found: list[Any] = [
+            item for outcome in located.values() if isinstance(outcome, Answer) for item in outcome.items
+        ]
+        if any(isinstance(outcome, Failed) for outcome in located.values()):
+            return None
+        self._name_unknown_ids(found, listed)
+        if not self._scope:
+            return None
+        start = self._scope.vpcs | {item["VpcId"] for item in found if item.get("VpcId")}
+        wanted = self._links().follow(start if listed is None else start & listed)
+        if listed is None:
+            return wanted or None
+        wanted &= listed
+        if not wanted or wanted == listed:
+            return None
+        self._documents["Vpcs"] = {"Vpcs": [vpc for vpc in self._items("Vpcs") if vpc["VpcId"] in wanted]}
+        return wanted
+
+    def _links(self) -> Links:
+        return scopes.links(
+            self._items("VpcPeeringConnections"),
+            self._items("TransitGatewayAttachments"),
+            self._items("TransitGatewayVpcAttachments"),
+        )
+
+    def _name_unknown_ids(self, found: list[Any], listed: frozenset[str] | None) -> None:
+        there = found + [{"VpcId": vpc} for vpc in listed or ()]
+        for name, action in scopes.unknown_ids(self._scope, there):
+            if listed is not None or action != ACTIONS["Vpcs"]:
+                reason = (
+                    f"{name} is not in {self._region}, or not in this account: look at --region and --profile"
+                )
+                self._gap(name, action, reason)
+
+    # What they hold
+
+    def _second(self, wanted: frozenset[str] | None) -> None:
+        tables = self._transit_tables(wanted)
+        attributed = self._attributed(wanted)
+        questions: dict[tuple[str, str], Question] = {}
+        if wanted is not None:
+            for part, values in enumerate(scopes.chunks(sorted(wanted))):
+                questions |= {(stem, str(part)): question for stem, question in _of_vpcs(values)}
+        elif self._scope:
+            questions |= {(stem, ""): question for stem, question in _of_vpcs(None)}
+        questions |= {
+            (attribute, vpc): Question(
+                "DescribeVpcAttribute", _upper(attribute), {"VpcId": vpc, "Attribute": attribute}
+            )
+            for vpc in attributed
+            for attribute in ATTRIBUTES
+        }
+        questions |= {
+            (stem, table): _of_transit_table(stem, table) for stem in OF_TRANSIT_TABLES for table in tables
+        }
+        self._progress(f"{len(self._items('Vpcs')) or 'all'} VPCs")
+        outcomes = self._ask(questions)
+        for stem in {stem for stem, _ in questions} & OF_VPCS.keys():
+            self._keep(stem, [outcome for (of, _), outcome in outcomes.items() if of == stem])
+        self._attributes(attributed, outcomes)
+        for stem in OF_TRANSIT_TABLES:
+            self._transit(stem, {table: outcomes[stem, table] for table in tables})
+        self._name_hidden_gateways(wanted)
+
+    def _attributed(self, wanted: frozenset[str] | None) -> list[str]:
+        if "Vpcs" in self._documents:
+            return sorted(vpc["VpcId"] for vpc in self._items("Vpcs"))
+        return sorted(self._scope.vpcs if wanted is None else wanted)
+
+    def _attributes(self, vpcs: Sequence[str], outcomes: Mapping[tuple[str, str], Outcome]) -> None:
+        if "Vpcs" not in self._documents:
+            reason = f"which VPCs there are is not known: {self._gaps['Vpcs'].reason}"
+            self._gap("VpcAttributes", ACTIONS["Vpcs"], reason)
+            return
+        asked = [(attribute, vpc) for vpc in vpcs for attribute in ATTRIBUTES]
+        if self._whole("VpcAttributes", [outcomes[place] for place in asked]) is not None:
+            self._documents["VpcAttributes"] = {
+                "VpcAttributes": [
+                    {"VpcId": vpc, **{_upper(name): _first(outcomes[name, vpc]) for name in ATTRIBUTES}}
+                    for vpc in vpcs
+                ]
+            }
+
+    def _transit_tables(self, wanted: frozenset[str] | None) -> list[str]:
+        gateways = None if wanted is None else self._links().gateways(wanted)
+        attachments_known = {"TransitGatewayAttachments", "TransitGatewayVpcAttachments"} & set(
+            self._documents
+        )
+        return sorted(
+            table["TransitGatewayRouteTableId"]
+            for table in self._items("TransitGatewayRouteTables")
+            if table.get("State") not in ("deleting", "deleted")
+            and (gateways is None or not attachments_known or table.get("TransitGatewayId") in gateways)
+        )
+
+    def _transit(self, stem: str, outcomes: Mapping[str, Outcome]) -> None:
+        if "TransitGatewayRouteTables" not in self._documents:
+            reason = (
+                f"which route tables there are is not known: {self._gaps['TransitGatewayRouteTables'].reason}"
+            )
+            self._gap(stem, ACTIONS["TransitGatewayRouteTables"], reason)
+            return
+        if self._whole(stem, list(outcomes.values())) is None:
+            return
+        member = OF_TRANSIT_TABLES[stem][1]
+        items: list[Json] = []
+        for table, outcome in outcomes.items():
+            assert isinstance(outcome, Answer)
+            item: dict[str, Json] = {"TransitGatewayRouteTableId": table, member: outcome.items}
+            if stem == "TransitGatewayStaticRoutes":
+                item["AdditionalRoutesAvailable"] = not outcome.whole
+            items.append(item)
+            if not outcome.whole:
+                reason = f"{table} has more routes than AWS gives out in one answer"
+                self._gap(stem, ACTIONS[stem], reason)
+        self._documents[stem] = {stem: items}
+
+    def _name_hidden_gateways(self, wanted: frozenset[str] | None) -> None:
+        """A transit gateway that another account shares shows its attachments here, but no route table."""
+        if "TransitGatewayRouteTables" not in self._documents:
+            return
+        vpcs = wanted or {vpc["VpcId"] for vpc in self._items("Vpcs")}
+        shown = {table.get("TransitGatewayId") for table in self._items("TransitGatewayRouteTables")}
+        hidden = sorted(self._links().gateways(vpcs) - shown)
+        if hidden:
+            reason = f"{' '.join(hidden)}: no route table can be seen; ask the account that owns the gateway"
+            for stem in ("TransitGatewayAttachments", *OF_TRANSIT_TABLES):
+                self._gap(stem, ACTIONS[stem], reason)
+
+    # Prefix lists
+
+    def _prefix_lists(self) -> None:
+        names = sorted(set(_named_lists(self._items("RouteTables"), self._items("SecurityGroups"))))
+        questions = {
+            name: Question("GetManagedPrefixListEntries", "Entries", {"PrefixListId": name}) for name in names
+        }
+        outcomes = self._ask(questions)
+        if self._whole("PrefixListEntries", list(outcomes.values())) is not None:
+            self._documents["PrefixListEntries"] = {
+                "PrefixListEntries": [
+                    {"PrefixListId": name, "Entries": outcome.items}
+                    for name, outcome in outcomes.items()
+                    if isinstance(outcome, Answer)
+                ]
+            }
+
+
+def _of_vpcs(vpcs: list[str] | None) -> Iterator[tuple[str, Question]]:
+    for stem, operation in OF_VPCS.items():
+        parameter = "Filter" if operation == "DescribeNatGateways" else "Filters"
+        params = {} if vpcs is None else scopes.filtered("vpc-id", vpcs, parameter)
+        yield stem, Question(operation, stem, params)
+
+
+def _of_transit_table(stem: str, table: str) -> Question:
+    operation, member = OF_TRANSIT_TABLES[stem]
+    # SearchTransitGatewayRoutes takes no request without a filter: this one leaves nothing out.
+    params = scopes.filtered("type", list(ROUTE_TYPES)) if operation == "SearchTransitGatewayRoutes" else {}
+    return Question(operation, member, {"TransitGatewayRouteTableId": table, **params})
+
+
+def _named_lists(tables: Iterable[Any], groups: Iterable[Any]) -> Iterator[str]:
+    """The prefix lists that routes and rules name."""
+    for table in tables:
+        for route in table.get("Routes", []):
+            if route.get("DestinationPrefixListId"):
+                yield route["DestinationPrefixListId"]
+    for group in groups:
+        for rule in [*group.get("IpPermissions", []), *group.get("IpPermissionsEgress", [])]:
+            yield from (item["PrefixListId"] for item in rule.get("PrefixListIds", []))
+
+
+def _upper(attribute: str) -> str:
+    return attribute[0].upper() + attribute[1:]
+
+
+def _first(outcome: Outcome) -> Json:
+    return outcome.items[0] if isinstance(outcome, Answer) and outcome.items else {}

@@ -1,0 +1,253 @@
+"""What AWS says of a connector's execution role, and of what it is to be allowed: policies, as they are.
+
+Three rounds of calls, all calls of a round side by side: the role, the names of its policies, and everything
+whose name is known; then the policies and the keys of secrets; then what these led to. Nothing is judged, and
+no secret's value is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from netcheck.aws.api.calls import Answer, Deadline, Failed, Question, ask
+from netcheck.aws.api.session import NoAws, open_session, service_client
+from netcheck.iam.role_snapshot import Asked, Document, Key, Role, RoleSeen, Secret, Simulated, Tried
+from netcheck.pipeline.model import Missing
+
+SERVICES = ("iam", "kafka", "kms", "s3", "secretsmanager")
+
+
+def look(deadline: Deadline, region: str | None, profile: str | None, asked: Asked) -> RoleSeen:
+    """Ask AWS. Never raises for what AWS or its credentials do; raises DeadlineExceeded."""
+    try:
+        session = open_session(deadline, region, profile)
+        clients = {service: service_client(session, service, deadline) for service in SERVICES}
+    except NoAws as error:
+        return RoleSeen(error=str(error))
+    try:
+        return _Look(clients, asked, deadline).run()
+    finally:
+        for client in clients.values():
+            client.close()
+
+
+class _Look:
+    """One look under way: answers by what was asked, and what is missing or absent."""
+
+    def __init__(self, clients: Mapping[str, Any], asked: Asked, deadline: Deadline) -> None:
+        self._clients = clients
+        self._asked = asked
+        self._deadline = deadline
+        self._missing: dict[Place, Missing] = {}
+        self._absent: list[str] = []
+
+    def run(self) -> RoleSeen:
+        first = self._round(_first(self._asked))
+        secrets = tuple(_secrets(first))
+        second = self._round(_second(self._asked, first, secrets))
+        keys = tuple(_keys(second))
+        third = self._round(_third(self._asked, second, secrets, keys))
+        role = _role(first)
+        boundary = role.boundary if role else None
+        attached = [each["PolicyArn"] for each in first.get((MANAGED_NAMES, ""), [])]
+        own = {*first.get((INLINE_NAMES, ""), []), *attached}
+        texts = [*self._texts(second, INLINE, "PolicyDocument"), *self._texts(third, VERSION, "Document")]
+        return RoleSeen(
+            role=role,
+            policies=(*(each for each in texts if each.name in own), *self._unread(NAMES)),
+            boundary=next((each for each in texts if each.name == boundary), None),
+            resources=tuple(self._resources({**first, **third})),
+            secrets=secrets,
+            keys=keys,
+            simulated=tuple(_simulated({**first, **second, **third})),
+            absent=tuple(dict.fromkeys(self._absent)),
+            missing=tuple(self._missing.values()),
+        )
+
+    def _round(self, asked: Iterator[tuple[Place, Question]]) -> Answers:
+        """The items of each answer; [{}] where AWS says that there is no such policy."""
+        questions = list(asked)
+        outcomes = ask(self._clients, [question for _, question in questions], self._deadline)
+        found: Answers = {}
+        for (place, question), outcome in zip(questions, outcomes, strict=True):
+            match outcome:
+                case Answer():
+                    found[place] = outcome.items
+                case Failed(code=code) if code in NO_POLICY.get(place[0], frozenset()):
+                    found[place] = [{}]
+                case Failed(code=code) if code in NO_SUCH_THING:
+                    self._absent.append(place[1] or self._asked.role)
+                case Failed():
+                    what = " ".join(place).strip()
+                    self._missing[place] = Missing(what, question.action, outcome.reason)
+        return found
+
+    def _texts(self, answers: Answers, kind: str, member: str) -> Iterator[Document]:
+        """The role's policies of one kind, those that could not be read included."""
+        for name, raw in _of(answers, kind):
+            yield Document("", name, raw[member])
+        kinds = (MANAGED, VERSION) if kind == VERSION else (kind,)
+        for (what, name), missing in self._missing.items():
+            if what in kinds:
+                yield Document("", name, None, missing.action)
+
+    def _unread(self, kinds: Sequence[str]) -> Iterator[Document]:
+        for (what, name), missing in self._missing.items():
+            if what in kinds:
+                yield Document(name, what, None, missing.action)
+
+    def _resources(self, answers: Answers) -> Iterator[Document]:
+        for kind, member in POLICIES.items():
+            for name, raw in _of(answers, kind):
+                yield Document(raw.get("ARN", name), f"{kind} {name}", raw.get(member))
+        for (what, name), missing in self._missing.items():
+            if what in POLICIES:
+                yield Document(name, f"{what} {name}", None, missing.action)
+
+
+ROLE, INLINE_NAMES, MANAGED_NAMES = (
+    "the role",
+    "the names of inline policies",
+    "the names of managed policies",
+)
+INLINE, MANAGED, VERSION = "inline policy", "managed policy", "the text of managed policy"
+SECRET, KEY, SIMULATION = "secret", "key", "the simulation of"
+SECRET_POLICY, CLUSTER_POLICY = "the policy of secret", "the policy of cluster"
+BUCKET_POLICY, KEY_POLICY = "the policy of bucket", "the policy of key"
+"""What a question is about; with a name it is unique, and says what is missing."""
+
+NAMES = (INLINE_NAMES, MANAGED_NAMES)
+POLICIES = {
+    SECRET_POLICY: "ResourcePolicy",
+    CLUSTER_POLICY: "Policy",
+    BUCKET_POLICY: "Policy",
+    KEY_POLICY: "Policy",
+}
+"""Policies of resources, and the member of the answer that has the text."""
+NO_POLICY = {
+    CLUSTER_POLICY: frozenset({"NotFoundException"}),
+    BUCKET_POLICY: frozenset({"NoSuchBucketPolicy"}),
+}
+NO_SUCH_THING = frozenset({"NoSuchEntity", "ResourceNotFoundException", "NotFoundException", "NoSuchBucket"})
+"""AWS's codes for: there is no such policy; there is no such role, secret, key or bucket."""
+
+Place = tuple[str, str]
+Answers = dict[Place, list[Any]]
+
+
+def _first(asked: Asked) -> Iterator[tuple[Place, Question]]:
+    role = {"RoleName": role_name(asked.role)}
+    yield (ROLE, ""), Question("GetRole", "Role", role, "iam")
+    yield (INLINE_NAMES, ""), Question("ListRolePolicies", "PolicyNames", role, "iam")
+    yield (MANAGED_NAMES, ""), Question("ListAttachedRolePolicies", "AttachedPolicies", role, "iam")
+    for tried in asked.tried:
+        yield _simulation(asked.role, tried)
+    for name in dict.fromkeys((*asked.secrets, *asked.scram_secrets)):
+        yield (SECRET, name), Question("DescribeSecret", "", {"SecretId": name}, "secretsmanager")
+    for name in asked.secrets:
+        yield (
+            (SECRET_POLICY, name),
+            Question("GetResourcePolicy", "", {"SecretId": name}, "secretsmanager"),
+        )
+    if asked.cluster:
+        arn = {"ClusterArn": asked.cluster}
+        yield (CLUSTER_POLICY, asked.cluster), Question("GetClusterPolicy", "", arn, "kafka")
+    for bucket in asked.buckets:
+        yield (BUCKET_POLICY, bucket), Question("GetBucketPolicy", "", {"Bucket": bucket}, "s3")
+
+
+def _second(asked: Asked, first: Answers, secrets: Sequence[Secret]) -> Iterator[tuple[Place, Question]]:
+    for name in first.get((INLINE_NAMES, ""), []):
+        place = {"RoleName": role_name(asked.role), "PolicyName": name}
+        yield (INLINE, name), Question("GetRolePolicy", "", place, "iam")
+    attached = [each["PolicyArn"] for each in first.get((MANAGED_NAMES, ""), [])]
+    seen = _role(first)
+    for arn in dict.fromkeys([*attached, *([seen.boundary] if seen and seen.boundary else [])]):
+        yield (MANAGED, arn), Question("GetPolicy", "Policy", {"PolicyArn": arn}, "iam")
+    arns = tuple(dict.fromkeys(secret.arn for secret in secrets if secret.asked in asked.secrets))
+    if arns:
+        yield _simulation(asked.role, Tried(("secretsmanager:GetSecretValue",), arns))
+    for key in dict.fromkeys(secret.key for secret in secrets if secret.key):
+        yield (KEY, key), Question("DescribeKey", "KeyMetadata", {"KeyId": key}, "kms")
+
+
+def _third(
+    asked: Asked,
+    second: Answers,
+    secrets: Sequence[Secret],
+    keys: Sequence[Key],
+) -> Iterator[tuple[Place, Question]]:
+    for (kind, arn), items in second.items():
+        if kind == MANAGED:
+            version = {"PolicyArn": arn, "VersionId": items[0]["DefaultVersionId"]}
+            yield (VERSION, arn), Question("GetPolicyVersion", "PolicyVersion", version, "iam")
+    used = {secret.key for secret in secrets if secret.asked in asked.secrets}
+    decrypt = dict.fromkeys(key.arn for key in keys if key.asked in used and key.manager == "CUSTOMER")
+    for arn in decrypt:
+        yield (
+            (KEY_POLICY, arn),
+            Question("GetKeyPolicy", "", {"KeyId": arn, "PolicyName": "default"}, "kms"),
+        )
+    if decrypt:
+        yield _simulation(asked.role, Tried(("kms:Decrypt",), tuple(decrypt)))
+
+
+def _simulation(role: str, tried: Tried) -> tuple[Place, Question]:
+    params = {
+        "PolicySourceArn": role,
+        "ActionNames": list(tried.actions),
+        "ResourceArns": list(tried.resources),
+    }
+    place = SIMULATION, f"{', '.join(tried.actions)} on {', '.join(tried.resources)}"
+    return place, Question("SimulatePrincipalPolicy", "EvaluationResults", params, "iam")
+
+
+def role_name(arn: str) -> str:
+    """The name in a role's ARN, without its path."""
+    return arn.rpartition("/")[2]
+
+
+# Reading the answers
+
+
+def _of(answers: Answers, kind: str) -> Iterator[tuple[str, Any]]:
+    for (what, name), items in answers.items():
+        if what == kind and items:
+            yield name, items[0]
+
+
+def _role(first: Answers) -> Role | None:
+    for _, raw in _of(first, ROLE):
+        return Role(
+            arn=raw["Arn"],
+            path=raw["Path"],
+            trust=raw.get("AssumeRolePolicyDocument"),
+            boundary=raw.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
+            tags={tag["Key"]: tag["Value"] for tag in raw.get("Tags", [])},
+        )
+    return None
+
+
+def _secrets(first: Answers) -> Iterator[Secret]:
+    for asked, raw in _of(first, SECRET):
+        yield Secret(asked, raw["ARN"], raw["Name"], raw.get("KmsKeyId"))
+
+
+def _keys(second: Answers) -> Iterator[Key]:
+    for asked, raw in _of(second, KEY):
+        spec = raw.get("KeySpec") or raw.get("CustomerMasterKeySpec", "")
+        yield Key(asked, raw["Arn"], raw.get("KeyManager", ""), spec, raw.get("KeyState", ""))
+
+
+def _simulated(answers: Answers) -> Iterator[Simulated]:
+    """The decisions for each resource: AWS nests them where an action was tried on several."""
+    for (kind, _), items in answers.items():
+        for raw in items if kind == SIMULATION else ():
+            for each in raw.get("ResourceSpecificResults") or [raw]:
+                yield Simulated(
+                    raw["EvalActionName"],
+                    each.get("EvalResourceName", "*"),
+                    each.get("EvalResourceDecision") or raw["EvalDecision"],
+                    tuple(each.get("MissingContextValues") or raw.get("MissingContextValues", [])),
+                )

@@ -1,0 +1,454 @@
+"""Looks a pipeline up in AWS: from a connector's or a cluster's name to all that describes both.
+
+It goes by rounds: whatever can be asked with what is known so far is asked side by side, then again with
+what that told. Three rounds do for a connector's name (the connector; what it names, its cluster among it;
+what the cluster has), however many brokers and connectors there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from netcheck.aws.api.calls import Answer, Asker, Failed, Outcome, Question, ask
+from netcheck.aws.api.session import NoAws, open_session, service_client
+from netcheck.aws.msk import clusters, connectors
+from netcheck.aws.msk.clusters import MskHost, msk_host
+from netcheck.core.arn import parse_arn
+from netcheck.core.context import Deadline, DeadlineExceeded
+from netcheck.pipeline.java_properties import PropertiesError
+from netcheck.pipeline.model import Cluster, Connector, Missing, WorkerConfiguration
+
+MOST_ROUNDS = 5
+MOST_CANDIDATES = 30
+"""Clusters that are compared with a broker's name, where the name alone does not say which one it is."""
+MOST_LISTED = 10
+NOT_FOUND = frozenset({"NotFoundException", "ResourceNotFoundException"})
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to look up: an ARN or a name each, or None; and the bootstrap hosts, where the user gave them."""
+
+    connector: str | None
+    cluster: str | None
+    hosts: tuple[str, ...] = ()
+    interfaces: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What AWS said. `trouble` is what the user has to mend before anything can be said, "" for none.
+
+    `bootstrap` are the cluster's bootstrap strings, which may be told where the rest of it is denied.
+    `interfaces` are the workers' ENIs. `rounds` and `calls` are what it took.
+    """
+
+    connector: Connector | None = None
+    cluster: Cluster | None = None
+    bootstrap: Mapping[str, str] = field(default_factory=dict)
+    region: str | None = None
+    account: str | None = None
+    interfaces: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    trouble: str = ""
+    rounds: int = 0
+    calls: int = 0
+
+
+def look_up(deadline: Deadline, region: str | None, profile: str | None, wanted: Wanted) -> LookedUp:
+    """Ask MSK Connect, MSK and EC2. Only List, Describe and Get calls. Never raises for what AWS does."""
+    try:
+        session = open_session(deadline, region, profile)
+        services = ("kafkaconnect", "kafka", "ec2", "sts")
+        clients = {service: service_client(session, service, deadline) for service in services}
+    except NoAws as error:
+        return LookedUp(region=region, trouble=str(error))
+    try:
+        return converse(wanted, session.region_name, lambda questions: ask(clients, questions, deadline))
+    finally:
+        for client in clients.values():
+            client.close()
+
+
+def converse(wanted: Wanted, region: str, asked: Asker) -> LookedUp:
+    """The same, of whoever answers: AWS, or a memory of what it said. Ends early where time runs out."""
+    conversation = _Conversation(wanted, region)
+    try:
+        for _ in range(MOST_ROUNDS):
+            new = {key: q for key, q in conversation.questions().items() if key not in conversation.outcomes}
+            if not new:
+                break
+            conversation = conversation.after(new, asked(list(new.values())))
+    except DeadlineExceeded:
+        pass
+    return conversation.result()
+
+
+class _Conversation:
+    """What was asked and answered so far. Nothing changes in one; the next is made with `after`."""
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        region: str,
+        asked: Mapping[Key, Question] | None = None,
+        outcomes: Mapping[Key, Outcome] | None = None,
+        rounds: int = 0,
+    ) -> None:
+        self.wanted = wanted
+        self.region = region
+        self.asked = dict(asked or {})
+        self.outcomes = dict(outcomes or {})
+        self.rounds = rounds
+
+    def after(self, new: Mapping[Key, Question], told: Sequence[Outcome]) -> _Conversation:
+        outcomes = self.outcomes | dict(zip(new, told, strict=True))
+        return _Conversation(self.wanted, self.region, self.asked | dict(new), outcomes, self.rounds + 1)
+
+    # What to ask
+
+    def questions(self) -> dict[Key, Question]:
+        """Everything that can be asked with what is known by now, what was asked before too."""
+        return {**self._about_connector(), **self._about_cluster(), **self._about_account()}
+
+    def _about_account(self) -> dict[Key, Question]:
+        by_arn = [name for name in (self.wanted.connector, self.wanted.cluster) if name and parse_arn(name)]
+        return {("identity",): Question("GetCallerIdentity", "", {}, "sts")} if by_arn else {}
+
+    def _about_connector(self) -> dict[Key, Question]:
+        wanted = self.wanted.connector
+        if wanted is None:
+            return {}
+        found: dict[Key, Question] = {}
+        if not parse_arn(wanted):
+            found["connectors",] = connectors.named(wanted)
+        arn = self._connector_arn
+        if arn is None:
+            return found
+        found["connector",] = connectors.described(arn)
+        found["operations",] = connectors.operations(arn)
+        if failed := connectors.newest_failed(self._items("operations")):
+            found["operation",] = connectors.operation(failed)
+        raw = self._connector
+        if worker := connectors.worker_configuration_of(raw):
+            found["worker configuration",] = connectors.worker_configuration(worker)
+        for plugin in connectors.plugins_of(raw):
+            found["plugin", plugin] = connectors.plugin(plugin)
+        if self.wanted.interfaces and (subnets := connectors.subnets_of(raw)):
+            found["interfaces",] = connectors.interfaces(subnets, connectors.groups_of(raw))
+        return found
+
+    def _about_cluster(self) -> dict[Key, Question]:
+        found: dict[Key, Question] = {}
+        wanted, host = self.wanted.cluster, self._host
+        if wanted and parse_arn(wanted):
+            found["cluster",] = clusters.described(wanted)
+        elif wanted:
+            found["clusters",] = clusters.named(wanted)
+        elif host:
+            found["clusters",] = clusters.named(host.name) if host.name else clusters.serverless()
+        if self._may_be_connected:
+            found["vpc connections",] = clusters.vpc_connections()
+        for arn, raw in self._candidates.items():
+            found["bootstrap", arn] = clusters.bootstrap(arn)
+            if not clusters.is_serverless(raw):
+                found["nodes", arn] = clusters.nodes(arn)
+            if not raw or clusters.uses_scram(raw):
+                found["secrets", arn] = clusters.secrets(arn)
+        return found
+
+    # What is known
+
+    def _items(self, *key: str) -> list[Any]:
+        outcome = self.outcomes.get(key)
+        return list(outcome.items) if isinstance(outcome, Answer) else []
+
+    def _first(self, *key: str) -> Any:
+        """The one object that was answered, {} without."""
+        return next(iter(self._items(*key)), {})
+
+    @cached_property
+    def _same_name(self) -> list[Any]:
+        return [raw for raw in self._items("connectors") if raw.get("connectorName") == self.wanted.connector]
+
+    @cached_property
+    def _connector_arn(self) -> str | None:
+        wanted = self.wanted.connector
+        if wanted and parse_arn(wanted):
+            return wanted
+        return self._same_name[0]["connectorArn"] if len(self._same_name) == 1 else None
+
+    @cached_property
+    def _connector(self) -> Any:
+        """What is known of the connector: a listing tells all but its settings and what is wrong."""
+        return (self._same_name[0] if len(self._same_name) == 1 else {}) | self._first("connector")
+
+    @cached_property
+    def _hosts(self) -> tuple[str, ...]:
+        given = self.wanted.hosts
+        return given or tuple(hosts_of(connectors.bootstrap_of(self._connector)))
+
+    @cached_property
+    def _host(self) -> MskHost | None:
+        """What the bootstrap servers say of the cluster; None if they are not MSK's, or of another Region."""
+        seen = [host for host in map(msk_host, self._hosts) if host]
+        return seen[0] if seen and seen[0].region == self.region else None
+
+    @cached_property
+    def _may_be_connected(self) -> bool:
+        """Whether the way to the cluster may be a managed VPC connection: told by the port, or unsaid."""
+        ports = (part.rpartition(":")[2] for part in connectors.bootstrap_of(self._connector).split(","))
+        return any(port.strip().isdigit() and int(port) in clusters.MULTI_VPC_PORTS for port in ports) or (
+            self.wanted.connector is None and self.wanted.cluster is not None
+        )
+
+    @cached_property
+    def _candidates(self) -> dict[str, Any]:
+        """Clusters that may be the one, by ARN."""
+        wanted = self.wanted.cluster
+        if wanted and parse_arn(wanted):
+            return {wanted: self._first("cluster")}
+        listed = self._items("clusters")
+        if wanted:
+            listed = [raw for raw in listed if raw.get("ClusterName") == wanted]
+        elif self._host and self._host.name:
+            # A host name may hold only the beginning of a long name, and always in lower case.
+            exact = [raw for raw in listed if raw.get("ClusterName", "").lower() == self._host.name]
+            listed = exact or listed
+        return {raw["ClusterArn"]: raw for raw in listed[:MOST_CANDIDATES]}
+
+    @cached_property
+    def _cluster(self) -> Any:
+        """The cluster's description, {} if it is not known which one it is."""
+        candidates = list(self._candidates.values())
+        if self.wanted.cluster:
+            return candidates[0] if len(candidates) == 1 else {}
+        fitting = [raw for raw in candidates if self._is_of(raw["ClusterArn"])]
+        return fitting[0] if len(fitting) == 1 else {}
+
+    def _is_of(self, arn: str) -> bool:
+        """Whether the brokers are this cluster's, by its id in their names; by the name if that is denied."""
+        assert self._host
+        if isinstance(self.outcomes.get(("bootstrap", arn)), Failed):
+            return len(self._candidates) == 1 and bool(self._host.name)
+        strings = self._first("bootstrap", arn).values()
+        named = [msk_host(host) for text in strings if isinstance(text, str) for host in hosts_of(text)]
+        return any(host and host.id == self._host.id for host in named)
+
+    # What came of it
+
+    def result(self) -> LookedUp:
+        region, account = self.region, self._account()
+        trouble = self._trouble()
+        if trouble:
+            return LookedUp(
+                region=region, account=account, trouble=trouble, rounds=self.rounds, calls=self._calls()
+            )
+        worker, secrets, unread = self._worker()
+        missing = dict.fromkeys([*self._missing(), *unread])
+        return LookedUp(
+            connector=self._told_connector(worker, secrets),
+            cluster=self._told_cluster(),
+            bootstrap=self._bootstrap(),
+            region=region,
+            account=account,
+            interfaces=tuple(eni["NetworkInterfaceId"] for eni in self._items("interfaces")),
+            missing=tuple(missing),
+            trouble="",
+            rounds=self.rounds,
+            calls=self._calls(),
+        )
+
+    def _calls(self) -> int:
+        return sum(outcome.calls for outcome in self.outcomes.values())
+
+    def _account(self) -> str | None:
+        for raw, key in ((self._connector, "connectorArn"), (self._cluster, "ClusterArn")):
+            if arn := parse_arn(raw.get(key, "")):
+                return arn.account
+        account: str | None = self._first("identity").get("Account")
+        return account
+
+    def _told_connector(
+        self, worker: WorkerConfiguration | None, secrets: Mapping[str, str]
+    ) -> Connector | None:
+        if not self._connector:
+            return None
+        failed = self._first("operation") or None
+        plugins = [item for key in self.outcomes if key[0] == "plugin" for item in self._items(*key)]
+        operations = self._items("operations")
+        return connectors.connector(self._connector, operations, failed, worker, plugins, (secrets,))
+
+    def _worker(self) -> tuple[WorkerConfiguration | None, Mapping[str, str], list[Missing]]:
+        raw = self._first("worker configuration")
+        if not raw:
+            return None, {}, []
+        try:
+            given = connectors.worker_properties(raw)
+        except PropertiesError as error:
+            reason = f"{raw.get('name')}: its properties cannot be read: {error}"
+            return None, {}, [Missing("the worker configuration", "", reason)]
+        return connectors.worker(raw, given), given, []
+
+    def _told_cluster(self) -> Cluster | None:
+        raw = self._cluster
+        if not raw:
+            return None
+        arn = raw["ClusterArn"]
+        secrets = self.outcomes.get(("secrets", arn))
+        return clusters.cluster(
+            raw,
+            self._bootstrap(),
+            self._items("nodes", arn),
+            [str(item) for item in secrets.items] if isinstance(secrets, Answer) else None,
+            self._items("vpc connections"),
+        )
+
+    def _bootstrap(self) -> dict[str, str]:
+        arn = self._cluster.get("ClusterArn") or self.wanted.cluster or ""
+        strings = self._first("bootstrap", arn)
+        return {name: text for name, text in strings.items() if isinstance(text, str)}
+
+    # What is missing, and what the user has to mend
+
+    def _missing(self) -> Iterable[Missing]:
+        for key, outcome in self.outcomes.items():
+            if isinstance(outcome, Failed) and not self._is_idle(key):
+                action = self.asked[key].action if outcome.denied else ""
+                yield Missing(_what(key), action, outcome.reason + self._other_account(key))
+        yield from self._hidden_cluster()
+
+    def _is_idle(self, key: Key) -> bool:
+        """Whether nothing depends on a question that failed."""
+        match key:
+            case ("identity",):
+                return True
+            case ("bootstrap" | "nodes" | "secrets" as about, arn):
+                raw = self._candidates.get(arn, {})
+                if self._cluster and self._cluster["ClusterArn"] != arn:
+                    return True
+                serverless = about == "nodes" and clusters.is_serverless(raw)
+                return serverless or (about == "secrets" and bool(raw) and not clusters.uses_scram(raw))
+            case ("vpc connections",):
+                strings = self._first("bootstrap", self._cluster.get("ClusterArn", ""))
+                return self.wanted.connector is None and not any(
+                    "VpcConnectivity" in name for name in strings
+                )
+        return False
+
+    def _hidden_cluster(self) -> Iterable[Missing]:
+        """The brokers are MSK's, and AWS answered, and no cluster here is theirs."""
+        listed = self.outcomes.get(("clusters",))
+        if self._cluster or self.wanted.cluster or not self._host or not isinstance(listed, Answer):
+            return
+        if any(isinstance(self.outcomes.get(("bootstrap", arn)), Failed) for arn in self._candidates):
+            return
+        same = [
+            raw for raw in self._candidates.values() if raw.get("ClusterName", "").lower() == self._host.name
+        ]
+        if same:
+            reason = (
+                f"the brokers are of a cluster {self._host.name} with the id {self._host.id}, and the one "
+                f"of this name is another now ({same[0]['ClusterArn']}): was it deleted and created again?"
+            )
+        else:
+            reason = (
+                f"no cluster in {self.region} of this account has the brokers of {self._hosts[0]}: if it is "
+                "another account's, give its ARN with --cluster and credentials that may describe it"
+            )
+        yield Missing("the MSK cluster", "", reason)
+
+    def _other_account(self, key: Key) -> str:
+        name = self.wanted.connector if key == ("connector",) else self.wanted.cluster
+        theirs, ours = parse_arn(name or ""), self._first("identity").get("Account")
+        if key not in (("connector",), ("cluster",)) or not theirs or not ours or theirs.account == ours:
+            return ""
+        return (
+            f"; it is of the account {theirs.account} and these credentials are of {ours}: "
+            "name another profile with --profile"
+        )
+
+    def _trouble(self) -> str:
+        return self._connector_trouble() or self._cluster_trouble()
+
+    def _connector_trouble(self) -> str:
+        name = self.wanted.connector
+        if not name:
+            return ""
+        outcome = self.outcomes.get(("connector",))
+        if isinstance(outcome, Failed) and (outcome.code in NOT_FOUND or self._other_account(("connector",))):
+            whose = self._other_account(("connector",))
+            return f"--connector {name}: {_unfound('connector', self.region)}{whose}"
+        if isinstance(self.outcomes.get(("connectors",)), Answer) and len(self._same_name) != 1:
+            all_ = [(raw["connectorName"], raw["connectorArn"]) for raw in self._items("connectors")]
+            return f"--connector {name}: " + _choose(name, all_, "connector", self.region)
+        return ""
+
+    def _cluster_trouble(self) -> str:
+        name = self.wanted.cluster
+        if not name:
+            return ""
+        outcome = self.outcomes.get(("cluster",))
+        if isinstance(outcome, Failed) and outcome.code in NOT_FOUND:
+            return f"--cluster {name}: {_unfound('cluster', self.region)}{self._other_account(('cluster',))}"
+        if isinstance(self.outcomes.get(("clusters",)), Answer) and len(self._candidates) != 1:
+            all_ = [(raw["ClusterName"], raw["ClusterArn"]) for raw in self._items("clusters")]
+            return f"--cluster {name}: " + _choose(name, all_, "cluster", self.region)
+        return ""
+
+
+def hosts_of(bootstrap: str) -> list[str]:
+    """The host names in a list of bootstrap servers."""
+    return [part.strip().rpartition(":")[0].lower() for part in bootstrap.split(",") if ":" in part]
+
+
+def _what(key: Key) -> str:
+    match key:
+        case ("connectors" | "connector", *_):
+            return "the connector"
+        case ("operations" | "operation", *_):
+            return "the connector's operations"
+        case ("plugin", arn):
+            return f"the plugin {arn}"
+        case ("interfaces", *_):
+            return "the workers' network interfaces"
+        case ("clusters" | "cluster", *_):
+            return "the MSK cluster"
+        case ("bootstrap", *_):
+            return "the cluster's bootstrap servers"
+        case ("nodes", *_):
+            return "the cluster's brokers"
+        case ("secrets", *_):
+            return "the cluster's SCRAM secrets"
+        case ("vpc connections", *_):
+            return "the VPC connections to the cluster"
+        case (what, *_):
+            return f"the {what}"
+    raise AssertionError("every question has a name")
+
+
+def _unfound(kind: str, region: str) -> str:
+    return f"there is no such {kind} in {region}: look it up with {_listing(kind, region)}"
+
+
+def _listing(kind: str, region: str) -> str:
+    command = "kafkaconnect list-connectors" if kind == "connector" else "kafka list-clusters-v2"
+    return f"aws {command} --region {region}"
+
+
+def _choose(name: str, found: Sequence[tuple[str, str]], kind: str, region: str) -> str:
+    same = [arn for each, arn in found if each == name]
+    if same:
+        return f"several {kind}s have this name, give the ARN of one: {', '.join(same[:MOST_LISTED])}"
+    if not found:
+        return (
+            f"no {kind} in {region} has this name: look it up with {_listing(kind, region)}, or see --region"
+        )
+    near = ", ".join(sorted(each for each, _ in found)[:MOST_LISTED])
+    more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
+    return f"no {kind} in {region} has exactly this name; these begin with it: {near}{more}"

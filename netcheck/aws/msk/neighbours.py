@@ -1,0 +1,98 @@
+"""The other connectors of the account and Region, as far as they may keep state where this one does.
+
+Two rounds of calls: a list, then what it does not tell of each, side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netcheck.aws.api.calls import Answer, Failed, ask
+from netcheck.aws.api.session import NoAws, open_session, service_client
+from netcheck.aws.msk import connectors
+from netcheck.core.context import Deadline
+from netcheck.pipeline import redaction
+from netcheck.pipeline.model import Missing
+
+MOST_DESCRIBED = 24
+"""Connectors that are described: two rounds of as many calls as are made side by side."""
+OF_STATE = frozenset(
+    {"connector.class", "hostname", "exactlyOnce", "zkPath", "zkDatabase", "topics", "topics.regex"}
+)
+"""Settings that say whether a sink keeps state, where, and of what; no other leaves this module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Another connector, and those of its settings that are in OF_STATE."""
+
+    name: str
+    arn: str
+    state: str
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The other connectors. `missing` are those that could not be described, by name, or the list itself;
+    `unseen` the names of those that were too many.
+    """
+
+    described: tuple[Neighbour, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    unseen: tuple[str, ...] = ()
+
+
+def neighbours(deadline: Deadline, region: str | None, profile: str | None, own: str) -> Neighbours:
+    """Describe the connectors beside the one with the ARN `own`, those with its plugin first."""
+    what = "the other connectors"
+    try:
+        session = open_session(deadline, region, profile)
+        client = service_client(session, connectors.SERVICE, deadline)
+    except NoAws as error:
+        return Neighbours(missing=(Missing(what, "", str(error)),))
+    try:
+        return _asked(client, deadline, own, what)
+    finally:
+        client.close()
+
+
+def _asked(client: Any, deadline: Deadline, own: str, what: str) -> Neighbours:
+    question = connectors.every()
+    (listed,) = ask(client, [question], deadline)
+    if isinstance(listed, Failed):
+        return Neighbours(missing=(Missing(what, question.action if listed.denied else "", listed.reason),))
+    others = _others(listed, own)
+    asked = others[:MOST_DESCRIBED]
+    questions = [connectors.described(raw["connectorArn"]) for raw in asked]
+    described: list[Neighbour] = []
+    missing: list[Missing] = []
+    for raw, one, outcome in zip(asked, questions, ask(client, questions, deadline), strict=True):
+        if isinstance(outcome, Failed):
+            action = one.action if outcome.denied else ""
+            missing.append(Missing(raw["connectorName"], action, outcome.reason))
+        else:
+            described += [_neighbour(item) for item in outcome.items if isinstance(item, dict)]
+    unseen = tuple(raw["connectorName"] for raw in others[MOST_DESCRIBED:])
+    return Neighbours(tuple(described), tuple(missing), unseen)
+
+
+def _others(listed: Answer, own: str) -> list[Any]:
+    """Every connector but this one and those that are going: first what runs the same plugin."""
+    every: list[Any] = listed.items
+    ours: set[str] = set()
+    for raw in every:
+        if raw["connectorArn"] == own:
+            ours = set(connectors.plugins_of(raw))
+    there = [raw for raw in every if raw["connectorArn"] != own and raw.get("connectorState") != "DELETING"]
+    return sorted(there, key=lambda raw: (not ours & set(connectors.plugins_of(raw)), raw["connectorName"]))
+
+
+def _neighbour(raw: Mapping[str, Any]) -> Neighbour:
+    given = {str(key): str(value) for key, value in raw.get("connectorConfiguration", {}).items()}
+    shown = redaction.public({key: value for key, value in given.items() if key in OF_STATE})
+    return Neighbour(
+        raw.get("connectorName", ""), raw.get("connectorArn", ""), raw.get("connectorState", ""), shown
+    )

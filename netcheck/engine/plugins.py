@@ -1,0 +1,160 @@
+"""Finds checks: in our own package, in installed plugins, in a folder. Three sources, one code path.
+
+A plugin that cannot be imported, or that reuses an id, becomes a `Broken`, shown as an `unknown` result:
+the run goes on, and nobody takes the silence for a pass.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TypeGuard
+
+from netcheck.core.check import Check
+from netcheck.core.model import Kind
+from netcheck.settings.config import UsageError
+
+OWN_PACKAGE = "checks"
+GROUP = "netcheck.checks"
+ID = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Something that should have given checks and did not: where it is, and why."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is to run, sorted by file and place in the file, and what could not be loaded."""
+
+    checks: tuple[Check, ...]
+    broken: tuple[Broken, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    name: str
+    load: Callable[[], object]
+
+
+def is_own(check: Check) -> bool:
+    """Whether a check is of our own package, and not of a plugin."""
+    return type(check).__module__.partition(".")[0] == OWN_PACKAGE
+
+
+def find(folder: str | None = None) -> Found:
+    """Every check, each id once. Raises UsageError when `folder` is not a folder."""
+    sources = [*_own(), *_installed(), *(_loose(Path(folder)) if folder else ())]
+    checks: dict[str, Check] = {}
+    origin: dict[str, str] = {}
+    broken: list[Broken] = []
+    for source in sources:
+        try:
+            classes = list(_classes(source.load()))
+            found = [check() for check in classes]
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may fail in any way
+            broken.append(Broken(source.name, _reason(error)))
+            continue
+        for check in found:
+            problem = _problem(check) or (
+                f"the id {check.id} is taken by {origin[check.id]}" if check.id in checks else None
+            )
+            if problem:
+                broken.append(Broken(source.name, problem))
+            else:
+                checks[check.id], origin[check.id] = check, source.name
+    return Found(tuple(checks.values()), tuple(broken))
+
+
+def load_own() -> None:
+    """Import our own checks now, so that the first `find` has less to do."""
+    for source in _own():
+        source.load()
+
+
+def _own() -> Iterator[_Source]:
+    package = importlib.import_module(OWN_PACKAGE)
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
+        name = f"{OWN_PACKAGE}.{module.name}"
+        yield _Source(name, lambda name=name: importlib.import_module(name))  # type: ignore[misc]
+
+
+def _installed() -> Iterator[_Source]:
+    for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.name, e.value)):
+        owner = f" of {entry.dist.name}" if entry.dist else ""
+        yield _Source(f"entry point {entry.name} ({entry.value}){owner}", entry.load)
+
+
+def _loose(folder: Path) -> Iterator[_Source]:
+    if not folder.is_dir():
+        raise UsageError(f"--plugins {folder}: not a folder")
+    for path in sorted(folder.glob("*.py")):
+        yield _Source(str(path), lambda path=path: _import_file(path))  # type: ignore[misc]
+
+
+def _import_file(path: Path) -> ModuleType:
+    name = f"netcheck_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickles look their module up there
+    spec.loader.exec_module(module)
+    return module
+
+
+def _classes(loaded: object) -> Iterator[type[Check]]:
+    """The checks in what a source gave: a module with classes of its own, or one class."""
+    if isinstance(loaded, ModuleType):
+        for value in vars(loaded).values():
+            if inspect.isclass(value) and value.__module__ == loaded.__name__ and _is_check(value):
+                yield value
+    elif inspect.isclass(loaded) and _is_check(loaded):
+        yield loaded
+    else:
+        raise TypeError(f"{loaded!r} is neither a module nor a Check")
+
+
+def _is_check(value: type) -> TypeGuard[type[Check]]:
+    return issubclass(value, Check) and not inspect.isabstract(value)
+
+
+def _problem(check: Check) -> str | None:
+    name = type(check).__name__
+    if not isinstance(getattr(check, "id", None), str) or not ID.fullmatch(check.id):
+        return f"{name} has no id of the form concern.claim"
+    if not isinstance(getattr(check, "kinds", None), frozenset) or not check.kinds:
+        return f"{check.id}: kinds is not a frozenset of target kinds"
+    if unknown := sorted(str(kind) for kind in check.kinds - set(Kind)):
+        return f"{check.id}: there is no kind of target {', '.join(unknown)}; there is {', '.join(Kind)}"
+    if not isinstance(check.after, frozenset) or not all(isinstance(name, str) for name in check.after):
+        return f"{check.id}: after is not a frozenset of check ids"
+    if not (type(check).__doc__ or "").strip():
+        return f"{check.id}: has no docstring, and the docstring is its documentation"
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    if isinstance(error, SyntaxError):
+        place = ""  # its text names the line
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - an exception of a plugin may fail to say what it is
+        text = ""
+    return f"{type(error).__name__}: {text}{place}"

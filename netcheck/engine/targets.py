@@ -1,0 +1,189 @@
+"""What there is to reach: from values to targets."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from urllib.parse import urlsplit
+
+from netcheck.core.hostport import EndpointError, Url, parse_url, shown
+from netcheck.core.model import PIPELINE, Kind, Security, Target
+from netcheck.pipeline.model import Cluster
+from netcheck.pipeline.msk_listeners import BY_STRING, Listener, Login, Reach, endpoints
+from netcheck.settings.config import Config, UsageError
+
+MSK_SECURITY = {
+    9092: Security.PLAINTEXT,
+    9094: Security.SSL,
+    9096: Security.SASL_SSL,
+    9098: Security.SASL_SSL,
+    9194: Security.SSL,
+    9196: Security.SASL_SSL,
+    9198: Security.SASL_SSL,
+    20092: Security.PLAINTEXT,
+    20094: Security.SSL,
+    20096: Security.SASL_SSL,
+    20098: Security.SASL_SSL,
+}
+"""What MSK speaks on each of its ports; any other port is taken for TLS
+(https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html)."""
+
+PLAIN_NATIVE_PORT = 9000
+"""ClickHouse's native protocol without TLS; on any other port it is taken to be inside TLS, as on 9440
+(https://clickhouse.com/docs/guides/sre/network-ports)."""
+
+CONNECTED_BY = {Login.NONE: "TLS", Login.IAM: "SASL_IAM", Login.SCRAM: "SASL_SCRAM"}
+"""A listener's login as VpcConnection.Authentication of MSK's API has it."""
+
+PRIVATE_PORTS = frozenset({9092, 9094, 9096, 9098})
+"""The listeners inside the VPC, which every broker has at the names that ListNodes tells."""
+
+
+def of_arguments(config: Config) -> tuple[Target, ...]:
+    """Every target that the configuration names: a worker's log is one of the pipeline alone. Raises
+    UsageError when there is none.
+    """
+    found = named(config)
+    if not found and not config.worker_log:
+        raise UsageError(
+            "nothing to check: give --bootstrap HOST:PORT, --clickhouse URL, --clickhouse-native HOST:PORT "
+            "or --aws-service NAME, or a --connector to find them all (netcheck demo shows a run without any)"
+        )
+    return (*dict.fromkeys(found), PIPELINE)
+
+
+def named(config: Config) -> list[Target]:
+    """The same, also if there is none."""
+    return [
+        *brokers(config),
+        *_clickhouse(config),
+        *(_aws_service(name, config.region) for name in config.aws_service),
+    ]
+
+
+def brokers(config: Config) -> list[Target]:
+    """The bootstrap servers."""
+    return [kafka_target(host, port, _spoken(config, port)) for host, port in config.bootstrap]
+
+
+def _spoken(config: Config, port: int) -> Security | None:
+    """How brokers are spoken to, where that was said: who gives a login means a listener that takes it."""
+    if config.security_protocol or port in MSK_SECURITY:
+        return config.security_protocol
+    return Security.SASL_SSL if config.sasl_mechanism or config.kafka_login else None
+
+
+def kafka_target(host: str, port: int, security: Security | None) -> Target:
+    """A broker, spoken to as told, or as MSK does on that port."""
+    return Target(Kind.KAFKA, host, port, security or MSK_SECURITY.get(port, Security.SSL))
+
+
+def other_brokers(config: Config, cluster: Cluster) -> Iterator[Target]:
+    """The brokers that the bootstrap servers do not name, at the same listener.
+
+    Only of listeners inside the VPC: the others have names of their own, which ListNodes does not tell.
+    """
+    names = [name for node in cluster.nodes for name in node.names]
+    hosts = {host for host, _ in config.bootstrap}
+    for port in dict.fromkeys(port for host, port in config.bootstrap if host in names):
+        if port in PRIVATE_PORTS:
+            yield from (kafka_target(n, port, config.security_protocol) for n in names if n not in hosts)
+
+
+def listening(strings: Mapping[str, str], cluster: Cluster | None) -> Iterator[Target]:
+    """The listeners of a cluster that a client here may use: those inside the VPC, over IPv6 too, public
+    ones, and those of managed VPC connections where this account has one that is up.
+    """
+    connections = cluster.vpc_connections if cluster else ()
+    connected = {each.authentication for each in connections if each.state == "AVAILABLE"}
+    for name, text in strings.items():
+        listener = BY_STRING.get(name)
+        if listener is None:
+            continue
+        if listener.reach is Reach.VPC_CONNECTION and CONNECTED_BY[listener.login] not in connected:
+            continue
+        for host, port in endpoints(text):
+            yield Target(Kind.KAFKA, host, port, security_of(listener))
+
+
+def security_of(listener: Listener) -> Security:
+    """How a listener is spoken to."""
+    if listener.login is Login.NONE:
+        return _security(listener.tls)
+    return Security.SASL_SSL if listener.tls else Security.SASL_PLAINTEXT
+
+
+def _clickhouse(config: Config) -> list[Target]:
+    found = []
+    if url := config.clickhouse:
+        found.append(Target(Kind.CLICKHOUSE_HTTPS, url.host, url.port, _security(url.tls)))
+    if config.clickhouse_native:
+        host, port = config.clickhouse_native
+        found.append(Target(Kind.CLICKHOUSE_NATIVE, host, port, _security(port != PLAIN_NATIVE_PORT)))
+    return found
+
+
+def _security(tls: bool) -> Security:
+    return Security.SSL if tls else Security.PLAINTEXT
+
+
+def _aws_service(name: str, region: str | None) -> Target:
+    """`name` is a service as botocore calls it, or the URL of one of its endpoints (`https://vpce-...`)."""
+    url = _endpoint_url(name) if "://" in name else regional_endpoint(name, region)
+    return Target(Kind.AWS_SERVICE, url.host, url.port, _security(url.tls))
+
+
+def _endpoint_url(text: str) -> Url:
+    try:
+        url = parse_url(text)
+    except EndpointError as error:
+        raise UsageError(f"--aws-service: {error}") from None
+    if text.count(":") > 1:
+        return url
+    return Url(url.tls, url.host, 443 if url.tls else 80, None, None)
+
+
+@cache
+def regional_endpoint(name: str, region: str | None) -> Url:
+    """The public endpoint of a service, as botocore calls it. Raises UsageError for no service or Region.
+
+    Remembered, as botocore reads megabytes of its data to tell, and what it tells does not change.
+    """
+    if not region:
+        raise UsageError(f"--aws-service {shown(name)}: which Region? give --region, or set AWS_REGION")
+    from botocore.config import Config as ClientConfig
+    from botocore.exceptions import BotoCoreError
+
+    from netcheck.aws.api.session import core_session
+
+    try:
+        session = core_session()
+    except BotoCoreError as error:  # AWS_PROFILE names none, or the settings cannot be read
+        raise UsageError(f"--aws-service {shown(name)}: {error}") from None
+    # The workers' endpoint, wherever this host's own settings lead its SDK to.
+    public = ClientConfig(
+        ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs do not know it yet
+        use_dualstack_endpoint=False,
+        use_fips_endpoint=False,
+    )
+    services = session.get_available_services()
+    if name not in services:
+        near = difflib.get_close_matches(name, services, n=3)
+        hint = f", did you mean {' or '.join(near)}?" if near else ""
+        raise UsageError(f"--aws-service {shown(name)}: no AWS service has this name{hint}")
+    try:
+        session.get_partition_for_region(region)
+        # With nobody's credentials: otherwise it looks for real ones, also in the instance's metadata.
+        client = session.create_client(
+            name,
+            region_name=region,
+            config=public,
+            aws_access_key_id="nobody",
+            aws_secret_access_key="nobody",
+        )
+    except BotoCoreError:
+        raise UsageError(
+            f"--aws-service {shown(name)}: there is no Region {shown(region)}, write it as in eu-central-1"
+        ) from None
+    return parse_url(f"https://{urlsplit(client.meta.endpoint_url).hostname}:443")

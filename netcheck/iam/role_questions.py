@@ -1,0 +1,34 @@
+"""What to ask AWS about an execution role, of what is known of its pipeline. Pure."""
+
+from __future__ import annotations
+
+from netcheck.iam.needs import exact, needs, stores
+from netcheck.iam.providers import Store
+from netcheck.iam.role_snapshot import Asked, Tried
+from netcheck.pipeline.model import Pipeline
+
+
+def asked(pipeline: Pipeline, role: str) -> Asked:
+    """The role, the policies of what it needs, and the actions that IAM itself may be asked to try.
+
+    Only provisioned clusters have a policy of their own (Amazon MSK API, GetClusterPolicy). Needs on the same
+    resources are tried in one call.
+    """
+    tried: dict[tuple[str, ...], list[str]] = {}
+    for need in needs(pipeline, {}).needs:
+        if exact(need):
+            tried.setdefault(need.resources, []).extend(need.actions)
+    named = stores(pipeline)
+    cluster = pipeline.cluster
+    return Asked(
+        role=role,
+        cluster=cluster.arn
+        if cluster and cluster.kind == "PROVISIONED" and "IAM" in cluster.authentication
+        else None,
+        secrets=tuple(one.name for one in named if one.store is Store.SECRETS),
+        scram_secrets=(cluster.scram_secrets or ()) if cluster else (),
+        buckets=tuple(
+            dict.fromkeys(one.name.partition("/")[0] for one in named if one.store is Store.OBJECTS)
+        ),
+        tried=tuple(Tried(tuple(dict.fromkeys(actions)), on) for on, actions in tried.items()),
+    )

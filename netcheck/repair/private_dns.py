@@ -1,0 +1,95 @@
+"""The changes by which a service's name leads to its endpoint, proved by what names then lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from netcheck.aws.ec2.endpoints import Access, read
+from netcheck.aws.ec2.snapshot import from_parts
+from netcheck.core.model import Cause, Result, RootCause
+from netcheck.path.name_resolution import By, without_route53
+from netcheck.path.trace import QuestionError
+from netcheck.repair.apply import applied
+from netcheck.repair.change import Change, DnsHostNames, DnsSupport, PrivateDns
+from netcheck.repair.prove import fixes
+from netcheck.repair.search import Query, repair
+
+Regions = Mapping[str, Mapping[str, Any]]
+
+
+def named(
+    causes: Sequence[RootCause],
+    results: Sequence[Result],
+    regions: Regions,
+    groups: Sequence[str],
+    hurry: Callable[[], bool],
+) -> tuple[RootCause, ...]:
+    """The same root causes; those of an endpoint that its service's name does not lead to, with the changes.
+
+    Proved is that afterwards the name leads to the endpoint's addresses and that the workers reach all of
+    them, with what its security groups and the network ACLs need besides.
+    """
+    by_key = {result.key: result for result in results}
+    return tuple(
+        _named(cause, [by_key[key] for key in cause.results if key in by_key], regions, groups, hurry)
+        for cause in causes
+    )
+
+
+def _named(
+    cause: RootCause, shown: list[Result], regions: Regions, groups: Sequence[str], hurry: Callable[[], bool]
+) -> RootCause:
+    if not shown or any(one.finding.cause is not Cause.ENDPOINT_PRIVATE_DNS_OFF for one in shown):
+        return cause
+    changes = tuple(_switches(read(regions), cause.component))
+    parts = applied(tuple(regions.items()), changes)
+    queries = _queries(cause, shown, dict(parts), groups)
+    if not changes or not queries:
+        return cause
+    try:
+        done = repair(parts, queries, hurry)
+    except QuestionError:
+        return cause
+    if not all(one.proved for one in done.questions):
+        return cause
+    # First who may come in, then the name that leads everybody there.
+    told = fixes((*done.changes, *changes), done.parts, from_parts(done.parts))
+    return replace(cause, fix=tuple(told), fix_proved=True)
+
+
+def _switches(access: Access, name: str) -> Iterator[Change]:
+    endpoint = access.endpoints.get(name)
+    if endpoint is None:
+        return
+    dns = access.dns.get(endpoint.vpc)
+    if dns is not None and dns.support is False:
+        yield DnsSupport(endpoint.vpc)
+    if dns is not None and dns.host_names is False:
+        yield DnsHostNames(endpoint.vpc)
+    if not endpoint.private_dns:
+        yield PrivateDns(endpoint.id)
+
+
+def _queries(cause: RootCause, shown: list[Result], regions: Regions, groups: Sequence[str]) -> list[Query]:
+    """From every subnet concerned to every address that the name leads to; none if it leads elsewhere."""
+    access, snapshot = read(regions), from_parts(regions.items())
+    endpoint = access.endpoints.get(cause.component)
+    found: list[Query] = []
+    for result in shown:
+        naming = without_route53(snapshot, access, endpoint.vpc, result.target.host) if endpoint else None
+        if naming is None or naming.by is not By.ENDPOINT or naming.component != cause.component:
+            return []
+        subnets = result.finding.evidence.get("subnets")
+        for subnet in subnets if isinstance(subnets, list) else []:
+            found += (
+                {
+                    "from": subnet,
+                    "to": address,
+                    "port": result.target.port,
+                    **({"security_groups": list(groups)} if groups else {}),
+                }
+                for address in naming.addresses
+            )
+    return found
