@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from checks import path_findings
 from netcheck.core.check import Check, answer, warning
-from netcheck.core.context import Context, FactUnavailable, NotAsked, Skip
+from netcheck.core.context import Context, FactUnavailable, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.engine import facts
 
@@ -37,7 +37,7 @@ class Answers(Check):
     NTP.
     """
 
-    id = "egress.answers"
+    id = "aws-service.answers"
     kinds = frozenset({Kind.AWS_SERVICE})
     after = frozenset({"tcp.connects", "tls.handshake", "tls.certificate"})
 
@@ -65,7 +65,7 @@ def _is_s3(host: str) -> bool:
     return any(label == "s3" or label.startswith("s3-") for label in host.split("."))
 
 
-class HasAWay(Check):
+class HasPath(Check):
     """Every worker subnet has a working way to the AWS service.
 
     From AWS's configuration, for each of the workers' subnets: by an interface endpoint (private DNS on, the
@@ -79,7 +79,7 @@ class HasAWay(Check):
     table; or route 0.0.0.0/0 to a NAT gateway.
     """
 
-    id = "egress.path"
+    id = "aws-service.path"
     kinds = frozenset({Kind.AWS_SERVICE})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
@@ -112,9 +112,9 @@ class AllowsByPolicy(Check):
     Fix: allow the connector's role and actions in the endpoint's policy (the default allows everything).
     """
 
-    id = "egress.policy"
+    id = "aws-service.policy"
     kinds = frozenset({Kind.AWS_SERVICE})
-    after = frozenset({"egress.path"})
+    after = frozenset({"aws-service.path"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         from netcheck.path.service_access import Kind as Leaving
@@ -134,19 +134,19 @@ def _ways(target: Target, ctx: Context) -> tuple[Way, ...]:
     """The way from each worker subnet."""
 
     from netcheck.path.name_resolution import By
-    from netcheck.path.service_access import Question, way_from
+    from netcheck.path.service_access import Question, trace_service_path
     from netcheck.path.trace import QuestionError
 
     vpcs = ctx.get(facts.worker_vpcs)
     known, access = ctx.get(facts.snapshot), ctx.get(facts.access)
     namings = {vpc: ctx.get(facts.naming, vpc, target.host) for vpc in vpcs}
     if any(naming.by is By.NOBODY or not naming.held for naming in namings.values()):
-        raise NotAsked("; ".join(naming.text for naming in namings.values()))
+        raise PrerequisiteFailed("; ".join(naming.text for naming in namings.values()))
     live = tuple(one.address for one in ctx.get(facts.resolution, target.host).addresses)
     asked = Question(target.host, target.port, ctx.config.source_security_group or None, live)
     try:
         return tuple(
-            way_from(known, access, subnet, namings[known.subnets[subnet].vpc], asked)
+            trace_service_path(known, access, subnet, namings[known.subnets[subnet].vpc], asked)
             for subnet in ctx.config.source_subnet
             if subnet in known.subnets
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from checks.silence import of_second_answer
 from netcheck.core.check import Check, answer, warning
-from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Kind, Layer, Target
 from netcheck.engine import facts
 from netcheck.engine.follow_up_facts import had, second_ping
@@ -41,7 +41,7 @@ class AnswersPing(Check):
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.clickhouse_ping, target)
         if seen.cause in facts.ABOUT_THE_CERTIFICATE:
-            raise NotAsked("the server's certificate does not verify")
+            raise PrerequisiteFailed("the server's certificate does not verify")
         if seen.cause is None:
             yield answer(None, f"Ok. in {seen.seconds * 1000:.0f} ms", Layer.HTTP, seen)
         elif seen.cause is Cause.CLICKHOUSE_SLOW_WAKE:
@@ -80,7 +80,7 @@ class TakesLogin(Check):
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.clickhouse_look_up, target)
         if seen.cause in facts.ABOUT_THE_CERTIFICATE:
-            raise NotAsked("no password is sent to a server whose certificate does not verify")
+            raise PrerequisiteFailed("no password is sent to a server whose certificate does not verify")
         if seen.version is not None or seen.cause is Cause.CLICKHOUSE_NO_DATABASE:
             login = ctx.config.clickhouse_login
             user = login.user if login else ""
@@ -112,7 +112,7 @@ class IsNewEnough(Check):
         if seen.cause is Cause.CLICKHOUSE_NO_DATABASE:
             raise Skip("ClickHouse tells no version in a database that it does not have")
         if seen.version is None:
-            raise NotAsked("the version is only told after a login")
+            raise PrerequisiteFailed("the version is only told after a login")
         if seen.cause is Cause.CLICKHOUSE_TOO_OLD:
             text = f"{target.endpoint} is ClickHouse {seen.version}, the sink wants 23.3 or later"
             yield answer(seen.cause, text, Layer.CLICKHOUSE, seen)
@@ -151,9 +151,9 @@ class HasTables(Check):
                 text = f"user {login.user if login else ''} sees no tables in database {database}"
                 yield answer(seen.cause, text, Layer.CLICKHOUSE, seen)
             case Cause.CLICKHOUSE_TOO_OLD:
-                raise NotAsked("ClickHouse did not get as far as its tables")
+                raise PrerequisiteFailed("ClickHouse did not get as far as its tables")
             case _ if seen.version is None:
-                raise NotAsked("ClickHouse did not get as far as its tables")
+                raise PrerequisiteFailed("ClickHouse did not get as far as its tables")
             case _:
                 user = login.user if login else ""
                 text = f"{target.endpoint} does not tell user {user} its tables: {seen.detail}"

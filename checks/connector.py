@@ -21,7 +21,7 @@ from checks.connector_findings import (
     wrong,
 )
 from netcheck.core.check import Check
-from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Kind, Target
 from netcheck.pipeline.clickhouse_sink import (
     BARE_HOST,
@@ -148,7 +148,7 @@ class HostnameIsBare(Check):
         elif is_reference(value):
             yield unknown(f"hostname={value} is filled in on the worker", given(subject, "hostname"))
         elif visible(value) != value:
-            raise NotAsked(f"hostname={shown(value)!r} has blanks or invisible characters")
+            raise PrerequisiteFailed(f"hostname={shown(value)!r} has blanks or invisible characters")
         elif not BARE_HOST.fullmatch(value):
             yield self._messy(subject, value)
         elif task.tls and not task.sni and (what := _borrowed(value)):
@@ -220,7 +220,7 @@ class PortIsHttp(Check):
         if is_reference(value):
             yield unknown(f"port={value} is filled in on the worker", {"port": value})
         elif task.port is None and value != visible(value):
-            raise NotAsked(f"port={shown(value)!r} has blanks around it")
+            raise PrerequisiteFailed(f"port={shown(value)!r} has blanks around it")
         elif task.port is None or not 0 < task.port < 65536:
             text = f"port={shown(value)} is no port: write port=8443 (HTTPS) or port=8123 (HTTP)"
             yield wrong(
@@ -266,7 +266,9 @@ class SslFitsPort(Check):
         told = given(subject, "ssl", "port", "jdbcConnectionProperties")
         value = subject.settings.get("ssl")
         if value is not None and visible(value) != value:
-            raise NotAsked(f"ssl={shown(value)!r} has blanks or invisible characters, and is read as false")
+            raise PrerequisiteFailed(
+                f"ssl={shown(value)!r} has blanks or invisible characters, and is read as false"
+            )
         if value is not None and not is_reference(value) and value.lower() not in ("true", "false"):
             text = (
                 f"ssl={shown(value)} is neither true nor false, and Kafka Connect refuses it: write ssl=true"
@@ -280,12 +282,14 @@ class SslFitsPort(Check):
             how = "ssl is missing, which the task reads as false" if value is None else f"ssl={shown(value)}"
             text = f"{how}, and port {task.port} wants TLS: the URL is {task.url}. Write ssl=true"
             yield wrong(
-                subject, "SINK_SSL_MISSING", Cause.SPOKE_PLAINTEXT_TO_TLS, text, "ssl=true", settings=told
+                subject, "SINK_SSL_MISSING", Cause.PLAINTEXT_ON_TLS_PORT, text, "ssl=true", settings=told
             )
         elif task.tls and task.port in PLAIN_PORTS:
             lines = "port=8443" if task.cloud else "ssl=false"
             text = f"ssl=true, and port {task.port} is ClickHouse's plain HTTP: write {lines}"
-            yield wrong(subject, "SINK_SSL_ON_PLAIN_PORT", Cause.TLS_NOT_SPOKEN, text, lines, settings=told)
+            yield wrong(
+                subject, "SINK_SSL_ON_PLAIN_PORT", Cause.TLS_NOT_SUPPORTED, text, lines, settings=told
+            )
         elif not task.tls and task.cloud:
             text = f"the URL is {task.url}: ClickHouse Cloud wants TLS. Write port=8443 and ssl=true"
             yield doubtful(

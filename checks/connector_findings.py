@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from netcheck.core.context import Context, FactUnavailable, NotAsked, Skip
+from netcheck.core.context import Context, FactUnavailable, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Json, Layer, Status
 from netcheck.engine import facts
 from netcheck.pipeline.clickhouse_sink import CLASS, Sink, is_sink, read
@@ -18,13 +18,16 @@ LONGEST_SHOWN = 120
 
 
 def connector(ctx: Context) -> Connector:
-    """The connector of this run. Raises Skip when none was named, NotAsked when it could not be read."""
+    """The connector of this run.
+
+    Raises Skip when none was named, PrerequisiteFailed when it could not be read.
+    """
     known: Pipeline = ctx.get(facts.pipeline)
     if known.connector is not None:
         return known.connector
     told = [one for one in known.missing if one.action.startswith("kafkaconnect:")]
     if told:
-        raise NotAsked(f"the connector's configuration is not known: {told[0].reason}")
+        raise PrerequisiteFailed(f"the connector's configuration is not known: {told[0].reason}")
     raise Skip("no connector was named: give --connector or --connector-config")
 
 

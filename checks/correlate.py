@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from netcheck.core.check import Concluded
+from netcheck.core.check import DerivedCheck
 from netcheck.core.model import WITH_PORT
 
 
-class SidesAgree(Concluded):
+class SidesAgree(DerivedCheck):
     """Nothing answers that AWS's configuration stops.
 
-    Concluded from the other results, where this run looks from where the workers are: an answer, good or
+    Derived from the other results, where this run looks from where the workers are: an answer, good or
     bad, has crossed the path both ways, so a route, security group or network ACL that is said to stop it
     cannot. Then it is unknown which of both sides is wrong, and what was said to stop it is unknown too, no
     root cause. From elsewhere an answer says nothing of the workers' path.
@@ -19,14 +19,14 @@ class SidesAgree(Concluded):
     that was computed, hop by hop.
     """
 
-    id = "join.agrees"
+    id = "correlate.agrees"
     kinds = WITH_PORT
 
 
-class WhatIsDeliveredAnswers(Concluded):
+class WhatIsDeliveredAnswers(DerivedCheck):
     """What AWS's configuration delivers is answered.
 
-    Concluded from the other results, where this run looks from where the workers are. It fails when a target
+    Derived from the other results, where this run looks from where the workers are. It fails when a target
     is silent although routes, security groups and network ACLs let its packets through, both ways, and
     nothing else explains the silence: then it is lost past what AWS filters and routes. Silence from
     elsewhere is left to tcp.connects, as it may be this host's own way.
@@ -36,5 +36,5 @@ class WhatIsDeliveredAnswers(Concluded):
     network interface show whether the packets arrive.
     """
 
-    id = "join.delivered"
+    id = "correlate.delivered"
     kinds = WITH_PORT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netcheck.core.check import Check, answer, warning
-from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.hostport import is_address
 from netcheck.core.model import WITH_PORT, Cause, Finding, Kind, Layer, Target
 from netcheck.engine import facts
@@ -68,7 +68,7 @@ class BrokerIsThere(Check):
         seen = ctx.get(facts.resolution, target.host)
         given = [one.address for one in seen.addresses if one.family == 4]
         if not given:
-            raise NotAsked("no address to compare with")
+            raise PrerequisiteFailed("no address to compare with")
         if address in given:
             yield answer(None, f"{target.host} is {address}, as MSK says", Layer.DNS, seen)
             return

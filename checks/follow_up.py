@@ -63,7 +63,7 @@ class IsNotTheOnlySilentOne(Check):
     Fix: for a port look at the rules that name ports, for a host at its state and at its subnet.
     """
 
-    id = "tcp.ports"
+    id = "tcp.other-ports"
     kinds = frozenset({Kind.KAFKA}) | CLICKHOUSE
     after = frozenset({"dns.resolves", "dns.brokers", "tcp.source-ports"})
 
@@ -91,7 +91,7 @@ class IsNotTheOnlyPublicOne(Check):
 
     id = "tcp.internet"
     kinds = WITH_PORT
-    after = frozenset({"dns.resolves", "dns.brokers", "tcp.source-ports", "tcp.ports"})
+    after = frozenset({"dns.resolves", "dns.brokers", "tcp.source-ports", "tcp.other-ports"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = _looked(ctx, closer.neutral, target)

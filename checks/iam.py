@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from checks.connector_findings import configured
 from netcheck.core.check import Check
-from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.engine import facts
 from netcheck.pipeline.model import Pipeline
 
 if TYPE_CHECKING:
     from netcheck.iam.judge import Judged, Verdict
-    from netcheck.iam.role_snapshot import Key, RoleSeen, Secret
+    from netcheck.iam.role_snapshot import Key, RoleSnapshot, Secret
 
 PIPELINE = frozenset({Kind.PIPELINE})
 SCRAM_PREFIX = "AmazonMSK_"
@@ -52,7 +52,7 @@ class Trusted(Check):
         else:
             yield self._judged(pipeline, seen, role)
 
-    def _judged(self, pipeline: Pipeline, seen: RoleSeen, role: str) -> Finding:
+    def _judged(self, pipeline: Pipeline, seen: RoleSnapshot, role: str) -> Finding:
         from netcheck.iam import judge
         from netcheck.iam.evaluate import Outcome
         from netcheck.iam.judge import SERVICE
@@ -83,7 +83,7 @@ class Allowed(Check):
     change that one.
     """
 
-    id = "iam.allows"
+    id = "iam.permissions"
     kinds = PIPELINE
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
@@ -119,7 +119,7 @@ class Least(Check):
     Fix: put the narrow statements in the place of the wide one.
     """
 
-    id = "iam.least"
+    id = "iam.least-privilege"
     kinds = PIPELINE
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
@@ -134,7 +134,14 @@ class Least(Check):
                 text = f"{one.statement} of {role} also allows {_listed(one.grants)} on {one.on}"
                 evidence: dict[str, Json] = {"actions": [*one.grants], **_fix("iam", one.narrow)}
                 yield Finding(
-                    Status.WARN, text, Cause.IAM_TOO_WIDE, Layer.IAM, evidence, (), "IAM_TOO_WIDE", role
+                    Status.WARN,
+                    text,
+                    Cause.IAM_OVERLY_PERMISSIVE,
+                    Layer.IAM,
+                    evidence,
+                    (),
+                    "IAM_OVERLY_PERMISSIVE",
+                    role,
                 )
         unread = [document for document in seen.policies if document.action]
         for document in unread:
@@ -190,7 +197,7 @@ class ScramSecrets(Check):
         ]
 
 
-def _scram(arn: str, seen: RoleSeen) -> Iterator[Finding]:
+def _scram(arn: str, seen: RoleSnapshot) -> Iterator[Finding]:
     name = arn.partition(":secret:")[2]
     if not name.startswith(SCRAM_PREFIX):
         text = f"the SCRAM secret {name} has no name that begins with {SCRAM_PREFIX}: make one that has"
@@ -205,7 +212,7 @@ def _scram(arn: str, seen: RoleSeen) -> Iterator[Finding]:
     yield from _scram_key(secret, next((key for key in seen.keys if key.asked == secret.key), None), seen)
 
 
-def _scram_key(secret: Secret, key: Key | None, seen: RoleSeen) -> Iterator[Finding]:
+def _scram_key(secret: Secret, key: Key | None, seen: RoleSnapshot) -> Iterator[Finding]:
     code = "MSK_SCRAM_SECRET_KEY"
     if secret.key is None or (key and key.manager == "AWS"):
         text = f"the SCRAM secret {secret.name} has Secrets Manager's own key, which MSK cannot use"
@@ -223,7 +230,7 @@ def _scram_key(secret: Secret, key: Key | None, seen: RoleSeen) -> Iterator[Find
 # Findings
 
 
-def _need(one: Judged, role: str, seen: RoleSeen) -> Iterator[Finding]:
+def _need(one: Judged, role: str, seen: RoleSnapshot) -> Iterator[Finding]:
     from netcheck.iam.evaluate import ASSUMED, Outcome
 
     denied, unknown = one.of(Outcome.DENIED), one.of(Outcome.UNKNOWN)
@@ -254,13 +261,13 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(distinct[:4]) + more
 
 
-def _lost(pipeline: Pipeline, seen: RoleSeen, role: str) -> Iterator[Finding]:
+def _lost(pipeline: Pipeline, seen: RoleSnapshot, role: str) -> Iterator[Finding]:
     """What the configuration names and does not exist, and what could not be looked up of secrets' keys."""
     scram = (pipeline.cluster.scram_secrets if pipeline.cluster else None) or ()
     for name in seen.absent:
         if name not in (role, *scram):
             text = f"{name}, which the connector's configuration names, does not exist here"
-            yield _fails(text, Cause.IAM_DENIED, "AWS_NAMED_THING_MISSING", name, {})
+            yield _fails(text, Cause.IAM_DENIED, "AWS_RESOURCE_NOT_FOUND", name, {})
     for missing in seen.missing:
         of_scram = any(missing.what == f"secret {arn}" for arn in scram)
         if missing.what.startswith(("secret ", "key ")) and not of_scram:
@@ -268,13 +275,13 @@ def _lost(pipeline: Pipeline, seen: RoleSeen, role: str) -> Iterator[Finding]:
             yield _unknown(text, missing.action, role)
 
 
-def _unread(seen: RoleSeen, what: str, text: str) -> Iterator[Finding]:
+def _unread(seen: RoleSnapshot, what: str, text: str) -> Iterator[Finding]:
     for missing in seen.missing:
         if missing.what == what:
             yield _unknown(f"{text}: {missing.reason}", missing.action, what)
 
 
-def _as_read(seen: RoleSeen) -> str:
+def _as_read(seen: RoleSnapshot) -> str:
     """What to add where IAM itself could not be asked."""
     simulated = all(missing.action != "iam:SimulatePrincipalPolicy" for missing in seen.missing)
     return "" if simulated else f", {AS_READ}"
@@ -320,5 +327,5 @@ def _trust(pipeline: Pipeline) -> str:
 
 def _role(pipeline: Pipeline) -> str:
     if pipeline.connector is None or pipeline.connector.role_arn is None:
-        raise NotAsked("which role the connector runs with is not known")
+        raise PrerequisiteFailed("which role the connector runs with is not known")
     return pipeline.connector.role_arn

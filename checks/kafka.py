@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netcheck.core.check import Check, answer
-from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Kind, Layer, Target
 from netcheck.engine import facts
 from netcheck.engine.targets import kafka_target
@@ -42,7 +42,7 @@ class Answers(Check):
             text = f"{version} answers {target.security} with {seen.apis} APIs"
             yield answer(None, text, Layer.KAFKA, seen)
         elif target.security.tls and ctx.get(facts.tls_is_broken, target):
-            raise NotAsked("TLS does not come about")
+            raise PrerequisiteFailed("TLS does not come about")
         else:
             text = (
                 f"{target.endpoint} does not answer as a Kafka broker with {target.security}: {seen.detail}"
@@ -75,7 +75,7 @@ class OffersMechanism(Check):
         elif seen.cause in ABOUT_SASL:
             yield answer(seen.cause, f"{target.endpoint}: {seen.detail}", Layer.KAFKA, seen)
         elif seen.cause is not None:
-            raise NotAsked("the broker did not get as far as SASL")
+            raise PrerequisiteFailed("the broker did not get as far as SASL")
         else:
             yield answer(None, f"the listener offers {offered}", Layer.KAFKA, seen)
 
@@ -109,7 +109,7 @@ class TakesLogin(Check):
         if seen.cause is Cause.KAFKA_NO_CREDENTIALS:
             raise Skip(f"no AWS credentials here to log in with: {seen.detail}")
         if seen.cause in facts.ABOUT_THE_CERTIFICATE:
-            raise NotAsked("no login is sent to a server whose certificate does not verify")
+            raise PrerequisiteFailed("no login is sent to a server whose certificate does not verify")
         if seen.stage in (Stage.METADATA, Stage.DONE):
             yield answer(None, f"logged in with {login.mechanism}", Layer.KAFKA, seen)
         else:
@@ -142,7 +142,7 @@ class AdvertisesBrokers(Check):
         if seen.cause is Cause.KAFKA_NO_CREDENTIALS:
             raise Skip("the brokers are only told after a login; those given are checked")
         if seen.cause is not None and _is_told_elsewhere(seen, ctx.get(facts.kafka_hello, target)):
-            raise NotAsked("the broker did not get as far as its metadata")
+            raise PrerequisiteFailed("the broker did not get as far as its metadata")
         brokers = tuple(kafka_target(one.host, one.port, target.security) for one in seen.brokers)
         if seen.cause is not None:
             what = "names brokers that no client can go to, correct their advertised.listeners"

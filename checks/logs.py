@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from netcheck.core.check import Check
-from netcheck.core.context import Context, FactUnavailable, NotAsked, Skip
+from netcheck.core.context import Context, FactUnavailable, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.engine import facts
 from netcheck.pipeline.clickhouse_sink import read
@@ -66,7 +66,7 @@ class NothingKnown(Check):
     Fix: what the check that is named with the line says; netcheck explain <check>.
     """
 
-    id = "logs.known"
+    id = "logs.errors"
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
@@ -75,7 +75,7 @@ class NothingKnown(Check):
 
         found, log = ctx.get(ours), ctx.get(worker_log)
         every = log_signatures.matches(found)
-        told = [match for match in every if match.signature.shows is not Shows.LIFE]
+        told = [match for match in every if match.signature.shows is not Shows.HEALTHY]
         alive = max((match.last or 0.0 for match in every if match.signature.name == "ping-ok"), default=0.0)
         for match in told:
             past = match.signature.name in OF_PING and match.last is not None and alive > match.last
@@ -102,7 +102,7 @@ class AddressesAgree(Check):
 
     id = "logs.addresses"
     kinds = PIPELINES
-    after = frozenset({"logs.known"})
+    after = frozenset({"logs.errors"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         from netcheck.pipeline import log_signatures
@@ -114,7 +114,7 @@ class AddressesAgree(Check):
             seen: Resolution = ctx.get(facts.resolution, host)
             here = tuple(address.address for address in seen.addresses)
             if not here:
-                raise NotAsked(f"{host} has no address here to compare with")
+                raise PrerequisiteFailed(f"{host} has no address here to compare with")
             yield _compared(host, theirs, here)
 
 

@@ -18,7 +18,7 @@ from checks.connector_findings import (
     wrong,
 )
 from netcheck.core.check import Check
-from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.hostport import EndpointError, parse_endpoint
 from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.engine import facts
@@ -30,7 +30,7 @@ from netcheck.pipeline.msk_listeners import (
     Reach,
     asks_for_certificates,
     endpoints,
-    spoken_at,
+    listener_for,
     uses,
 )
 from netcheck.probe.host import clock
@@ -48,7 +48,7 @@ SMALL_BROKER_TASKS = 4
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".rar", ".7z", ".gz")
 OF_SETTINGS = frozenset(
     {
-        "connector.addresses",
+        "connector.subnet-capacity",
         "connector.authentication",
         "connector.bootstrap",
         "connector.class",
@@ -91,7 +91,7 @@ class AuthenticationFits(Check):
         if not subject.authentication or not subject.encryption:
             raise Skip("the connector's authentication and encryption types are not in a configuration file")
         brokers = endpoints(subject.bootstrap)
-        spoken = {listener for broker in brokers if (listener := spoken_at(cluster, *broker))}
+        spoken = {listener for broker in brokers if (listener := listener_for(cluster, *broker))}
         if not spoken:
             raise Skip("what the brokers' ports are for is not known: they are not MSK's")
         reasons = [_contradiction(subject, listener, cluster) for listener in sorted(spoken, key=str)]
@@ -193,7 +193,7 @@ class BrokersBearTasks(Check):
     Fix: consumer.override.reconnect.backoff.ms=1000, fewer tasks, or larger brokers.
     """
 
-    id = "connector.logins"
+    id = "connector.iam-connection-rate"
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
@@ -367,7 +367,7 @@ class SubnetsHaveRoom(Check):
     Fix: free addresses, or create the connector in larger subnets.
     """
 
-    id = "connector.addresses"
+    id = "connector.subnet-capacity"
     kinds = PIPELINES
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
@@ -404,13 +404,13 @@ def _pipeline(ctx: Context) -> Pipeline:
 
 
 def _cluster(ctx: Context) -> Cluster:
-    """The cluster. Raises Skip where there is none, NotAsked where AWS does not tell of it."""
+    """The cluster. Raises Skip where there is none, PrerequisiteFailed where AWS does not tell of it."""
     known = _pipeline(ctx)
     if known.cluster is not None:
         return known.cluster
     told = [one for one in known.missing if one.action.startswith("kafka:") or one.what == "the MSK cluster"]
     if told:
-        raise NotAsked(f"the MSK cluster is not known: {told[0].reason}")
+        raise PrerequisiteFailed(f"the MSK cluster is not known: {told[0].reason}")
     raise Skip("no MSK cluster is known")
 
 
@@ -525,7 +525,7 @@ def _string(cluster: Cluster, subject: Connector) -> str:
 
 
 def _reach(subject: Connector, cluster: Cluster | None) -> Iterator[Finding]:
-    spoken = {spoken_at(cluster, *broker) for broker in endpoints(subject.bootstrap)}
+    spoken = {listener_for(cluster, *broker) for broker in endpoints(subject.bootstrap)}
     told = {"bootstrapServers": subject.bootstrap}
     if any(one and one.reach is Reach.PUBLIC for one in spoken):
         use = (

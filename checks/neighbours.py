@@ -31,7 +31,7 @@ class StateIsItsOwn(Check):
     Fix: give one of them a zkPath of its own; it then begins with no state.
     """
 
-    id = "connector.state-of-its-own"
+    id = "connector.state-store"
     kinds = frozenset({Kind.PIPELINE})
     after = frozenset({"connector.class", "connector.whitespace"})
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from checks import path_findings
 from netcheck.aws.ec2.addresses import format_address
 from netcheck.core.check import Check
-from netcheck.core.context import Context, FactUnavailable, NotAsked, Skip
+from netcheck.core.context import Context, FactUnavailable, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.engine import facts
 
@@ -85,10 +85,10 @@ class LetsWorkersIn(Check):
         if not public:
             raise Skip("the workers come from private addresses")
         if any(one.path.verdict in (Verdict.BLOCKED, Verdict.UNKNOWN) for one in public):
-            raise NotAsked("the workers' way out is not known as far as the NAT gateways")
+            raise PrerequisiteFailed("the workers' way out is not known as far as the NAT gateways")
         addresses = _nat_addresses(ctx.get(facts.snapshot), public)
         if not addresses:
-            raise NotAsked("the workers do not leave by NAT gateways of this account")
+            raise PrerequisiteFailed("the workers do not leave by NAT gateways of this account")
         yield from _by_address(addresses, service)
 
 
@@ -184,7 +184,7 @@ def _unnamed(vpc: str, target: Target, ctx: Context) -> Iterator[Finding]:
         case By.ZONE if seen.held:
             yield Finding(Status.PASS, seen.text, None, Layer.DNS, evidence)
         case By.ZONE | By.NOBODY:
-            raise NotAsked(seen.text)
+            raise PrerequisiteFailed(seen.text)
         case By.UNKNOWN if not ctx.config.snapshot:
             action = seen.missing.action if seen.missing else ""
             evidence |= {"missing_permission": action} if action else {}

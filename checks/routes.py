@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from checks import path_findings
 from netcheck.core.check import Check
-from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.engine import facts
 
@@ -72,11 +72,11 @@ class LeavesByNat(Check):
         if found:
             return
         if path_findings.is_undecided(public) or path_findings.is_stopped(public, _is_route):
-            raise NotAsked("the way out is not known as far as the NAT gateway")
+            raise PrerequisiteFailed("the way out is not known as far as the NAT gateway")
         yield path_findings.passes(path_findings.exits(ctx.get(facts.snapshot), public), public, Layer.ROUTE)
 
 
-class SameEverywhere(Check):
+class PathConsistent(Check):
     """The target is reached alike from every worker subnet, address and port.
 
     Workers come and go: MSK Connect may start one in any of the connector's subnets, with any address of
@@ -87,7 +87,7 @@ class SameEverywhere(Check):
     range, 1024-65535.
     """
 
-    id = "routes.alike"
+    id = "routes.consistent"
     kinds = WITH_PORT
     after = frozenset({"dns.resolves", "routes.reaches", "routes.nat", "security.groups", "security.acls"})
 
@@ -97,9 +97,9 @@ class SameEverywhere(Check):
         traced = ctx.get(facts.paths, target)
         verdicts = {one.path.verdict for one in traced}
         if Verdict.UNKNOWN in verdicts:
-            raise NotAsked("not every verdict is known")
+            raise PrerequisiteFailed("not every verdict is known")
         if verdicts == {Verdict.BLOCKED}:
-            raise NotAsked("nothing passes from anywhere")
+            raise PrerequisiteFailed("nothing passes from anywhere")
         if verdicts == {Verdict.REACHABLE}:
             yield path_findings.passes(
                 f"{path_findings.sources(traced)} reach {target.endpoint} alike", traced, Layer.ROUTE

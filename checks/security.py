@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from checks import path_findings
 from netcheck.core.check import Check
-from netcheck.core.context import Context, NotAsked
+from netcheck.core.context import Context, PrerequisiteFailed
 from netcheck.core.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.engine import facts
 
@@ -65,9 +65,9 @@ def _filtered(
     if found:
         return
     if path_findings.is_undecided(traced):
-        raise NotAsked("the way is not known to its end")
+        raise PrerequisiteFailed("the way is not known to its end")
     if path_findings.is_stopped(traced, lambda blocker: not (_is_group(blocker) or _is_acl(blocker))):
-        raise NotAsked("no packet comes as far as every filter on the way")
+        raise PrerequisiteFailed("no packet comes as far as every filter on the way")
     yield path_findings.passes(
         f"{what} let {path_findings.sources(traced)} reach {target.endpoint}", traced, Layer.FILTER
     )

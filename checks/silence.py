@@ -163,7 +163,7 @@ def of_hellos(where: str, seen: Hellos) -> Verdict | None:
     """What stands in the way of a ClientHello or its answer. None where that cannot be told: the time did not
     suffice, or whoever listens does not speak TLS.
     """
-    if not seen.rounds or any(one.cause is Cause.TLS_NOT_SPOKEN for one in _all(seen, *Variation)):
+    if not seen.rounds or any(one.cause is Cause.TLS_NOT_SUPPORTED for one in _all(seen, *Variation)):
         return None  # whoever speaks something else takes each ClientHello's random bytes for another request
     plain = _outcomes(seen, Variation.NOTHING)
     if any(plain):
@@ -223,7 +223,7 @@ def _of_arrival(where: str, seen: Hellos) -> Verdict | None:
         f"{where} takes the connection, and nothing that is sent then arrives: not a single byte of it was "
         f"acknowledged, sent {again + 1} times"
     )
-    return Verdict(Cause.DATA_LOST, text)
+    return Verdict(Cause.PACKET_LOSS, text)
 
 
 def _ruled_out(seen: Hellos) -> str:

@@ -25,7 +25,7 @@ class Connects(Check):
 
     id = "tcp.connects"
     kinds = WITH_PORT
-    after = frozenset({"dns.resolves", "dns.brokers", "tcp.source-ports", "tcp.ports", "tcp.internet"})
+    after = frozenset({"dns.resolves", "dns.brokers", "tcp.source-ports", "tcp.other-ports", "tcp.internet"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         from checks.silence import of_families

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netcheck.core.check import Check, answer, warning
-from netcheck.core.context import Context, NotAsked, Skip
+from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.engine import facts
 from netcheck.probe.tls.handshake import Handshake
@@ -45,7 +45,7 @@ class HandshakeCompletes(Check):
             yield answer(None, what or "the server shows its certificate", Layer.TLS, seen)
         elif seen.cause in HUNG_UP and (plain := ctx.get(facts.plain_after_all, target)):
             yield answer(
-                Cause.TLS_NOT_SPOKEN, f"{target.endpoint} does not speak TLS: {plain}", Layer.TLS, seen
+                Cause.TLS_NOT_SUPPORTED, f"{target.endpoint} does not speak TLS: {plain}", Layer.TLS, seen
             )
         else:
             yield answer(seen.cause, _told(target, seen), Layer.TLS, seen)
@@ -72,7 +72,7 @@ class CertificateIsGood(Check):
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.handshake, target)
         if not seen.chain:
-            raise NotAsked("the server showed no certificate")
+            raise PrerequisiteFailed("the server showed no certificate")
         leaf = seen.chain[0]
         if seen.cause in facts.ABOUT_THE_CERTIFICATE:
             yield answer(seen.cause, _told(target, seen), Layer.TLS, seen)
@@ -104,7 +104,7 @@ class StaysValid(Check):
         seen = ctx.get(facts.handshake, target)
         dated = [(days, one) for one in seen.chain if (days := one.expires_in_days) is not None]
         if not dated:
-            raise NotAsked("the server showed no certificate with a date")
+            raise PrerequisiteFailed("the server showed no certificate with a date")
         days, first = min(dated, key=lambda pair: pair[0])
         if days < 0 and seen.cause is Cause.TLS_CERTIFICATE_EXPIRED:
             raise Skip("a certificate has expired already, as tls.certificate tells")

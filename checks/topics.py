@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from checks.connector_findings import configured, doubtful, fine, listed, shown, whole
 from netcheck.core.check import Check, answer
-from netcheck.core.context import Context, DeadlineExceeded, NotAsked, Skip
+from netcheck.core.context import Context, DeadlineExceeded, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.engine import facts, targets
 from netcheck.pipeline.clickhouse_sink import is_reference
@@ -87,7 +87,7 @@ def _broker(ctx: Context) -> Target:
             seen = ctx.get(facts.kafka_metadata, broker)
         except DeadlineExceeded:
             raise
-        except NotAsked as reason:
+        except PrerequisiteFailed as reason:
             reasons.append(f"{broker.endpoint}: {reason}")
             continue
         if seen.cause is Cause.KAFKA_NO_CREDENTIALS:

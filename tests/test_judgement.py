@@ -10,7 +10,7 @@ from checks import kafka as kafka_checks
 from checks import tls as tls_checks
 from netcheck.core.check import Check
 from netcheck.core.codec import encode
-from netcheck.core.context import Context, Deadline, NotAsked, Skip
+from netcheck.core.context import Context, Deadline, PrerequisiteFailed, Skip
 from netcheck.core.credentials import ClickHouseLogin, Trust
 from netcheck.core.model import Cause, Finding, Kind, Result, Security, Status, Target
 from netcheck.core.recording import Player, Recording, question_of
@@ -119,7 +119,10 @@ def test_without_a_version_the_login_has_failed_and_the_tables_were_not_asked_fo
     assert (login.status, login.cause) == (Status.FAIL, Cause.CLICKHOUSE_EXCEPTION)
     for version, cause in ((None, Cause.CLICKHOUSE_EXCEPTION), ("22.1.1.1", Cause.CLICKHOUSE_TOO_OLD)):
         seen = look_up_of(version, cause)
-        assert skipped(clickhouse_checks.HasTables(), CLICKHOUSE, *seen, login=LOGIN) == NotAsked.__name__
+        assert (
+            skipped(clickhouse_checks.HasTables(), CLICKHOUSE, *seen, login=LOGIN)
+            == PrerequisiteFailed.__name__
+        )
 
 
 def test_a_reset_after_the_version_is_not_explained_by_anything_below() -> None:

@@ -76,21 +76,45 @@ def test_the_walk_sees_what_there_is() -> None:
 
 
 LAYERS: list[tuple[str, tuple[str, ...]]] = [
-    ("netcheck.core.model", ()),
-    ("netcheck.core.secret", ("netcheck.core.model",)),
-    ("netcheck.core.credentials", ("netcheck.core.model", "netcheck.core.secret")),
-    ("netcheck.core.codec", ("netcheck.core.model", "netcheck.core.secret")),
+    ("netcheck.core.model", ("netcheck.core.aliases",)),
+    (
+        "netcheck.core.secret",
+        (
+            "netcheck.core.aliases",
+            "netcheck.core.model",
+        ),
+    ),
+    ("netcheck.core.credentials", ("netcheck.core.aliases", "netcheck.core.model", "netcheck.core.secret")),
+    ("netcheck.core.codec", ("netcheck.core.aliases", "netcheck.core.model", "netcheck.core.secret")),
     ("netcheck.core.hostport", ()),
     ("netcheck.core.aliases", ()),
     ("netcheck.core.context", ()),
     (
         "netcheck.core.check",
-        ("netcheck.core.codec", "netcheck.core.context", "netcheck.core.model", "netcheck.core.secret"),
+        (
+            "netcheck.core.codec",
+            "netcheck.core.context",
+            "netcheck.core.aliases",
+            "netcheck.core.model",
+            "netcheck.core.secret",
+        ),
     ),
-    ("netcheck.diagnose.advice", ("netcheck.core.model",)),
+    (
+        "netcheck.diagnose.advice",
+        (
+            "netcheck.core.aliases",
+            "netcheck.core.model",
+        ),
+    ),
     ("netcheck.core.version", ()),
-    ("netcheck.compare.change", ("netcheck.core.model",)),
-    ("netcheck.compare.results", ("netcheck.compare.change", "netcheck.core.model")),
+    (
+        "netcheck.compare.change",
+        (
+            "netcheck.core.aliases",
+            "netcheck.core.model",
+        ),
+    ),
+    ("netcheck.compare.results", ("netcheck.compare.change", "netcheck.core.aliases", "netcheck.core.model")),
     (
         "netcheck.compare.undo",
         (
@@ -98,6 +122,7 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
             "netcheck.compare.change",
             "netcheck.compare.components",
             "netcheck.compare.words",
+            "netcheck.core.aliases",
             "netcheck.core.model",
         ),
     ),

@@ -100,7 +100,7 @@ def test_a_replay_says_the_same_without_a_network(recorded: tuple[list[Path], di
     assert times_aside(replayed) == times_aside(live)
     assert replayed["seconds"] == live["seconds"], "the time is the recorded run's"
     causes = {result["cause"] for result in live["results"]}
-    assert {"tls_not_spoken", "connection_refused", "tls_certificate_expired"} <= causes
+    assert {"tls_not_supported", "connection_refused", "tls_certificate_expired"} <= causes
 
 
 def test_a_replay_can_be_asked_for_less_and_in_another_format(

@@ -17,11 +17,19 @@ from pathlib import Path
 import pytest
 
 from netcheck.core.check import Check
-from netcheck.core.context import Context, Deadline, FactUnavailable, NotAsked, NotRecorded, Skip, Unneeded
+from netcheck.core.context import (
+    Context,
+    Deadline,
+    FactUnavailable,
+    NotApplicable,
+    NotRecorded,
+    PrerequisiteFailed,
+    Skip,
+)
 from netcheck.core.model import PIPELINE, Cause, Finding, Json, Kind, Result, Status, Target
 from netcheck.core.recording import Live
 from netcheck.core.secret import Scrubber
-from netcheck.engine.plugins import Broken
+from netcheck.engine.plugins import LoadError
 from netcheck.engine.runner import (
     MOST_FINDINGS,
     MOST_TARGETS,
@@ -30,7 +38,7 @@ from netcheck.engine.runner import (
     Found,
     Outcome,
     Run,
-    unwatched,
+    ignore_event,
 )
 from netcheck.settings.config import Config
 from tests.servers import peers
@@ -61,8 +69,8 @@ def run(
     *checks: Check,
     targets: tuple[Target, ...] = (ONE,),
     seconds: float = 20.0,
-    watch: Callable[[Event], None] = unwatched,
-    broken: tuple[Broken, ...] = (),
+    watch: Callable[[Event], None] = ignore_event,
+    broken: tuple[LoadError, ...] = (),
     secrets: tuple[str, ...] = (),
 ) -> Outcome:
     context = Context(Config(), Deadline(seconds), Live())
@@ -158,7 +166,7 @@ BEHAVIOURS: list[tuple[str, Body, Status, Cause | None, str]] = [
     ),
     ("skips", raises(Skip("nothing to ask")), Status.SKIP, None, "nothing to ask"),
     ("skips without a reason", raises(Skip()), Status.SKIP, None, "moot"),
-    ("has no ground", raises(NotAsked("no address")), Status.SKIP, Cause.NOT_ASKED, "no address"),
+    ("has no ground", raises(PrerequisiteFailed("no address")), Status.SKIP, Cause.NOT_ASKED, "no address"),
     (
         "was not recorded",
         raises(NotRecorded("tcp.connect")),
@@ -212,13 +220,13 @@ def test_a_skip_keeps_the_findings_that_came_before_it() -> None:
 
 
 def test_a_check_that_is_not_needed_leaves_no_result() -> None:
-    results = run(check("a.closer", raises(Unneeded("it connected"))), check("a.fine", fine)).results
+    results = run(check("a.closer", raises(NotApplicable("it connected"))), check("a.fine", fine)).results
     assert [(r.check, r.status) for r in results] == [("a.fine", Status.PASS)]
 
 
 def test_a_fact_may_say_that_nobody_needs_it() -> None:
     def fact(ctx: Context) -> str:
-        raise Unneeded("it connected")
+        raise NotApplicable("it connected")
 
     def body(target: Target, ctx: Context) -> Iterator[Finding]:
         yield Finding(Status.PASS, ctx.get(fact))
@@ -266,7 +274,7 @@ def test_evidence_is_plain_json_and_scrubbed() -> None:
 
 def test_a_broken_plugin_is_a_result_after_all_others() -> None:
     results = run(
-        check("a.b", fine), broken=(Broken("x.py", "SyntaxError: hunter2"),), secrets=("hunter2",)
+        check("a.b", fine), broken=(LoadError("x.py", "SyntaxError: hunter2"),), secrets=("hunter2",)
     ).results
     assert [r.status for r in results] == [Status.PASS, Status.UNKNOWN]
     last = results[-1]
@@ -467,7 +475,7 @@ from netcheck.settings.config import Config
 from netcheck.core.context import Context, Deadline
 from netcheck.core.model import Finding, Kind, Status, Target
 from netcheck.core.recording import Live
-from netcheck.engine.runner import Run, unwatched
+from netcheck.engine.runner import Run, ignore_event
 from netcheck.core.secret import Scrubber
 
 class Made(Check):
@@ -480,7 +488,7 @@ class Made(Check):
 targets = [Target(Kind.KAFKA, f"b-{n}", 9094) for n in range(COUNT)]
 BEFORE
 context = Context(Config(), Deadline(SECONDS), Live())
-for result in Run([Made()], context, unwatched, Scrubber([])).results(targets, []).results:
+for result in Run([Made()], context, ignore_event, Scrubber([])).results(targets, []).results:
     print(result.status, result.finding.cause)
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netcheck.core.text import as_one
+from netcheck.core.text import merge_sentences
 
 
 def rule(address: str) -> str:
@@ -42,4 +42,4 @@ def rule(address: str) -> str:
     ],
 )
 def test_sentences_that_differ_in_addresses_are_one(sentences: list[str], told: str) -> None:
-    assert as_one(sentences) == told
+    assert merge_sentences(sentences) == told

@@ -23,7 +23,7 @@ from netcheck.core.context import Deadline
 from netcheck.core.model import Json, Report, Status
 from netcheck.engine import plugins
 from netcheck.engine.assessment import assess
-from netcheck.engine.runner import unwatched
+from netcheck.engine.runner import ignore_event
 from netcheck.probe.transport.isolation import silence
 from netcheck.settings.config import Config, UsageError
 
@@ -57,7 +57,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, Json]:
     log = Log(sys.stdout, context.aws_request_id)
     asked = read(event, os.environ, end)
     log.info("the run begins", pipeline=asked.name, given=list(asked.given))
-    report = assess(_in_time(asked, end), unwatched).report
+    report = assess(_in_time(asked, end), ignore_event).report
     _tell(report, asked, log)
     undelivered = post_run.settle(report, asked, began, end, log)
     answer = reply.of(report, asked, end, log)

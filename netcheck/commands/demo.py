@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 
 from netcheck.commands.run import report
 from netcheck.engine.assessment import assess
-from netcheck.engine.runner import unwatched
+from netcheck.engine.runner import ignore_event
 from netcheck.settings.config import FORMATS, Config, UsageError
 
 DEMOS = {
@@ -74,7 +74,7 @@ def replay(name: str, format: str) -> int:
     with as_file(files("netcheck") / "demo" / f"{name}.json.gz") as path:
         config = Config(replay=str(path), format=format)
         try:
-            return report(assess(config, unwatched), config)
+            return report(assess(config, ignore_event), config)
         except UsageError as error:
             print(f"netcheck: {error}", file=sys.stderr)
             return 2

@@ -20,7 +20,7 @@ from netcheck.core.model import Status
 from netcheck.core.version import VERSION
 from netcheck.engine.assessment import ABOUT_THE_RUN, Assessment, assess
 from netcheck.engine.check_docs import page
-from netcheck.engine.runner import unwatched
+from netcheck.engine.runner import ignore_event
 from netcheck.report import formats, full, short
 from netcheck.report.live import Live
 from netcheck.report.style import Style, style_of
@@ -131,10 +131,10 @@ def _baseline(config: Config) -> Side | None:
 
 def _watch(config: Config, before: Side | None) -> int:
     """Run again and again. Returns the last run's exit code."""
-    from netcheck.watch.events import Teller
+    from netcheck.watch.events import EventWriter
     from netcheck.watch.loop import Watch
 
-    teller = Teller(sys.stdout, _style(config, sys.stdout), config.format == "json", config.quiet)
+    teller = EventWriter(sys.stdout, _style(config, sys.stdout), config.format == "json", config.quiet)
     made = Watch(
         config,
         teller,
@@ -163,7 +163,7 @@ def _style(config: Config, stream: TextIO) -> Style:
 def assess_with_progress(config: Config) -> Assessment:
     """Assess, showing on a terminal what is going on."""
     if not sys.stderr.isatty() or config.replay:
-        return assess(config, unwatched)
+        return assess(config, ignore_event)
     live = Live(sys.stderr, _style(config, sys.stderr))
     try:
         return assess(config, live)

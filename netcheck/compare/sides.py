@@ -15,7 +15,7 @@ from netcheck.core import recording
 from netcheck.core.model import Report
 from netcheck.core.recording import Recording, RecordingError
 from netcheck.engine.assessment import assess
-from netcheck.engine.runner import unwatched
+from netcheck.engine.runner import ignore_event
 from netcheck.report.json import SCHEMA, document
 from netcheck.settings.config import Config, UsageError
 
@@ -115,7 +115,7 @@ def with_documents(kept: Recording, documents: Documents) -> Recording:
 
 def judged(kept: Recording, name: str) -> Report:
     """The report of a recording. Raises UsageError."""
-    return assess(Config(replay=name), unwatched, kept).report
+    return assess(Config(replay=name), ignore_event, kept).report
 
 
 def _folder(where: Path) -> Side:

@@ -1,0 +1,1 @@
+"""The vocabulary: targets, findings, the contract of a check, recordings. Depends on no other room."""

@@ -4,6 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+CHECKS: Mapping[str, str] = {
+    "connector.addresses": "connector.subnet-capacity",
+    "connector.logins": "connector.iam-connection-rate",
+    "connector.state-of-its-own": "connector.state-store",
+    "egress.answers": "aws-service.answers",
+    "egress.path": "aws-service.path",
+    "egress.policy": "aws-service.policy",
+    "iam.allows": "iam.permissions",
+    "iam.least": "iam.least-privilege",
+    "join.agrees": "correlate.agrees",
+    "join.delivered": "correlate.delivered",
+    "logs.known": "logs.errors",
+    "routes.alike": "routes.consistent",
+    "tcp.ports": "tcp.other-ports",
+}
+"""Ids of checks up to version 0.1, and their ids now."""
+
+CAUSES: Mapping[str, str] = {
+    "aws_named_thing_missing": "aws_resource_not_found",
+    "data_lost": "packet_loss",
+    "iam_too_wide": "iam_overly_permissive",
+    "sides_contradict": "config_observation_mismatch",
+    "spoke_plaintext_to_tls": "plaintext_on_tls_port",
+    "tls_not_spoken": "tls_not_supported",
+}
+"""Causes and codes up to version 0.1, in lower case, and their names now."""
+
 QUESTIONS: Mapping[str, str] = {
     "aws.knock": "probe.http.aws_service.knock",
     "clickhouse.look_up": "probe.clickhouse.https.look_up",

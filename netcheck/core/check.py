@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from netcheck.core.codec import encode
 from netcheck.core.context import Context, Skip
-from netcheck.core.model import ABOUT_US, Cause, Finding, Layer, Status, Target
+from netcheck.core.model import AGENT_CAUSES, Cause, Finding, Layer, Status, Target
 
 
 class Check(ABC):
@@ -30,7 +30,7 @@ class Check(ABC):
         """Yield findings. Raise Skip if the question is moot; let anything unexpected propagate."""
 
 
-class Concluded(Check):
+class DerivedCheck(Check):
     """A question that no check can answer alone: netcheck.diagnose does, of the results of all others.
 
     It is never run; it stands here so that it is listed, explained, and left out by --skip as any other.
@@ -49,7 +49,7 @@ def answer(cause: Cause | None, summary: str, layer: Layer, seen: object) -> Fin
     assert isinstance(evidence, dict)
     if cause is None:
         return Finding(Status.PASS, summary, None, layer, evidence)
-    return Finding(Status.UNKNOWN if cause in ABOUT_US else Status.FAIL, summary, cause, layer, evidence)
+    return Finding(Status.UNKNOWN if cause in AGENT_CAUSES else Status.FAIL, summary, cause, layer, evidence)
 
 
 def warning(cause: Cause, summary: str, layer: Layer, seen: object) -> Finding:

@@ -25,14 +25,18 @@ class Skip(Exception):
     """Raised by a check whose question is moot; the text is the reason shown."""
 
 
-class NotAsked(Skip):
+class PrerequisiteFailed(Skip):
     """Raised where a question could not be asked because what it stands on is missing.
 
     No address, no connection: whatever failed below explains it.
     """
 
 
-class Unneeded(Skip):
+NotAsked = PrerequisiteFailed
+"""The name up to version 0.1, for plugins."""
+
+
+class NotApplicable(Skip):
     """Raised by a check that has something to say only where another one failed, and it did not: no result.
 
     A run where all is well is not to be longer for what would have been looked at otherwise.

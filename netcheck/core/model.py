@@ -1,10 +1,12 @@
-"""What netcheck talks about: targets, findings, results, the report. Pure data; imports nothing of ours."""
+"""What netcheck talks about: targets, findings, results, the report. Pure data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from netcheck.core.aliases import CAUSES
 
 Scalar = str | int | float | bool | None
 Json = Scalar | list["Json"] | dict[str, "Json"]
@@ -72,7 +74,11 @@ class Security(StrEnum):
 
 
 class Cause(StrEnum):
-    """The closed vocabulary of reasons. A name here is public: it is never renamed or reused."""
+    """The closed vocabulary of reasons. A name here is public; an old spelling is accepted for ever."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Cause | None:
+        return cls(CAUSES[value]) if isinstance(value, str) and value in CAUSES else None
 
     # names
     DNS_NXDOMAIN = "dns_nxdomain"
@@ -105,7 +111,7 @@ class Cause(StrEnum):
     PUBLIC_HOST_SILENT = "public_host_silent"
     FAMILY_SPLIT = "family_split"
     MTU_BLACK_HOLE = "mtu_black_hole"
-    DATA_LOST = "data_lost"
+    PACKET_LOSS = "packet_loss"
     NETWORK_SLOW = "network_slow"
     # TLS
     TLS_CERTIFICATE_EXPIRED = "tls_certificate_expired"
@@ -127,10 +133,10 @@ class Cause(StrEnum):
     TLS_HELLO_FILTERED = "tls_hello_filtered"
     TLS_NAME_FILTERED = "tls_name_filtered"
     TLS_NAME_REFUSED = "tls_name_refused"
-    TLS_NOT_SPOKEN = "tls_not_spoken"
+    TLS_NOT_SUPPORTED = "tls_not_supported"
     # what answered was something else
     WRONG_PROTOCOL = "wrong_protocol"
-    SPOKE_PLAINTEXT_TO_TLS = "spoke_plaintext_to_tls"
+    PLAINTEXT_ON_TLS_PORT = "plaintext_on_tls_port"
     # Kafka
     KAFKA_SILENT = "kafka_silent"
     KAFKA_MALFORMED = "kafka_malformed"
@@ -192,13 +198,13 @@ class Cause(StrEnum):
     VANTAGE_DIFFERS = "vantage_differs"
     # what is observed, held against what AWS's configuration says
     SILENT_PAST_AWS = "silent_past_aws"
-    SIDES_CONTRADICT = "sides_contradict"
+    CONFIG_OBSERVATION_MISMATCH = "config_observation_mismatch"
     # AWS
     AWS_UNEXPECTED_ANSWER = "aws_unexpected_answer"
     CLOCK_SKEW = "clock_skew"
     IAM_NOT_TRUSTED = "iam_not_trusted"
     IAM_DENIED = "iam_denied"
-    IAM_TOO_WIDE = "iam_too_wide"
+    IAM_OVERLY_PERMISSIVE = "iam_overly_permissive"
     IAM_DISAGREES = "iam_disagrees"
     IAM_SCRAM_SECRET = "iam_scram_secret"
     IAM_UNKNOWN = "iam_unknown"
@@ -229,12 +235,12 @@ class Cause(StrEnum):
     RESOURCES = "resources"
 
 
-ABOUT_US = frozenset(
+AGENT_CAUSES = frozenset(
     {
         Cause.NOT_ASKED,
         Cause.PATH_UNKNOWN,
         Cause.IAM_UNKNOWN,
-        Cause.SIDES_CONTRADICT,
+        Cause.CONFIG_OBSERVATION_MISMATCH,
         Cause.DEADLINE,
         Cause.NOT_RECORDED,
         Cause.INTERRUPTED,

@@ -9,10 +9,10 @@ MOST_NAMED = 3
 _VALUE = re.compile(r"[0-9][0-9a-f.:/,-]*|[0-9a-f:]+:[0-9a-f.:/,-]*")
 
 
-def as_one(sentences: Iterable[str]) -> str:
+def merge_sentences(sentences: Iterable[str]) -> str:
     """One sentence where these differ in addresses or numbers at one place only; else one after the other.
 
-    >>> as_one(["sg-1 has no rule for 10.0.1.7.", "sg-1 has no rule for 10.0.1.8."])
+    >>> merge_sentences(["sg-1 has no rule for 10.0.1.7.", "sg-1 has no rule for 10.0.1.8."])
     'sg-1 has no rule for 10.0.1.7 and 10.0.1.8.'
     """
     distinct = list(dict.fromkeys(sentences))

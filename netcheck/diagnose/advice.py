@@ -173,7 +173,7 @@ ADVICE: Mapping[Cause, Advice] = {
         "come back. Let ICMP type 3 code 4 (IPv6: ICMPv6 type 2) in through security groups and network "
         "ACLs; on a VPN or transit gateway keep the MTU at 8500 or 1500, or clamp the MSS there.",
     ),
-    Cause.DATA_LOST: Advice(
+    Cause.PACKET_LOSS: Advice(
         "the connection opens, and nothing that is sent arrives",
         "Typical of a stateful firewall that sees one direction only: forth and back take different ways."
         " For a transit gateway with an inspection VPC enable appliance mode on its attachment, and keep "
@@ -282,7 +282,7 @@ ADVICE: Mapping[Cause, Advice] = {
         "list: add the public addresses of all NAT gateways, or the endpoint id for PrivateLink. Else a "
         "firewall or proxy goes by SNI, or the load balancer does not know the name.",
     ),
-    Cause.TLS_NOT_SPOKEN: Advice(
+    Cause.TLS_NOT_SUPPORTED: Advice(
         "the port does not speak TLS",
         "The security protocol and the port do not belong together: use the TLS port (MSK 9094, "
         "9096, 9098; ClickHouse 8443, 9440), or the plain protocol on the plain port (MSK 9092; "
@@ -292,7 +292,7 @@ ADVICE: Mapping[Cause, Advice] = {
         "something else listens there",
         "netcheck run --format json has what answered; compare host and port with the service's own page.",
     ),
-    Cause.SPOKE_PLAINTEXT_TO_TLS: Advice(
+    Cause.PLAINTEXT_ON_TLS_PORT: Advice(
         "plain text was spoken to a TLS port",
         "Set the security protocol to SSL or SASL_SSL for this port (ClickHouse sink: ssl=true; it "
         "is documented as the default, and is not).",
@@ -543,7 +543,7 @@ ADVICE: Mapping[Cause, Advice] = {
         "allow list of the other party, or a host that is gone or restarting. A VPC flow log of the "
         "target's network interface tells whether the packets arrive there.",
     ),
-    Cause.SIDES_CONTRADICT: Advice(
+    Cause.CONFIG_OBSERVATION_MISMATCH: Advice(
         "what is observed and what AWS's configuration says do not fit",
         "One of both is wrong: the configuration has changed since it was collected, something in between "
         "answers in the target's place (a proxy, a service mesh), or netcheck takes this host for one of the "
@@ -627,7 +627,7 @@ ADVICE: Mapping[Cause, Advice] = {
         "Add the statement to a policy of the role; where a Deny or the policy of the resource decides, "
         "change that one: no Allow helps against it.",
     ),
-    Cause.IAM_TOO_WIDE: Advice(
+    Cause.IAM_OVERLY_PERMISSIVE: Advice(
         "the execution role may do more than the connector needs",
         "Put the narrow statements in the place of the wide one, and restart the connector to be sure.",
     ),

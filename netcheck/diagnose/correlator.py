@@ -14,7 +14,7 @@ from netcheck.core.model import Cause, Json, Kind, Layer, Result, Status, Target
 from netcheck.diagnose.place import Place, Where
 from netcheck.diagnose.sides import Configured, configured, in_question, is_silent, observed, ways_of
 
-DELIVERED = "join.delivered"
+DELIVERED = "correlate.delivered"
 """The finding that AWS would deliver what is silent: netcheck.diagnose.join makes it."""
 
 STOPS_PACKETS = frozenset(
@@ -61,7 +61,7 @@ OF_THE_PLACE = CLOSER | frozenset(
         Cause.DNS_NAME_SILENT,
         Cause.DNS_SERVER_DEAD,
         Cause.MTU_BLACK_HOLE,
-        Cause.DATA_LOST,
+        Cause.PACKET_LOSS,
         Cause.TLS_NAME_FILTERED,
         Cause.TLS_NAME_REFUSED,
         Cause.TLS_HELLO_FILTERED,
@@ -94,8 +94,8 @@ HUNG_UP = frozenset(
 )
 WRONG_LISTENER = HUNG_UP | {
     Cause.CONNECTION_REFUSED,
-    Cause.SPOKE_PLAINTEXT_TO_TLS,
-    Cause.TLS_NOT_SPOKEN,
+    Cause.PLAINTEXT_ON_TLS_PORT,
+    Cause.TLS_NOT_SUPPORTED,
     Cause.TLS_SILENT_AFTER_CLIENT_HELLO,
     Cause.WRONG_PROTOCOL,
 }
@@ -180,7 +180,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # Logins: what IAM's policies say, and what is wrong with a secret.
     Rule(frozenset({Cause.KAFKA_AUTH}), BROKERS, ("iam.scram",)),
-    Rule(frozenset({Cause.KAFKA_ACCESS_DENIED}), BROKERS, ("iam.allows",), need="Cluster"),
+    Rule(frozenset({Cause.KAFKA_ACCESS_DENIED}), BROKERS, ("iam.permissions",), need="Cluster"),
 )
 
 
@@ -212,7 +212,7 @@ class Elsewhere:
 ELSEWHERE = (
     # A name that leads past the endpoint which serves it.
     Elsewhere(
-        "egress.path",
+        "aws-service.path",
         frozenset({Cause.ENDPOINT_PRIVATE_DNS_OFF, Cause.STS_GLOBAL_NAME}),
         frozenset({Kind.AWS_SERVICE}),
         same_target=True,
@@ -230,7 +230,7 @@ ELSEWHERE = (
 
 NOBODY_ANSWERS = frozenset({Cause.VPC_DNS_OFF})
 """Where nobody answers for names in the VPC, what they lead to cannot be asked."""
-NAMES = ("resolver.", "egress.")
+NAMES = ("resolver.", "aws-service.")
 """The checks that ask what names lead to in the workers' VPC."""
 
 

@@ -24,12 +24,12 @@ from netcheck.diagnose.sides import (
     ways_of,
 )
 
-AGREES = "join.agrees"
+AGREES = "correlate.agrees"
 
 
 def contradictions(results: Sequence[Result], place: Place) -> tuple[Result, ...]:
-    """The same results, and one `join.agrees` for each target that answered from the workers' place though
-    AWS's configuration stops it from there. What says that it stops it is no failure any more: it is
+    """The same results, and one `correlate.agrees` for each target that answered from the workers' place
+    though AWS's configuration stops it from there. What says that it stops it is no failure any more: it is
     unknown which of both is wrong, and nothing is to be blamed that a packet has passed.
     """
     found: dict[Target, Result] = {}
@@ -91,19 +91,21 @@ def _disagreement(target: Target, shown: Result, stops: Sequence[Result]) -> Res
         f"{', '.join(components)}: the configuration has changed, something else answers in its place, or "
         "this host is not where it seems to be"
     )
-    finding = Finding(Status.UNKNOWN, text, Cause.SIDES_CONTRADICT, Layer.AGENT, evidence)
+    finding = Finding(Status.UNKNOWN, text, Cause.CONFIG_OBSERVATION_MISMATCH, Layer.AGENT, evidence)
     return Result(f"{AGREES}@{target}", AGREES, target, finding, 0.0)
 
 
 def _doubted(stop: Result, by: str) -> Result:
     text = f"AWS's configuration says so, and an answer came all the same: {stop.finding.summary}"
-    finding = replace(stop.finding, status=Status.UNKNOWN, cause=Cause.SIDES_CONTRADICT, summary=text)
+    finding = replace(
+        stop.finding, status=Status.UNKNOWN, cause=Cause.CONFIG_OBSERVATION_MISMATCH, summary=text
+    )
     return replace(stop, finding=finding, caused_by=by)
 
 
 def delivered(explained: Sequence[Result], place: Place) -> Iterator[Result]:
-    """One `join.delivered` for each target that is silent to the workers' place, although AWS's configuration
-    delivers it, and whose silence nothing else explains.
+    """One `correlate.delivered` for each target that is silent to the workers' place, although AWS's
+    configuration delivers it, and whose silence nothing else explains.
     """
     for target, own in by_target(explained).items():
         silent = next((one for one in own if is_silent(one) and one.status is Status.FAIL), None)

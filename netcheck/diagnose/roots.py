@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from netcheck.core.model import Cause, Fix, Kind, Layer, Result, RootCause, Status
-from netcheck.core.text import as_one
+from netcheck.core.text import merge_sentences
 from netcheck.diagnose.advice import ADVICE
 from netcheck.diagnose.certainty import Whole, delivers, doubt, evidence
 from netcheck.diagnose.confidence import EARNED
@@ -28,7 +28,7 @@ OF_THIS_HOST = frozenset(
 )
 """One thing to mend whatever the kinds of the targets: a name server, this host's routes, clock or proxy."""
 
-OF_THE_WAY = frozenset({Cause.MTU_BLACK_HOLE, Cause.DATA_LOST, Cause.TLS_HELLO_FILTERED})
+OF_THE_WAY = frozenset({Cause.MTU_BLACK_HOLE, Cause.PACKET_LOSS, Cause.TLS_HELLO_FILTERED})
 """One thing on the way, whatever is at its end; the way to the brokers is another than the way out."""
 
 LONGEST_TITLE = 120
@@ -132,7 +132,7 @@ def _said(group: Sequence[Result]) -> str:
     texts = list(dict.fromkeys(told))
     if "" in texts:
         return ""
-    whole = as_one(texts)
+    whole = merge_sentences(texts)
     is_one = len(texts) == 1 or whole != " ".join(texts)
     return whole if is_one and len(whole) <= LONGEST_TITLE else ""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from netcheck import diagnose
 from netcheck.core import recording
-from netcheck.core.check import Check, Concluded
+from netcheck.core.check import Check, DerivedCheck
 from netcheck.core.context import Context, Deadline, DeadlineExceeded, FactUnavailable, NotRecorded, Observer
 from netcheck.core.model import Json, Kind, Report
 from netcheck.core.recording import Live, Player, Recorder, Recording, RecordingError
@@ -22,13 +22,13 @@ from netcheck.engine.runner import Event, Run
 from netcheck.probe.tls.trust import TrustError, verifier
 from netcheck.settings.config import Config, UsageError
 
-PRESENTED = ("format", "output", "baseline", "history", "quiet", "verbose", "no_color")
+OUTPUT_OPTIONS = ("format", "output", "baseline", "history", "quiet", "verbose", "no_color")
 """What becomes of the report."""
-ABOUT_THE_RUN = ("only", "skip", "deadline", "strict", "plugins", *PRESENTED)
+ABOUT_THE_RUN = ("only", "skip", "deadline", "strict", "plugins", *OUTPUT_OPTIONS)
 """What may be said again for a replay; everything else is what was recorded."""
 SELECTION = ("only", "skip")
 """Of these, what was recorded holds unless it is said again: other checks have asked nothing then."""
-NOT_RECORDED = ("plugins", "record", "replay", "watch", "credentials", "history_login", *PRESENTED)
+NOT_RECORDED = ("plugins", "record", "replay", "watch", "credentials", "history_login", *OUTPUT_OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def assess(
     discovered = _discovered(context)
     targets, pipeline = discovered.targets, discovered.pipeline
     checks = asked(checks, discovered)
-    probing = tuple(check for check in checks if not isinstance(check, Concluded))
+    probing = tuple(check for check in checks if not isinstance(check, DerivedCheck))
     if not found.broken and not any(target.kind in check.kinds for target in targets for check in probing):
         raise UsageError("nothing to check: --only and --skip leave no check for these targets")
     context = context.discovered(discovered.config, pipeline)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from netcheck.core.check import Check
-from netcheck.core.model import ABOUT_US, Cause
+from netcheck.core.model import AGENT_CAUSES, Cause
 from netcheck.diagnose.advice import ADVICE
 
 
@@ -77,8 +77,8 @@ def causes() -> str:
         "",
     ]
     for heading, chosen in (
-        ("Of the network and its peers", [one for one in Cause if one not in ABOUT_US]),
-        ("Of netcheck itself", [one for one in Cause if one in ABOUT_US]),
+        ("Of the network and its peers", [one for one in Cause if one not in AGENT_CAUSES]),
+        ("Of netcheck itself", [one for one in Cause if one in AGENT_CAUSES]),
     ):
         lines += [f"## {heading}", ""]
         for cause in chosen:

@@ -2,7 +2,7 @@
 run.
 
 A fact is a function of the context; `ctx.get(fact, ...)` remembers it. A fact whose ground is missing (no
-address, no connection) raises NotAsked: whoever asks has nothing to ask about.
+address, no connection) raises PrerequisiteFailed: whoever asks has nothing to ask about.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netcheck.core.context import Context, FactUnavailable, NotAsked, Skip
+from netcheck.core.context import Context, FactUnavailable, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Json, Kind, Target
 from netcheck.probe.dns.resolve import NameServers, Resolution, ask_servers, resolve
 from netcheck.probe.host import vantage as vantage_probe
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netcheck.aws.route53.model import Listed, Lookups
     from netcheck.core.credentials import KafkaLogin
     from netcheck.engine.vantage_parity import Comparison
-    from netcheck.iam.role_snapshot import RoleSeen
+    from netcheck.iam.role_snapshot import RoleSnapshot
     from netcheck.path.aggregate import Traced
     from netcheck.path.name_resolution import Naming
     from netcheck.pipeline.model import Pipeline
@@ -96,18 +96,19 @@ def name_servers(ctx: Context, host: str) -> NameServers:
 
 
 def connections(ctx: Context, host: str, port: int) -> Connections:
-    """A connection to every address of a name, of the family that the port is for. Raises NotAsked when there
-    is no address, Skip for a port over IPv6 where this host speaks none.
+    """A connection to every address of a name, of the family that the port is for.
+
+    Raises PrerequisiteFailed when there is no address, Skip for a port over IPv6 where this host speaks none.
     """
     found = ctx.get(resolution, host).addresses
     if not found:
-        raise NotAsked("no address to connect to")
+        raise PrerequisiteFailed("no address to connect to")
     if ctx.get(is_over_ipv6, host, port):
         if not any(":" in address for address in ctx.get(looked).addresses):
             raise Skip(f"port {port} listens over IPv6, which this host does not speak")
         found = tuple(address for address in found if address.family == 6)
         if not found:
-            raise NotAsked(f"port {port} listens over IPv6, and the name has no IPv6 address here")
+            raise PrerequisiteFailed(f"port {port} listens over IPv6, and the name has no IPv6 address here")
     return ctx.observe(connect, tuple(address.address for address in found), port)
 
 
@@ -115,18 +116,21 @@ def is_over_ipv6(ctx: Context, host: str, port: int) -> bool:
     """Whether a broker's port is one of MSK's listeners over IPv6, where its IPv4 addresses do not answer
     (https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html).
     """
-    from netcheck.pipeline.msk_listeners import spoken_at
+    from netcheck.pipeline.msk_listeners import listener_for
 
-    listener = spoken_at(ctx.get(pipeline).cluster, host, port)
+    listener = listener_for(ctx.get(pipeline).cluster, host, port)
     return listener is not None and listener.ipv6
 
 
 def reachable(ctx: Context, target: Target) -> str:
-    """The address to talk to: the first that connects, as clients choose. Raises NotAsked when none does."""
+    """The address to talk to: the first that connects, as clients choose.
+
+    Raises PrerequisiteFailed when none does.
+    """
     seen = ctx.get(connections, target.host, target.port)
     connected = [one.address for one in seen.connections if one.cause is None]
     if not connected:
-        raise NotAsked(f"no connection to talk over ({seen.cause}: {seen.detail})")
+        raise PrerequisiteFailed(f"no connection to talk over ({seen.cause}: {seen.detail})")
     return connected[0]
 
 
@@ -171,7 +175,7 @@ def paths(ctx: Context, target: Target) -> tuple[Traced, ...]:
     """The way from every worker subnet to every address of a target, as AWS is configured.
 
     Over IPv4 where the target has such an address, as a JVM prefers it, unless its port is one for IPv6.
-    Raises Skip when nobody said where the workers are, and NotAsked when the name has no address.
+    Raises Skip when nobody said where the workers are, and PrerequisiteFailed when the name has no address.
     """
     from netcheck.aws.ec2.entities import TCP
     from netcheck.path.aggregate import Traced
@@ -188,7 +192,7 @@ def paths(ctx: Context, target: Target) -> tuple[Traced, ...]:
         for one in (_ipv6_of(ctx, target) if over_ipv6 else workers_see(ctx, subnet, target.host))
     ]
     if not pairs:
-        raise NotAsked("no address to find a way to")
+        raise PrerequisiteFailed("no address to find a way to")
     try:
         return tuple(
             Traced(
@@ -232,11 +236,11 @@ def kafka_login(ctx: Context, target: Target) -> KafkaLogin | None:
 
 def _mechanism(ctx: Context, target: Target) -> str:
     """The SASL mechanism to ask a listener for: the run's, else that of MSK's listener."""
-    from netcheck.pipeline.msk_listeners import Login, spoken_at
+    from netcheck.pipeline.msk_listeners import Login, listener_for
 
     if ctx.config.sasl_mechanism:
         return ctx.config.sasl_mechanism
-    listener = spoken_at(ctx.get(pipeline).cluster, target.host, target.port)
+    listener = listener_for(ctx.get(pipeline).cluster, target.host, target.port)
     return "AWS_MSK_IAM" if listener and listener.login is Login.IAM else "SCRAM-SHA-512"
 
 
@@ -263,7 +267,7 @@ def clickhouse_ping(ctx: Context, target: Target) -> HttpAnswer:
 
     address, tls = ctx.get(reachable, target), target.security.tls
     if tls and ctx.get(handshake, target).cause in (Cause.TLS_SILENT_AFTER_CLIENT_HELLO, Cause.TLS_STALLED):
-        raise NotAsked("TLS gets no answer, and HTTP would wait for it again")
+        raise PrerequisiteFailed("TLS gets no answer, and HTTP would wait for it again")
     # Only who answers TLS can be asleep behind it.
     seconds = ctx.config.timeout if tls and ctx.get(tls_is_broken, target) else WAKING_SECONDS
     return ctx.observe_for(seconds, ping, address, target.port, target.host, tls, ctx.config.trust)
@@ -279,14 +283,14 @@ def plain_ping(ctx: Context, target: Target) -> HttpAnswer:
 
 
 def clickhouse_look_up(ctx: Context, target: Target) -> ClickHouseLookUp:
-    """What the sink looks up at its start. Raises Skip without a login, NotAsked without a ping."""
+    """What the sink looks up at its start. Raises Skip without a login, PrerequisiteFailed without a ping."""
     from netcheck.probe.clickhouse.https import look_up
 
     login = ctx.config.clickhouse_login
     if login is None:
         raise Skip("no ClickHouse password given: set NETCHECK_CLICKHOUSE_PASSWORD or use --credentials")
     if ctx.get(clickhouse_ping, target).cause not in (None, Cause.CLICKHOUSE_SLOW_WAKE):
-        raise NotAsked("ClickHouse did not answer /ping as it should")
+        raise PrerequisiteFailed("ClickHouse did not answer /ping as it should")
     address, tls = ctx.get(reachable, target), target.security.tls
     return ctx.observe(look_up, address, target.port, target.host, tls, ctx.config.trust, login)
 
@@ -324,7 +328,7 @@ def plain_after_all(ctx: Context, target: Target) -> str | None:
             seen = ctx.get(native_hello, target)
         case _:
             return None
-    return seen.detail if seen.cause is Cause.TLS_NOT_SPOKEN else None
+    return seen.detail if seen.cause is Cause.TLS_NOT_SUPPORTED else None
 
 
 def _tls(ctx: Context, target: Target, *, verify: bool) -> Tls | None:
@@ -441,7 +445,7 @@ def workers_see(ctx: Context, subnet: str, host: str) -> tuple[str, ...]:
     return seen.addresses or here
 
 
-def execution_role(ctx: Context) -> RoleSeen:
+def execution_role(ctx: Context) -> RoleSnapshot:
     """The connector's execution role and what bears on it. Raises Skip where no connector names a role, and
     FactUnavailable when AWS cannot be asked at all; what it does not say of the rest is told inside.
     """

@@ -1,7 +1,7 @@
 """The closer look: asked for only where something failed that has more than one explanation.
 
-Every fact here raises Unneeded where there is nothing to tell apart, where what failed is known well enough
-already, and where a recording was made without it.
+Every fact here raises NotApplicable where there is nothing to tell apart, where what failed is known well
+enough already, and where a recording was made without it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from netcheck.core.context import (
     Deadline,
     DeadlineExceeded,
     FactUnavailable,
+    NotApplicable,
     NotRecorded,
     Skip,
-    Unneeded,
 )
 from netcheck.core.hostport import is_address
 from netcheck.core.model import Cause, Kind, Target
@@ -69,18 +69,18 @@ def silence(ctx: Context, target: Target) -> Connections:
     """The connections of a target that met silence only, where AWS's configuration does not tell why."""
     seen = needed(ctx, facts.connections, target.host, target.port)
     if seen.cause is not Cause.TIMED_OUT:
-        raise Unneeded("it answers, or what stands in the way says so itself")
+        raise NotApplicable("it answers, or what stands in the way says so itself")
     if _is_blocked(ctx, target):
-        raise Unneeded("AWS's configuration has what stops it")
+        raise NotApplicable("AWS's configuration has what stops it")
     return seen
 
 
 def needed(ctx: Context, fact: Callable[Concatenate[Context, P], T], *args: P.args, **kw: P.kwargs) -> T:
-    """A fact, or Unneeded where it cannot be had: the check that it belongs to says so."""
+    """A fact, or NotApplicable where it cannot be had: the check that it belongs to says so."""
     try:
         return ctx.get(fact, *args, **kw)
     except (Skip, DeadlineExceeded, NotRecorded, FactUnavailable) as error:
-        raise Unneeded(str(error)) from None
+        raise NotApplicable(str(error)) from None
 
 
 def had(ctx: Context, fact: Callable[Concatenate[Context, P], T], *args: P.args, **kw: P.kwargs) -> T | None:
@@ -120,7 +120,7 @@ def _observed(ctx: Context, probe: Callable[Concatenate[Deadline, P], T], *args:
     try:
         return ctx.observe(probe, *args, **kw)
     except NotRecorded as error:
-        raise Unneeded(str(error)) from None
+        raise NotApplicable(str(error)) from None
 
 
 def other_ports(ctx: Context, target: Target) -> Ports:
@@ -177,11 +177,11 @@ class Neutral:
 
 def neutral(ctx: Context, target: Target) -> Neutral:
     """Whether anything public answers from here: another target of this run that does, else an AWS endpoint
-    of the Region. Raises Unneeded for a private target, Skip where nothing is known to ask.
+    of the Region. Raises NotApplicable for a private target, Skip where nothing is known to ask.
     """
     silent = silent_addresses(ctx.get(silence, target))
     if not set(silent) <= set(_public(ctx, target.host)):
-        raise Unneeded("its address is private")
+        raise NotApplicable("its address is private")
     for other in _others(ctx, target):
         seen = had(ctx, facts.connections, other.host, other.port)
         if seen is not None and seen.cause is None:
@@ -231,9 +231,9 @@ def hellos(ctx: Context, target: Target) -> Hellos:
         case cause if cause in TLS_HUNG_UP and named:
             variations = (Variation.NOTHING, Variation.NOTHING, *named)
         case _:
-            raise Unneeded("TLS is answered, or not asked for")
+            raise NotApplicable("TLS is answered, or not asked for")
     if needed(ctx, facts.plain_after_all, target):
-        raise Unneeded("what listens there does not speak TLS")
+        raise NotApplicable("what listens there does not speak TLS")
     return _observed(ctx, vary_hello, seen.address, target.port, target.host, variations)
 
 

@@ -1,6 +1,6 @@
 """Finds checks: in our own package, in installed plugins, in a folder. Three sources, one code path.
 
-A plugin that cannot be imported, or that reuses an id, becomes a `Broken`, shown as an `unknown` result:
+A plugin that cannot be imported, or that reuses an id, becomes a `LoadError`, shown as an `unknown` result:
 the run goes on, and nobody takes the silence for a pass.
 """
 
@@ -30,7 +30,7 @@ ID = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class LoadError:
     """Something that should have given checks and did not: where it is, and why."""
 
     source: str
@@ -42,7 +42,7 @@ class Found:
     """What there is to run, sorted by file and place in the file, and what could not be loaded."""
 
     checks: tuple[Check, ...]
-    broken: tuple[Broken, ...]
+    broken: tuple[LoadError, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +61,20 @@ def find(folder: str | None = None) -> Found:
     sources = [*_own(), *_installed(), *(_loose(Path(folder)) if folder else ())]
     checks: dict[str, Check] = {}
     origin: dict[str, str] = {}
-    broken: list[Broken] = []
+    broken: list[LoadError] = []
     for source in sources:
         try:
             classes = list(_classes(source.load()))
             found = [check() for check in classes]
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may fail in any way
-            broken.append(Broken(source.name, _reason(error)))
+            broken.append(LoadError(source.name, _reason(error)))
             continue
         for check in found:
             problem = _problem(check) or (
                 f"the id {check.id} is taken by {origin[check.id]}" if check.id in checks else None
             )
             if problem:
-                broken.append(Broken(source.name, problem))
+                broken.append(LoadError(source.name, problem))
             else:
                 checks[check.id], origin[check.id] = check, source.name
     return Found(tuple(checks.values()), tuple(broken))

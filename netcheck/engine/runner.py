@@ -22,14 +22,14 @@ from netcheck.core.context import (
     Context,
     DeadlineExceeded,
     FactUnavailable,
-    NotAsked,
+    NotApplicable,
     NotRecorded,
+    PrerequisiteFailed,
     Skip,
-    Unneeded,
 )
 from netcheck.core.model import PIPELINE, Cause, Finding, Kind, Layer, Result, Security, Status, Target
 from netcheck.core.secret import Scrubber
-from netcheck.engine.plugins import Broken
+from netcheck.engine.plugins import LoadError
 
 MOST_THREADS = 400
 MOST_TARGETS = 500
@@ -85,7 +85,7 @@ Event = Found | Started | Ended | Tick
 Watch = Callable[[Event], None]
 
 
-def unwatched(event: Event) -> None:
+def ignore_event(event: Event) -> None:
     """Does nothing with an event."""
 
 
@@ -113,7 +113,7 @@ class Run:
         self._answered: set[Job] = set()
         self._most_threads = MOST_THREADS
 
-    def results(self, targets: Iterable[Target], broken: Iterable[Broken]) -> Outcome:
+    def results(self, targets: Iterable[Target], broken: Iterable[LoadError]) -> Outcome:
         """Run everything and return what was found, in the order of targets and checks."""
         interrupted = False
         for place, target in enumerate(targets):
@@ -122,7 +122,7 @@ class Run:
             self._work()
         except KeyboardInterrupt:
             interrupted = True
-        self._give_up(Cause.INTERRUPTED if interrupted else Cause.DEADLINE)
+        self._cancel_remaining(Cause.INTERRUPTED if interrupted else Cause.DEADLINE)
         told = (_broken_result(each, self._scrub) for each in broken)
         return Outcome((*_stamp(self._found, self._scrub), *told), interrupted)
 
@@ -192,7 +192,7 @@ class Run:
                 return
             self._add(target, (1, 0, str(target)))
 
-    def _give_up(self, cause: Cause) -> None:
+    def _cancel_remaining(self, cause: Cause) -> None:
         """Give every job that has not ended a result that says so."""
         for _ in range(self._events.qsize()):
             self._take(self._events.get())
@@ -212,7 +212,7 @@ class Run:
         unneeded = False
         try:
             self._ask(job, say)
-        except Unneeded:
+        except NotApplicable:
             unneeded = True
         except DeadlineExceeded:
             say(_unfinished(Cause.DEADLINE, time.monotonic() - started))
@@ -230,9 +230,9 @@ class Run:
                 if number == MOST_FINDINGS:
                     raise RuntimeError(f"it yielded more than {MOST_FINDINGS} findings")
                 say(finding)
-        except Unneeded:
+        except NotApplicable:
             raise
-        except NotAsked as reason:
+        except PrerequisiteFailed as reason:
             say(Finding(Status.SKIP, str(reason), Cause.NOT_ASKED))
         except Skip as reason:
             say(Finding(Status.SKIP, str(reason) or "moot"))
@@ -331,7 +331,7 @@ def _stamp(found: list[Found], scrub: Scrubber) -> list[Result]:
     return results
 
 
-def _broken_result(broken: Broken, scrub: Scrubber) -> Result:
+def _broken_result(broken: LoadError, scrub: Scrubber) -> Result:
     text = scrub(f"{broken.source} gives no checks: {broken.reason}")
     finding = Finding(Status.UNKNOWN, text, Cause.PLUGIN_BROKEN, Layer.AGENT)
     return Result(f"plugin@{broken.source}", "plugin", PIPELINE, finding, 0.0)

@@ -15,7 +15,7 @@ from netcheck.settings.config import Config, UsageError
 
 SCHEMA = "netcheck.fleet/1"
 LIVE = (
-    *("dns.*", "tcp.*", "tls.*", "kafka.*", "egress.answers", "vantage.*", "logs.*"),
+    *("dns.*", "tcp.*", "tls.*", "kafka.*", "aws-service.answers", "vantage.*", "logs.*"),
     *("clickhouse.ping", "clickhouse.login", "clickhouse.version", "clickhouse.tables", "clickhouse.native"),
 )
 """The checks that send something to a peer, and those that compare with what a worker said."""
@@ -84,11 +84,11 @@ def survey(
 
 def _judged(member: Member, config: Config, shared: Shared) -> Judged:
     from netcheck.engine.assessment import assess
-    from netcheck.engine.runner import unwatched
+    from netcheck.engine.runner import ignore_event
 
     arn = parse_arn(member.arn)
     owner = arn.account if arn else ""
     try:
-        return Judged(owner, member, assess(config, unwatched, observer=shared).report)
+        return Judged(owner, member, assess(config, ignore_event, observer=shared).report)
     except UsageError as error:
         return Judged(owner, member, None, str(error))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from netcheck.core.context import Deadline
 from netcheck.core.credentials import ClickHouseLogin
-from netcheck.probe.transport.isolation import behind_wall, silence
+from netcheck.probe.transport.isolation import run_isolated, silence
 from netcheck.settings.history_location import TablePlace
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class NotWritten(Exception):
 
 def write(deadline: Deadline, place: TablePlace, login: ClickHouseLogin, lines: Iterable[bytes]) -> int:
     """Send those rows of one run that the table has not got, and return how many. Raises NotWritten."""
-    match behind_wall(deadline, lambda: _write(deadline, place, login, lines)):
+    match run_isolated(deadline, lambda: _write(deadline, place, login, lines)):
         case int() as sent:
             return sent
         case TimeoutError():

@@ -19,7 +19,7 @@ from netcheck.iam.evaluate import Answer, Outcome, Request, through
 from netcheck.iam.judge import context_of
 from netcheck.iam.needs import Need
 from netcheck.iam.policy import PolicyError, parse
-from netcheck.iam.role_snapshot import RoleSeen
+from netcheck.iam.role_snapshot import RoleSnapshot
 
 PREFIXES = {"monitoring": "cloudwatch", "email-smtp": "ses", "streams.dynamodb": "dynamodb"}
 """Host name to IAM prefix, where they differ (Service Authorization Reference)."""
@@ -71,7 +71,7 @@ class Call:
 
 
 def calls(
-    endpoint: Endpoint, service: str, role: str, seen: RoleSeen, needs: Sequence[Need]
+    endpoint: Endpoint, service: str, role: str, seen: RoleSnapshot, needs: Sequence[Need]
 ) -> tuple[Call, ...]:
     """What the endpoint's policy says to each call to this service that the role needs; none where the
     connector's needs hold no call to it.
@@ -87,7 +87,7 @@ def calls(
 
 
 def _answered(
-    endpoint: Endpoint, role: str, seen: RoleSeen, wanted: Sequence[tuple[str, str]]
+    endpoint: Endpoint, role: str, seen: RoleSnapshot, wanted: Sequence[tuple[str, str]]
 ) -> Iterator[Call]:
     try:
         policy = parse(f"the policy of {endpoint.id}", endpoint.policy)

@@ -43,7 +43,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PolicyDecision:
     """What one set of policies says: what denies, or may deny; and whether it allows, were there no Deny."""
 
     denies: Answer | None
@@ -120,17 +120,17 @@ def _for_all(request: Request, policies: Policies, decides: Callable[[Request], 
 
 def by_identity(
     request: Request, identity: Sequence[Policy | Unread], boundary: Policy | Unread | None
-) -> Said:
+) -> PolicyDecision:
     """What the role's own policies say, which is what iam:SimulatePrincipalPolicy says too."""
     own = _said(request, identity)
     if boundary is None:
         return own
     within = _said(request, [boundary])
     allows = _both(own.allows, within.allows, "the permissions boundary")
-    return Said(_worst(own.denies, within.denies), allows)
+    return PolicyDecision(_worst(own.denies, within.denies), allows)
 
 
-def combine(request: Request, own: Said, policies: Policies) -> Answer:
+def combine(request: Request, own: PolicyDecision, policies: Policies) -> Answer:
     """The decision, from what the role's own policies say (`own`) and the resource's policy."""
     resource = policies.resource
     foreign = account(request.resource) not in ("", account(request.principal))
@@ -149,7 +149,12 @@ def combine(request: Request, own: Said, policies: Policies) -> Answer:
 
 
 def _granted(
-    own: Said, direct: Said, delegated: Said, policies: Policies, name: str, foreign: bool
+    own: PolicyDecision,
+    direct: PolicyDecision,
+    delegated: PolicyDecision,
+    policies: Policies,
+    name: str,
+    foreign: bool,
 ) -> Answer:
     """What is allowed by the role's own policies, and by a policy that names the role or its account."""
     if foreign:
@@ -214,7 +219,9 @@ def trusts(request: Request, trust: Policy) -> Answer:
     return _decided(said.denies, said.allows)
 
 
-def _said(request: Request, policies: Sequence[Policy | Unread], names: Names | None = None) -> Said:
+def _said(
+    request: Request, policies: Sequence[Policy | Unread], names: Names | None = None
+) -> PolicyDecision:
     surely: dict[bool, Answer] = {}
     perhaps: dict[bool, Answer] = {}
     for policy in policies:
@@ -231,7 +238,9 @@ def _said(request: Request, policies: Sequence[Policy | Unread], names: Names | 
                 unknown = Answer(Outcome.UNKNOWN, f"{statement.name}: {truth.why}")
                 perhaps.setdefault(statement.allows, unknown)
     nothing = Answer(Outcome.DENIED, "no statement allows it")
-    return Said(surely.get(False) or perhaps.get(False), surely.get(True) or perhaps.get(True) or nothing)
+    return PolicyDecision(
+        surely.get(False) or perhaps.get(False), surely.get(True) or perhaps.get(True) or nothing
+    )
 
 
 def _applies(request: Request, policy: Policy, statement: Statement, names: Names | None) -> Truth:

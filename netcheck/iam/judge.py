@@ -14,8 +14,8 @@ from netcheck.iam.evaluate import (
     Answer,
     Outcome,
     Policies,
+    PolicyDecision,
     Request,
-    Said,
     Unread,
     account,
     by_identity,
@@ -26,7 +26,7 @@ from netcheck.iam.evaluate import (
 from netcheck.iam.needs import Need, Needs, SecretKey, needs
 from netcheck.iam.patterns import is_pattern
 from netcheck.iam.policy import Policy, PolicyError, parse
-from netcheck.iam.role_snapshot import Document, RoleSeen, Simulated
+from netcheck.iam.role_snapshot import Document, RoleSnapshot, Simulated
 from netcheck.iam.variables import Context
 from netcheck.pipeline.model import Pipeline
 
@@ -94,7 +94,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Wide:
+class OverGrant:
     """A statement that allows more than is needed: `grants` are actions, `on` says on what.
 
     `writes` is False where it only lets more be read: what Amazon's and ClickHouse's own examples do.
@@ -107,14 +107,14 @@ class Wide:
     narrow: str
 
 
-def needed(pipeline: Pipeline, seen: RoleSeen) -> Needs:
+def needed(pipeline: Pipeline, seen: RoleSnapshot) -> Needs:
     """What the role needs, with the whole ARNs and the keys of the secrets that could be looked up."""
     ours = {key.asked: key.arn for key in seen.keys if key.manager == "CUSTOMER"}
     known = {one.asked: SecretKey(one.arn, ours.get(one.key or "")) for one in seen.secrets}
     return needs(pipeline, known)
 
 
-def trust(pipeline: Pipeline, seen: RoleSeen) -> Answer:
+def trust(pipeline: Pipeline, seen: RoleSnapshot) -> Answer:
     """Whether MSK Connect may assume the role."""
     assert seen.role is not None
     connector = pipeline.connector
@@ -130,7 +130,7 @@ def trust(pipeline: Pipeline, seen: RoleSeen) -> Answer:
     return trusts(Request(SERVICE, "sts:AssumeRole", seen.role.arn, context), policy)
 
 
-def judge(need: Need, role: str, seen: RoleSeen) -> Judged:
+def judge(need: Need, role: str, seen: RoleSnapshot) -> Judged:
     """Decide each action on each resource of a need."""
     identity, boundary = _identity(seen), _boundary(seen)
     return Judged(
@@ -149,7 +149,10 @@ def judge(need: Need, role: str, seen: RoleSeen) -> Judged:
 
 
 def _verdict(
-    request: Request, identity: tuple[Policy | Unread, ...], boundary: Policy | Unread | None, seen: RoleSeen
+    request: Request,
+    identity: tuple[Policy | Unread, ...],
+    boundary: Policy | Unread | None,
+    seen: RoleSnapshot,
 ) -> Verdict:
     decides = request.action.startswith("kms:")
     policies = Policies(identity, boundary, _resource(request, seen), decides)
@@ -164,7 +167,7 @@ def _verdict(
     return Verdict(request.action, request.resource, combine(request, simulated or own, policies), differs)
 
 
-def _difference(request: Request, own: Said, simulated: Said) -> str:
+def _difference(request: Request, own: PolicyDecision, simulated: PolicyDecision) -> str:
     ours, theirs = (combine(request, said, Policies(())).outcome for said in (own, simulated))
     if Outcome.UNKNOWN in (ours, theirs) or ours is theirs:
         return ""
@@ -172,7 +175,7 @@ def _difference(request: Request, own: Said, simulated: Said) -> str:
     return f"{what}: IAM's simulation says {theirs}, the policies as read say {ours}"
 
 
-def _simulated(request: Request, seen: RoleSeen) -> Said | None:
+def _simulated(request: Request, seen: RoleSnapshot) -> PolicyDecision | None:
     """IAM's own decision, where it had everything that it needed for one."""
     for one in seen.simulated:
         if (one.action.lower(), one.resource) == (request.action.lower(), request.resource) and not one.lacks:
@@ -180,26 +183,26 @@ def _simulated(request: Request, seen: RoleSeen) -> Said | None:
     return None
 
 
-def _as_said(one: Simulated) -> Said:
+def _as_said(one: Simulated) -> PolicyDecision:
     if one.decision == "allowed":
-        return Said(None, Answer(Outcome.ALLOWED, "IAM's own simulation allows it"))
+        return PolicyDecision(None, Answer(Outcome.ALLOWED, "IAM's own simulation allows it"))
     why = "IAM's own simulation finds " + (
         "a Deny that applies" if one.decision == "explicitDeny" else "no statement that allows it"
     )
     denied = Answer(Outcome.DENIED, why, explicit=one.decision == "explicitDeny")
-    return Said(denied if denied.explicit else None, denied)
+    return PolicyDecision(denied if denied.explicit else None, denied)
 
 
 # Policies as read
 
 
-def _identity(seen: RoleSeen) -> tuple[Policy | Unread, ...]:
+def _identity(seen: RoleSnapshot) -> tuple[Policy | Unread, ...]:
     if not seen.role and not seen.policies and not seen.missing:
         return (Unread("the role", "iam:GetRole"),)
     return tuple(_read(document) for document in seen.policies)
 
 
-def _boundary(seen: RoleSeen) -> Policy | Unread | None:
+def _boundary(seen: RoleSnapshot) -> Policy | Unread | None:
     if seen.boundary:
         return _read(seen.boundary)
     if seen.role is None:
@@ -216,7 +219,7 @@ def _read(document: Document) -> Policy | Unread:
         return Unread(str(error), "")
 
 
-def _resource(request: Request, seen: RoleSeen) -> Policy | Unread | None:
+def _resource(request: Request, seen: RoleSnapshot) -> Policy | Unread | None:
     """The policy of a resource, None where it has none or kinds of it have none."""
     for document in seen.resources:
         if _belongs(document.of, request.resource) and (document.action or document.document is not None):
@@ -237,7 +240,7 @@ def _belongs(of: str, resource: str) -> bool:
     return bool(found) and any(resource == kind or resource.startswith(f"{kind}/") for kind in kinds)
 
 
-def context_of(role: str, seen: RoleSeen, action: str, resource: str) -> Context:
+def context_of(role: str, seen: RoleSnapshot, action: str, resource: str) -> Context:
     """What is known of such a request (IAM user guide, AWS global condition context keys)."""
     context: dict[str, tuple[str, ...] | None] = {
         "aws:principalarn": (role,),
@@ -267,7 +270,7 @@ def context_of(role: str, seen: RoleSeen, action: str, resource: str) -> Context
 # More than is needed
 
 
-def wide(pipeline: Pipeline, role: str, seen: RoleSeen, wanted: Sequence[Need]) -> Iterator[Wide]:
+def wide(pipeline: Pipeline, role: str, seen: RoleSnapshot, wanted: Sequence[Need]) -> Iterator[OverGrant]:
     """The statements of the role's own policies that allow more than the connector needs."""
     tried = tuple(_tried(pipeline, role))
     for document in seen.policies:
@@ -311,13 +314,13 @@ def _grants(policy: Policy, role: str, action: str, resource: str) -> bool:
     return decide(Request(local, action, resource), Policies((policy,))).outcome is Outcome.ALLOWED
 
 
-def _wide(statement: str, granted: Sequence[tuple[str, str]], wanted: Sequence[Need]) -> Wide:
+def _wide(statement: str, granted: Sequence[tuple[str, str]], wanted: Sequence[Need]) -> OverGrant:
     actions = tuple(dict.fromkeys(action for action, _ in granted))
     services = {action.partition(":")[0] for action in actions}
     narrow = [need.statement for need in wanted if {a.partition(":")[0] for a in need.actions} & services]
     kinds = sorted({_kind(resource) for _, resource in granted})
     reads_only = actions == ("kafka-cluster:ReadData",)
-    return Wide(statement, actions, ", ".join(kinds), not reads_only, json.dumps(narrow, indent=2))
+    return OverGrant(statement, actions, ", ".join(kinds), not reads_only, json.dumps(narrow, indent=2))
 
 
 def _kind(resource: str) -> str:

@@ -86,7 +86,7 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
-class RoleSeen:
+class RoleSnapshot:
     """Everything that AWS said. `error` says why AWS could not be asked at all, "" otherwise.
 
     `absent` names what AWS says does not exist: the role, secrets, keys.

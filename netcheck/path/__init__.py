@@ -1,0 +1,1 @@
+"""The path engine: sets of flows through a snapshot of the network. Pure."""

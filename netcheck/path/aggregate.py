@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from netcheck.core.text import as_one
+from netcheck.core.text import merge_sentences
 from netcheck.path.codes import Code
 from netcheck.path.verdict import Blocker, Leg, Path, Unknown, Verdict
 
@@ -100,7 +100,7 @@ def _stop(group: Sequence[tuple[Traced, Blocker]]) -> Stop:
         blockers[0].code,
         blockers[0].leg,
         components,
-        " ".join(as_one(b.text for _, b in group if b.component == name) for name in components),
+        " ".join(merge_sentences(b.text for _, b in group if b.component == name) for name in components),
         tuple(dict.fromkeys(one.source for one, _ in group)),
         tuple(dict.fromkeys(one.address for one, _ in group)),
         all(one.path.verdict is Verdict.BLOCKED for one, _ in group),

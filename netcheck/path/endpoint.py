@@ -11,11 +11,11 @@ from netcheck.aws.ec2.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.flows import Region
 from netcheck.path.steps import ENDED, Onward
-from netcheck.path.trace_state import End, Walk
+from netcheck.path.trace_state import End, TraceState
 from netcheck.path.verdict import Blocker, Leg
 
 
-def through_endpoint(walk: Walk, endpoint_id: str, vpc: str, piece: Region) -> Onward:
+def through_endpoint(walk: TraceState, endpoint_id: str, vpc: str, piece: Region) -> Onward:
     """Follow a route to a VPC endpoint."""
     walk.hop(endpoint_id)
     endpoint = walk.snapshot.endpoints.get(endpoint_id)
@@ -41,7 +41,7 @@ def through_endpoint(walk: Walk, endpoint_id: str, vpc: str, piece: Region) -> O
     return ENDED
 
 
-def _check_state(walk: Walk, endpoint: VpcEndpoint, piece: Region) -> None:
+def _check_state(walk: TraceState, endpoint: VpcEndpoint, piece: Region) -> None:
     if not endpoint.state:
         meaning = f"whether {endpoint.id} is available (State)"
         walk.doubt(piece, walk.absent("VpcEndpoints", endpoint.id, meaning, endpoint.vpc))
@@ -50,7 +50,7 @@ def _check_state(walk: Walk, endpoint: VpcEndpoint, piece: Region) -> None:
         walk.fault(piece, Blocker(Code.BAD_STATE, walk.leg, endpoint.id, None, None, text))
 
 
-def _into_service(walk: Walk, endpoint: VpcEndpoint, vpc: str, piece: Region) -> None:
+def _into_service(walk: TraceState, endpoint: VpcEndpoint, vpc: str, piece: Region) -> None:
     flow, own_vpc = walk.flow, endpoint.vpc
     _check_state(walk, endpoint, piece)
     if walk.stretch.vpc != vpc or own_vpc != vpc:
@@ -75,7 +75,7 @@ def _into_service(walk: Walk, endpoint: VpcEndpoint, vpc: str, piece: Region) ->
     walk.end = End("service", vpc, gateway=endpoint.id)
 
 
-def check_interface_endpoint(walk: Walk, interface: NetworkInterface, piece: Region) -> None:
+def check_interface_endpoint(walk: TraceState, interface: NetworkInterface, piece: Region) -> None:
     """An interface endpoint must be available, and installed in the zone of the interface that is asked."""
     endpoint = walk.snapshot.endpoint_of_interface.get(interface.id)
     if endpoint is None:

@@ -16,7 +16,7 @@ from netcheck.path.nat import through_nat
 from netcheck.path.peering import through_peering
 from netcheck.path.routing import CompiledTable, Hit, compiled
 from netcheck.path.steps import ENDED, ByTable, Deliver, Leave, Onward, Step
-from netcheck.path.trace_state import End, Walk, inside, unknown_from
+from netcheck.path.trace_state import End, TraceState, inside, unknown_from
 from netcheck.path.transit import through_transit_gateway
 from netcheck.path.verdict import Blocker, Leg
 
@@ -26,7 +26,7 @@ _MOST_STEPS = 24
 _LOAD_BALANCERS = ("network_load_balancer", "load_balancer", "gateway_load_balancer")
 
 
-def go(walk: Walk, step: Step, piece: Region) -> None:
+def go(walk: TraceState, step: Step, piece: Region) -> None:
     """Take one step and all that follow from it."""
     walk.depth += 1
     if walk.depth > _MOST_STEPS:
@@ -46,7 +46,7 @@ def go(walk: Walk, step: Step, piece: Region) -> None:
     walk.depth -= 1
 
 
-def table_of(walk: Walk, subnet: Subnet) -> RouteTable | None:
+def table_of(walk: TraceState, subnet: Subnet) -> RouteTable | None:
     """The subnet's own route table, or the main one of its VPC."""
     snapshot = walk.snapshot
     key = ("table of", subnet.id)
@@ -60,7 +60,7 @@ def table_of(walk: Walk, subnet: Subnet) -> RouteTable | None:
     return found if isinstance(found, RouteTable) else None
 
 
-def _stays_inside(walk: Walk, subnet: Subnet, piece: Region) -> bool:
+def _stays_inside(walk: TraceState, subnet: Subnet, piece: Region) -> bool:
     if walk.leg is Leg.FORWARD:
         far = walk.stretch.far
         return inside(subnet.prefixes, walk.flow.version, ((far, far, 0, 0),))
@@ -68,7 +68,7 @@ def _stays_inside(walk: Walk, subnet: Subnet, piece: Region) -> bool:
     return near is not None and near.id == subnet.id and inside(subnet.prefixes, walk.flow.version, piece)
 
 
-def _leave(walk: Walk, subnet: Subnet, piece: Region) -> Onward:
+def _leave(walk: TraceState, subnet: Subnet, piece: Region) -> Onward:
     if _stays_inside(walk, subnet, piece):
         return _deliver(walk, subnet.vpc, subnet, piece)
     walk.check_acl(subnet, True, piece)
@@ -79,7 +79,7 @@ def _leave(walk: Walk, subnet: Subnet, piece: Region) -> Onward:
     return _by_table(walk, table, subnet.vpc, subnet, piece)
 
 
-def _by_table(walk: Walk, table: RouteTable, vpc: str, subnet: Subnet | None, piece: Region) -> Onward:
+def _by_table(walk: TraceState, table: RouteTable, vpc: str, subnet: Subnet | None, piece: Region) -> Onward:
     lookups = compiled(walk.snapshot, table, walk.flow.version)
     if walk.leg is Leg.FORWARD:
         return _by_route(walk, table, lookups, lookups.lookup(walk.stretch.far), vpc, subnet, piece)
@@ -91,7 +91,7 @@ def _by_table(walk: Walk, table: RouteTable, vpc: str, subnet: Subnet | None, pi
 
 
 def _by_route(
-    walk: Walk,
+    walk: TraceState,
     table: RouteTable,
     lookups: CompiledTable[Route],
     hit: Hit[Route] | None,
@@ -106,7 +106,7 @@ def _by_route(
 
 
 def _route_is_known(
-    walk: Walk, table: RouteTable, lookups: CompiledTable[Route], hit: Hit[Route] | None, piece: Region
+    walk: TraceState, table: RouteTable, lookups: CompiledTable[Route], hit: Hit[Route] | None, piece: Region
 ) -> bool:
     """False (and a doubt) if a route to a prefix list that was not collected might be the one that counts."""
     if hit is not None and hit.ambiguous_with is not None:
@@ -143,7 +143,7 @@ def _route_is_known(
 
 
 def _follow(
-    walk: Walk,
+    walk: TraceState,
     table: RouteTable,
     lookups: CompiledTable[Route],
     hit: Hit[Route] | None,
@@ -182,7 +182,7 @@ def _follow(
 
 
 def _no_route(
-    walk: Walk, table: RouteTable, lookups: CompiledTable[Route], subnet: Subnet | None, piece: Region
+    walk: TraceState, table: RouteTable, lookups: CompiledTable[Route], subnet: Subnet | None, piece: Region
 ) -> None:
     whose = f", the route table of {subnet.id}," if subnet else ""
     what = "the reply to " if walk.leg is Leg.RETURN else ""
@@ -197,7 +197,7 @@ def _no_route(
 
 
 def _to_target(
-    walk: Walk, table: RouteTable, route: Route, vpc: str, subnet: Subnet | None, piece: Region
+    walk: TraceState, table: RouteTable, route: Route, vpc: str, subnet: Subnet | None, piece: Region
 ) -> Onward:
     target = route.target
     match route.key:
@@ -234,7 +234,7 @@ def _to_target(
 
 
 def _local(
-    walk: Walk, table: RouteTable, route: Route, vpc: str, subnet: Subnet | None, piece: Region
+    walk: TraceState, table: RouteTable, route: Route, vpc: str, subnet: Subnet | None, piece: Region
 ) -> Onward:
     known = walk.snapshot.vpcs.get(vpc)
     if known is None:
@@ -255,7 +255,7 @@ def _local(
     return _deliver(walk, vpc, subnet, piece)
 
 
-def _beyond_vpn_gateway(walk: Walk, gateway: str, piece: Region) -> Onward:
+def _beyond_vpn_gateway(walk: TraceState, gateway: str, piece: Region) -> Onward:
     walk.hop(gateway)
     walk.give_up(
         piece,
@@ -270,7 +270,7 @@ def _beyond_vpn_gateway(walk: Walk, gateway: str, piece: Region) -> Onward:
     return ENDED
 
 
-def _through_appliance(walk: Walk, target: str, piece: Region) -> Onward:
+def _through_appliance(walk: TraceState, target: str, piece: Region) -> Onward:
     """A NAT instance or other appliance: source/destination check must be off; what it does is not known."""
     walk.hop(target)
     interface = walk.snapshot.interfaces.get(target)
@@ -308,7 +308,7 @@ def _through_appliance(walk: Walk, target: str, piece: Region) -> Onward:
     return ENDED
 
 
-def _deliver(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> Onward:
+def _deliver(walk: TraceState, vpc: str, subnet: Subnet | None, piece: Region) -> Onward:
     if walk.leg is Leg.RETURN:
         _deliver_reply(walk, vpc, subnet, piece)
     else:
@@ -316,7 +316,7 @@ def _deliver(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> Onwa
     return ENDED
 
 
-def _deliver_question(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> None:
+def _deliver_question(walk: TraceState, vpc: str, subnet: Subnet | None, piece: Region) -> None:
     version, far = walk.flow.version, walk.stretch.far
     interface = walk.snapshot.host(vpc, version, far)
     if interface is None:
@@ -338,7 +338,7 @@ def _deliver_question(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region
         )
 
 
-def check_alive(walk: Walk, interface: NetworkInterface, piece: Region) -> None:
+def check_alive(walk: TraceState, interface: NetworkInterface, piece: Region) -> None:
     """A detached interface, or one of a stopped instance, neither sends nor answers."""
     instance = walk.snapshot.instances.get(interface.instance or "")
     if not interface.status:
@@ -357,7 +357,7 @@ def check_alive(walk: Walk, interface: NetworkInterface, piece: Region) -> None:
         walk.fault(piece, Blocker(Code.BAD_STATE, walk.leg, instance.id, None, None, text))
 
 
-def _unknown_instance(walk: Walk, interface: NetworkInterface, name: str, piece: Region) -> None:
+def _unknown_instance(walk: TraceState, interface: NetworkInterface, name: str, piece: Region) -> None:
     """Instances that nobody asked for are taken to run; one that was asked for and not told is a doubt."""
     snapshot = walk.snapshot
     if snapshot.never_asked_for("Reservations", snapshot.region_of(interface.vpc)):
@@ -366,7 +366,7 @@ def _unknown_instance(walk: Walk, interface: NetworkInterface, name: str, piece:
         walk.doubt(piece, walk.absent("Reservations", name, f"whether {name} is running", interface.vpc))
 
 
-def _refuse_if_nat(walk: Walk, interface: NetworkInterface, piece: Region) -> None:
+def _refuse_if_nat(walk: TraceState, interface: NetworkInterface, piece: Region) -> None:
     """A NAT gateway takes replies only: it answers no connection that is opened to its own address."""
     nat = walk.snapshot.nat_of_interface.get(interface.id)
     if nat is not None or interface.kind in ("nat_gateway", "natGateway"):
@@ -377,7 +377,7 @@ def _refuse_if_nat(walk: Walk, interface: NetworkInterface, piece: Region) -> No
         walk.fault(piece, Blocker(Code.NO_POSSIBLE_DESTINATION, walk.leg, name, None, None, text))
 
 
-def _deliver_to_nobody(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> None:
+def _deliver_to_nobody(walk: TraceState, vpc: str, subnet: Subnet | None, piece: Region) -> None:
     version, far = walk.flow.version, walk.stretch.far
     home = walk.snapshot.subnet_in(vpc, version, far)
     gap = walk.missing_from("NetworkInterfaces", vpc)
@@ -405,7 +405,7 @@ def _deliver_to_nobody(walk: Walk, vpc: str, subnet: Subnet | None, piece: Regio
     walk.end = End("host", vpc, home)
 
 
-def _deliver_reply(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -> None:
+def _deliver_reply(walk: TraceState, vpc: str, subnet: Subnet | None, piece: Region) -> None:
     near = walk.stretch
     if near.vpc != vpc or near.mapping is not None:
         table = walk.last_table.id if walk.last_table else vpc
@@ -423,7 +423,7 @@ def _deliver_reply(walk: Walk, vpc: str, subnet: Subnet | None, piece: Region) -
     walk.reply_arrived = walk.reply_arrived or walk.current == 0
 
 
-def _goes_to_another(walk: Walk, vpc: str, piece: Region) -> bool:
+def _goes_to_another(walk: TraceState, vpc: str, piece: Region) -> bool:
     """A reply to an address that the sender only borrowed goes to the interface that has it."""
     version, address = walk.flow.version, piece[0][0]
     sender = walk.snapshot.interfaces.get(walk.stretch.component)
@@ -437,8 +437,8 @@ def _goes_to_another(walk: Walk, vpc: str, piece: Region) -> bool:
     return True
 
 
-def reply(walk: Walk) -> None:
-    """Walk all the way back: stretch by stretch, from the destination to the sender."""
+def reply(walk: TraceState) -> None:
+    """TraceState all the way back: stretch by stretch, from the destination to the sender."""
     assert walk.end is not None
     walk.leg = Leg.RETURN
     top = len(walk.stretches) - 1
@@ -460,12 +460,12 @@ def reply(walk: Walk) -> None:
             go(walk, Deliver(upper.vpc, None), stretch.region)
 
 
-def _run(walk: Walk, onward: Onward) -> None:
+def _run(walk: TraceState, onward: Onward) -> None:
     for part, step in onward:
         go(walk, step, part)
 
 
-def _reply_from_end(walk: Walk, end: End) -> None:
+def _reply_from_end(walk: TraceState, end: End) -> None:
     region = walk.stretch.region
     match end.kind:
         case "internet":

@@ -12,7 +12,7 @@ from netcheck.aws.ec2.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.filters import CompiledGroups, GroupAnswer, ask_groups, compiled_groups
 from netcheck.path.flows import Rectangle, Region
-from netcheck.path.trace_state import Walk, region_text, unknown_from
+from netcheck.path.trace_state import TraceState, region_text, unknown_from
 from netcheck.path.verdict import Blocker, Explanation, Hop, Leg, Unknown
 
 _NONE: frozenset[str] = frozenset()
@@ -30,7 +30,7 @@ _WITHOUT_GROUPS = frozenset(
 """Kinds of interface that may hold no security group: nothing filters there."""
 
 
-def check_outbound(walk: Walk, groups: tuple[str, ...] | None, piece: Region) -> list[Hop]:
+def check_outbound(walk: TraceState, groups: tuple[str, ...] | None, piece: Region) -> list[Hop]:
     """The sender's groups against the destination. Returns the hops to show."""
     component = walk.stretches[0].component
     if groups is None:
@@ -65,7 +65,7 @@ def check_outbound(walk: Walk, groups: tuple[str, ...] | None, piece: Region) ->
     return [Hop(group, None, "egress") for group in groups]
 
 
-def check_inbound(walk: Walk, interface: NetworkInterface) -> list[Hop]:
+def check_inbound(walk: TraceState, interface: NetworkInterface) -> list[Hop]:
     """The receiver's groups against every source address of the present stretch."""
     groups = interface.groups
     if not groups:
@@ -96,7 +96,7 @@ def check_inbound(walk: Walk, interface: NetworkInterface) -> list[Hop]:
 
 
 def _refuse_inbound(
-    walk: Walk,
+    walk: TraceState,
     groups: tuple[str, ...],
     compiled: CompiledGroups,
     answer: GroupAnswer,
@@ -118,7 +118,7 @@ def _admitted(groups: tuple[str, ...], answer: GroupAnswer, direction: str) -> l
     return [Hop(group, rule, direction)]
 
 
-def _no_groups(walk: Walk, component: str, piece: Region) -> list[Hop]:
+def _no_groups(walk: TraceState, component: str, piece: Region) -> list[Hop]:
     walk.doubt(
         piece,
         unknown_from(
@@ -138,7 +138,7 @@ def _would_match(answer: GroupAnswer, groups: frozenset[str]) -> bool:
     return any(isinstance(r.peer, GroupReference) and r.peer.group in groups for r, _ in answer.references)
 
 
-def _members_are_unknown(walk: Walk, rule: SecurityGroupRule) -> bool:
+def _members_are_unknown(walk: TraceState, rule: SecurityGroupRule) -> bool:
     """Whether an address that no known interface has may still hold the group that the rule refers to."""
     if walk.end is not None and walk.end.kind in ("internet", "service"):
         return False  # references stand for private addresses
@@ -147,7 +147,7 @@ def _members_are_unknown(walk: Walk, rule: SecurityGroupRule) -> bool:
 
 
 def _doubt(
-    walk: Walk,
+    walk: TraceState,
     compiled: CompiledGroups,
     answer: GroupAnswer,
     hidden: list[tuple[SecurityGroupRule, str]],
@@ -177,7 +177,7 @@ def _doubt(
 
 
 def _refuse(
-    walk: Walk,
+    walk: TraceState,
     groups: tuple[str, ...],
     compiled: CompiledGroups,
     answer: GroupAnswer,
@@ -198,7 +198,7 @@ def _refuse(
         walk.fault(denied, Blocker(code, Leg.FORWARD, group, direction, None, sentence, explanations))
 
 
-def _lost_rules(walk: Walk, answer: GroupAnswer, group: str) -> list[tuple[SecurityGroupRule, str]]:
+def _lost_rules(walk: TraceState, answer: GroupAnswer, group: str) -> list[tuple[SecurityGroupRule, str]]:
     """Rules that refer to a group the sender holds, but the path drops that knowledge."""
     if walk.lost_groups is None:
         return []
@@ -209,7 +209,7 @@ def _lost_rules(walk: Walk, answer: GroupAnswer, group: str) -> list[tuple[Secur
     ]
 
 
-def _lost(walk: Walk, rule: SecurityGroupRule, group: str) -> Explanation:
+def _lost(walk: TraceState, rule: SecurityGroupRule, group: str) -> Explanation:
     lost = walk.lost_groups
     assert lost is not None
     return Explanation(lost.code, lost.component, f"{group}: {rule.text} does not apply: {lost.text}.")

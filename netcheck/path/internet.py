@@ -13,7 +13,7 @@ from netcheck.aws.ec2.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.flows import Region, subtract
 from netcheck.path.steps import ENDED, Deliver, Onward
-from netcheck.path.trace_state import End, Lost, Stretch, Walk, region_text, unknown_from
+from netcheck.path.trace_state import End, Lost, Segment, TraceState, region_text, unknown_from
 from netcheck.path.verdict import Blocker, Explanation, Leg
 
 SHARED = parse_prefix("100.64.0.0/10")
@@ -27,7 +27,9 @@ def is_private(address: int) -> bool:
     return address >> 24 == 10 or address >> 20 == 172 << 4 | 1 or address >> 16 == 192 << 8 | 168
 
 
-def through_gateway(walk: Walk, gateway_id: str, vpc: str, subnet: Subnet | None, piece: Region) -> Onward:
+def through_gateway(
+    walk: TraceState, gateway_id: str, vpc: str, subnet: Subnet | None, piece: Region
+) -> Onward:
     """Leave the VPC by an internet gateway; public destinations of known interfaces are entered again."""
     walk.hop(gateway_id)
     gateway = walk.snapshot.internet_gateways.get(gateway_id)
@@ -48,7 +50,7 @@ def through_gateway(walk: Walk, gateway_id: str, vpc: str, subnet: Subnet | None
 
 
 def through_egress_only(
-    walk: Walk, gateway_id: str, vpc: str, subnet: Subnet | None, piece: Region
+    walk: TraceState, gateway_id: str, vpc: str, subnet: Subnet | None, piece: Region
 ) -> Onward:
     """Leave the VPC by an egress-only internet gateway: IPv6 connections from inside, and their replies."""
     walk.hop(gateway_id)
@@ -73,7 +75,7 @@ def through_egress_only(
 
 
 def _attached(
-    walk: Walk, gateway: InternetGateway | None, gateway_id: str, what: str, vpc: str, piece: Region
+    walk: TraceState, gateway: InternetGateway | None, gateway_id: str, what: str, vpc: str, piece: Region
 ) -> bool:
     if gateway is None:
         walk.give_up_absent(piece, what, gateway_id, gateway_id, vpc)
@@ -93,7 +95,7 @@ def _attached(
     return False
 
 
-def _refuse_private_destination(walk: Walk, gateway_id: str, piece: Region) -> bool:
+def _refuse_private_destination(walk: TraceState, gateway_id: str, piece: Region) -> bool:
     far = walk.stretch.far
     if is_private(far):
         code, name = Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS, "a private address (RFC 1918)"
@@ -105,7 +107,7 @@ def _refuse_private_destination(walk: Walk, gateway_id: str, piece: Region) -> b
     return True
 
 
-def _require_public_address(walk: Walk, gateway_id: str, vpc: str, piece: Region) -> bool:
+def _require_public_address(walk: TraceState, gateway_id: str, vpc: str, piece: Region) -> bool:
     """Stop what has no public address at this VPC's gateway. True if nothing is left."""
     public = walk.stretch.public if walk.stretch.vpc == vpc else {}
     without_public = subtract(piece, ((address, address, 0, 65535) for address in public))
@@ -121,7 +123,7 @@ def _require_public_address(walk: Walk, gateway_id: str, vpc: str, piece: Region
     return whole
 
 
-def _may_use_gateway(walk: Walk, gateway_id: str, vpc: str, piece: Region) -> bool:
+def _may_use_gateway(walk: TraceState, gateway_id: str, vpc: str, piece: Region) -> bool:
     """IPv6: for addresses of its own VPC, unless the interface is cut off (DenyAllIgwTraffic)."""
     if walk.stretch.vpc != vpc:
         text = f"{gateway_id} serves addresses of {vpc} only, not what comes from {walk.stretch.vpc}."
@@ -143,7 +145,9 @@ def _may_use_gateway(walk: Walk, gateway_id: str, vpc: str, piece: Region) -> bo
     return False
 
 
-def _block_public_access(walk: Walk, vpc: str, subnet: Subnet | None, gateway: str, piece: Region) -> None:
+def _block_public_access(
+    walk: TraceState, vpc: str, subnet: Subnet | None, gateway: str, piece: Region
+) -> None:
     access = _public_access(walk, vpc, piece)
     if access is None or access.mode == "off":
         return
@@ -168,7 +172,7 @@ def _block_public_access(walk: Walk, vpc: str, subnet: Subnet | None, gateway: s
     )
 
 
-def _public_access(walk: Walk, vpc: str, piece: Region) -> BlockPublicAccess | None:
+def _public_access(walk: TraceState, vpc: str, piece: Region) -> BlockPublicAccess | None:
     """The setting of the VPC's Region; None, and a doubt or an assumption, if it is not known."""
     gap = walk.missing_from("VpcBlockPublicAccessOptions", vpc)
     region = walk.snapshot.region_of(vpc) or ""
@@ -181,7 +185,7 @@ def _public_access(walk: Walk, vpc: str, piece: Region) -> BlockPublicAccess | N
     return None
 
 
-def _doubt_unexcluded_sender(walk: Walk, exclusions: object, piece: Region) -> None:
+def _doubt_unexcluded_sender(walk: TraceState, exclusions: object, piece: Region) -> None:
     """AWS does not say whether excluding a NAT gateway's subnet is enough for the subnets behind it."""
     first = walk.stretches[0]
     if not walk.stretch.is_nat or first.subnet is None or not isinstance(exclusions, dict):
@@ -203,7 +207,7 @@ def _doubt_unexcluded_sender(walk: Walk, exclusions: object, piece: Region) -> N
     )
 
 
-def _into_the_internet(walk: Walk, gateway_id: str, vpc: str) -> Onward:
+def _into_the_internet(walk: TraceState, gateway_id: str, vpc: str) -> Onward:
     """Beyond the gateway: either an interface we know by its public address, or the internet at large."""
     flow, far = walk.flow, walk.stretch.far
     interface = walk.snapshot.public_holders.get(far) if flow.version == 4 else None
@@ -220,7 +224,7 @@ def _into_the_internet(walk: Walk, gateway_id: str, vpc: str) -> Onward:
     return ENDED
 
 
-def _say_if_it_may_be_ours(walk: Walk, gateway_id: str) -> None:
+def _say_if_it_may_be_ours(walk: TraceState, gateway_id: str) -> None:
     """A public address may be that of an interface which was not collected, with filters of its own."""
     gap = walk.snapshot.missing("NetworkInterfaces")
     if gap is None or walk.flow.version != 4:
@@ -233,16 +237,16 @@ def _say_if_it_may_be_ours(walk: Walk, gateway_id: str) -> None:
         )
 
 
-def _owner_of_ipv6(walk: Walk, far: int) -> str | None:
+def _owner_of_ipv6(walk: TraceState, far: int) -> str | None:
     return next((s.vpc for s in walk.snapshot.subnets_holding(6, far)), None)
 
 
-def gateway_of(walk: Walk, vpc: str) -> str | None:
+def gateway_of(walk: TraceState, vpc: str) -> str | None:
     gateways = walk.snapshot.internet_gateways.values()
     return next((g.id for g in gateways if g.attachments.get(vpc) in _ATTACHED), None)
 
 
-def _enter_by_ipv6(walk: Walk, vpc: str) -> Onward:
+def _enter_by_ipv6(walk: TraceState, vpc: str) -> Onward:
     gateway = gateway_of(walk, vpc)
     region = walk.stretch.region
     if gateway is None:
@@ -253,7 +257,7 @@ def _enter_by_ipv6(walk: Walk, vpc: str) -> Onward:
     return enter_from_internet(walk, vpc, gateway, region)
 
 
-def _refuse_if_denied(walk: Walk, vpc: str, gateway: str, region: Region) -> None:
+def _refuse_if_denied(walk: TraceState, vpc: str, gateway: str, region: Region) -> None:
     interface = walk.snapshot.host(vpc, 6, walk.stretch.far)
     if interface is not None and interface.denies_internet_gateway:
         text = (
@@ -264,7 +268,7 @@ def _refuse_if_denied(walk: Walk, vpc: str, gateway: str, region: Region) -> Non
         walk.fault(region, Blocker(code, walk.leg, interface.id, None, None, text))
 
 
-def _enter_again(walk: Walk, interface_id: str, leaving: str) -> Onward:
+def _enter_again(walk: TraceState, interface_id: str, leaving: str) -> Onward:
     """The destination is the public address of an interface in this snapshot: in by that VPC's gateway."""
     stretch = walk.stretch
     interface = walk.snapshot.interfaces[interface_id]
@@ -280,7 +284,7 @@ def _enter_again(walk: Walk, interface_id: str, leaving: str) -> Onward:
         for first, last, low, high in stretch.region
         if first <= address <= last
     )
-    walk.translate(Stretch(leaving, stretch.vpc, stretch.subnet, region, private, {}, stretch.is_nat, pairs))
+    walk.translate(Segment(leaving, stretch.vpc, stretch.subnet, region, private, {}, stretch.is_nat, pairs))
     gateway = gateway_of(walk, interface.vpc)
     if gateway is None:
         return _no_way_in(walk, interface.vpc, region)
@@ -289,7 +293,7 @@ def _enter_again(walk: Walk, interface_id: str, leaving: str) -> Onward:
     return enter_from_internet(walk, interface.vpc, gateway, region)
 
 
-def _no_way_in(walk: Walk, vpc: str, region: Region) -> Onward:
+def _no_way_in(walk: TraceState, vpc: str, region: Region) -> Onward:
     gap = walk.missing_from("InternetGateways", vpc)
     if gap is not None:
         walk.give_up(region, Code.UNKNOWN_RESOURCE, vpc, gap)
@@ -300,7 +304,7 @@ def _no_way_in(walk: Walk, vpc: str, region: Region) -> Onward:
     return ENDED
 
 
-def _arrive_from_internet(walk: Walk, gateway: str) -> None:
+def _arrive_from_internet(walk: TraceState, gateway: str) -> None:
     walk.crossed_internet = True
     walk.egress_references = False
     walk.lost_groups = Lost(
@@ -310,7 +314,9 @@ def _arrive_from_internet(walk: Walk, gateway: str) -> None:
     )
 
 
-def _block_public_access_inwards(walk: Walk, vpc: str, address: int, gateway: str, region: Region) -> None:
+def _block_public_access_inwards(
+    walk: TraceState, vpc: str, address: int, gateway: str, region: Region
+) -> None:
     subnet = walk.snapshot.subnet_in(vpc, walk.flow.version, address)
     access = _public_access(walk, vpc, region)
     if access is None or access.mode == "off":
@@ -328,7 +334,9 @@ def _block_public_access_inwards(walk: Walk, vpc: str, address: int, gateway: st
         )
 
 
-def _reply_through(walk: Walk, gateway_id: str, vpc: str, subnet: Subnet | None, piece: Region) -> Onward:
+def _reply_through(
+    walk: TraceState, gateway_id: str, vpc: str, subnet: Subnet | None, piece: Region
+) -> Onward:
     """A reply leaves by an internet gateway: right only if the question came in from a public address."""
     stretch = walk.stretch
     if stretch.mapping is not None and walk.end is not None and vpc == walk.end.vpc:
@@ -358,7 +366,7 @@ def _reply_through(walk: Walk, gateway_id: str, vpc: str, subnet: Subnet | None,
     return ENDED
 
 
-def enter_from_internet(walk: Walk, vpc: str, gateway_id: str, piece: Region) -> Onward:
+def enter_from_internet(walk: TraceState, vpc: str, gateway_id: str, piece: Region) -> Onward:
     """Packets come in by the gateway, whose own route table may redirect them; else they are delivered."""
     if _redirected(walk, gateway_id, piece):
         return ENDED
@@ -366,7 +374,7 @@ def enter_from_internet(walk: Walk, vpc: str, gateway_id: str, piece: Region) ->
     return ((piece, Deliver(vpc, None)),)
 
 
-def _redirected(walk: Walk, gateway_id: str, piece: Region) -> bool:
+def _redirected(walk: TraceState, gateway_id: str, piece: Region) -> bool:
     table = walk.snapshot.table_of_gateway.get(gateway_id)
     far, version = walk.stretch.far, walk.flow.version
     targets = ((far, far, 0, 0),) if walk.leg is Leg.FORWARD else piece

@@ -14,13 +14,13 @@ from netcheck.path.codes import Code
 from netcheck.path.flows import TRANSLATED, Region
 from netcheck.path.internet import gateway_of, through_gateway
 from netcheck.path.steps import ENDED, ByTable, Leave, Onward
-from netcheck.path.trace_state import Lost, Stretch, Walk
+from netcheck.path.trace_state import Lost, Segment, TraceState
 from netcheck.path.verdict import Blocker, Explanation, Leg
 
 _NAT64 = parse_prefix("64:ff9b::/96")
 
 
-def through_nat(walk: Walk, nat_id: str, vpc: str, subnet: Subnet | None, piece: Region) -> Onward:
+def through_nat(walk: TraceState, nat_id: str, vpc: str, subnet: Subnet | None, piece: Region) -> Onward:
     """Send the packets through a NAT gateway; they go on with its address and ports of its choice."""
     walk.hop(nat_id)
     nat = walk.snapshot.nats.get(nat_id)
@@ -52,7 +52,7 @@ def _addresses_used(nat: NatGateway, subnet: Subnet | None) -> tuple[NatAddress,
     return tuple(address for address in nat.addresses if zone and address.zone == zone) or nat.addresses
 
 
-def _refuse_reply(walk: Walk, nat_id: str, piece: Region) -> None:
+def _refuse_reply(walk: TraceState, nat_id: str, piece: Region) -> None:
     table = walk.last_table.id if walk.last_table else nat_id
     walk.stop(
         piece,
@@ -65,7 +65,7 @@ def _refuse_reply(walk: Walk, nat_id: str, piece: Region) -> None:
     )
 
 
-def _refused(walk: Walk, nat: NatGateway, vpc: str, piece: Region) -> bool:
+def _refused(walk: TraceState, nat: NatGateway, vpc: str, piece: Region) -> bool:
     """What a NAT gateway does not take at all."""
     flow = walk.flow
     if nat.vpc != vpc:
@@ -113,7 +113,7 @@ def _refused(walk: Walk, nat: NatGateway, vpc: str, piece: Region) -> bool:
     return True
 
 
-def _check_state_and_zone(walk: Walk, nat: NatGateway, subnet: Subnet | None, piece: Region) -> None:
+def _check_state_and_zone(walk: TraceState, nat: NatGateway, subnet: Subnet | None, piece: Region) -> None:
     """Faults that leave the way beyond the gateway known."""
     if nat.state != "available":
         text = f"{nat.id} is {nat.state}, not available."
@@ -131,7 +131,7 @@ def _check_state_and_zone(walk: Walk, nat: NatGateway, subnet: Subnet | None, pi
     walk.fault(piece, Blocker(Code.REGIONAL_NGW_ROUTE_AZ_RESTRICTION, walk.leg, nat.id, None, None, text))
 
 
-def _no_address(walk: Walk, nat: NatGateway, piece: Region) -> None:
+def _no_address(walk: TraceState, nat: NatGateway, piece: Region) -> None:
     if nat.state != "available":
         walk.stopped = True
         return
@@ -147,7 +147,9 @@ def _no_address(walk: Walk, nat: NatGateway, piece: Region) -> None:
     )
 
 
-def _translate(walk: Walk, nat: NatGateway, inside: Subnet | None, addresses: tuple[NatAddress, ...]) -> None:
+def _translate(
+    walk: TraceState, nat: NatGateway, inside: Subnet | None, addresses: tuple[NatAddress, ...]
+) -> None:
     low, high = TRANSLATED if walk.flow.has_ports else (0, 65535)
     pairs = [
         (a.private if a.private is not None else a.public, a.public)
@@ -157,7 +159,7 @@ def _translate(walk: Walk, nat: NatGateway, inside: Subnet | None, addresses: tu
     own = sorted({private for private, _ in pairs if private is not None})
     public = {private: public for private, public in pairs if private is not None and public is not None}
     walk.translate(
-        Stretch(
+        Segment(
             nat.id,
             nat.vpc,
             inside,
@@ -174,7 +176,7 @@ def _translate(walk: Walk, nat: NatGateway, inside: Subnet | None, addresses: tu
     )
 
 
-def _go_on(walk: Walk, nat: NatGateway, inside: Subnet | None) -> Onward:
+def _go_on(walk: TraceState, nat: NatGateway, inside: Subnet | None) -> Onward:
     region = walk.stretch.region
     if inside is not None and not nat.regional:
         return ((region, Leave(inside)),)

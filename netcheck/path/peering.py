@@ -11,11 +11,11 @@ from netcheck.aws.ec2.snapshot import Gap
 from netcheck.path.codes import Code
 from netcheck.path.flows import Region
 from netcheck.path.steps import ENDED, Deliver, Onward
-from netcheck.path.trace_state import Lost, Walk, inside
+from netcheck.path.trace_state import Lost, TraceState, inside
 from netcheck.path.verdict import Leg
 
 
-def through_peering(walk: Walk, peering_id: str, vpc: str, piece: Region) -> Onward:
+def through_peering(walk: TraceState, peering_id: str, vpc: str, piece: Region) -> Onward:
     """Cross a peering connection out of `vpc`."""
     walk.hop(peering_id)
     peering = walk.snapshot.peerings.get(peering_id)
@@ -48,7 +48,7 @@ def through_peering(walk: Walk, peering_id: str, vpc: str, piece: Region) -> Onw
     return ((piece, Deliver(side.vpc, None)),)
 
 
-def _addresses_belong(walk: Walk, peering_id: str, vpc: str, side: PeeringSide, piece: Region) -> bool:
+def _addresses_belong(walk: TraceState, peering_id: str, vpc: str, side: PeeringSide, piece: Region) -> bool:
     """Neither the sender nor the receiver may lie beyond the two VPCs."""
     stranger = _stranger(walk, vpc)
     if stranger is not None:
@@ -79,7 +79,7 @@ def _addresses_belong(walk: Walk, peering_id: str, vpc: str, side: PeeringSide, 
     return False
 
 
-def _stranger(walk: Walk, vpc: str) -> str | None:
+def _stranger(walk: TraceState, vpc: str) -> str | None:
     """Whose packets these are, if not those of `vpc`: another VPC's, or replies from outside its ranges."""
     if walk.leg is Leg.FORWARD:
         return walk.stretch.vpc if walk.stretch.vpc != vpc else None
@@ -90,7 +90,7 @@ def _stranger(walk: Walk, vpc: str) -> str | None:
     return None if own else walk.far_text
 
 
-def _unknown_peer(walk: Walk, side: PeeringSide, peering_id: str, piece: Region) -> None:
+def _unknown_peer(walk: TraceState, side: PeeringSide, peering_id: str, piece: Region) -> None:
     where = f"account {side.owner or 'unknown'}, Region {side.region or 'unknown'}"
     gap = walk.snapshot.missing("Vpcs")
     reason = f": {gap.reason}" if gap else ""

@@ -24,7 +24,7 @@ from netcheck.path.trace import (
     from_subnet,
     walked,
 )
-from netcheck.path.trace_state import Walk
+from netcheck.path.trace_state import TraceState
 from netcheck.path.verdict import Blocker, Path, Unknown, Verdict
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "icmpv6": ICMPV6}
@@ -46,7 +46,7 @@ def ask(query: Mapping[str, object], snapshot: Snapshot) -> Path:
     return ask_closely(query, snapshot)[0]
 
 
-def ask_closely(query: Mapping[str, object], snapshot: Snapshot) -> tuple[Path, Walk]:
+def ask_closely(query: Mapping[str, object], snapshot: Snapshot) -> tuple[Path, TraceState]:
     """As `ask`, with the walk that the path was concluded from. Raises QuestionError."""
     protocol = _protocol(query.get("protocol"))
     source = _source(query, snapshot)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from netcheck.aws.ec2.addresses import parse_address
 from netcheck.aws.ec2.entities import TCP, UDP
 from netcheck.path.codes import Code
-from netcheck.path.trace_state import Flow, Walk
+from netcheck.path.trace_state import Flow, TraceState
 from netcheck.path.verdict import Blocker, Hop, Leg
 
 DNS_PORT = 53
@@ -21,7 +21,7 @@ def is_link_local_resolver(version: int, address: int) -> bool:
     return (version, address) in _LINK_LOCAL
 
 
-def is_resolver(walk: Walk) -> bool:
+def is_resolver(walk: TraceState) -> bool:
     """Whether the flows go to the resolver of the sender's VPC."""
     flow = walk.flow
     if is_link_local_resolver(flow.version, flow.destination):
@@ -33,7 +33,7 @@ def is_resolver(walk: Walk) -> bool:
     return primary.version == 4 and flow.destination == primary.first + 2
 
 
-def ask_resolver(walk: Walk, source: str) -> None:
+def ask_resolver(walk: TraceState, source: str) -> None:
     """Judge traffic to the resolver: it answers DNS if the VPC has DNS support switched on."""
     flow, vpc, region = walk.flow, walk.stretch.vpc, walk.stretch.region
     walk.forward += [Hop(source), Hop(vpc)]

@@ -76,7 +76,9 @@ class Question:
     live: tuple[str, ...]
 
 
-def way_from(snapshot: Snapshot, access: Access, subnet: str, naming: Naming, asked: Question) -> Way:
+def trace_service_path(
+    snapshot: Snapshot, access: Access, subnet: str, naming: Naming, asked: Question
+) -> Way:
     """The way of one subnet. Raises QuestionError for what the snapshot does not know at all."""
     vpc = snapshot.subnets[subnet].vpc if subnet in snapshot.subnets else ""
     endpoint = access.endpoints.get(naming.endpoint)

@@ -23,7 +23,7 @@ from netcheck.path.forwarding import check_alive, go, reply
 from netcheck.path.groups import check_inbound, check_outbound
 from netcheck.path.resolver import ask_resolver, is_resolver
 from netcheck.path.steps import Leave
-from netcheck.path.trace_state import End, Flow, Stretch, Walk
+from netcheck.path.trace_state import End, Flow, Segment, TraceState
 from netcheck.path.verdict import Blocker, Explanation, Hop, Leg, Path, Translation, Unknown, Verdict
 
 T = TypeVar("T", Blocker, Unknown)
@@ -187,7 +187,7 @@ def walked(
     protocol: int,
     port: int,
     source_ports: Iterable[Range] = (EPHEMERAL,),
-) -> tuple[Path, Walk]:
+) -> tuple[Path, TraceState]:
     """As `trace`, with the walk it was concluded from: what it takes to mend what it met."""
     version = destination.version
     has_ports = protocol in (TCP, UDP)
@@ -197,10 +197,10 @@ def walked(
     flow = Flow(version, protocol, destination.address, port)
     interface = source.interface
     public = interface.public if interface is not None else {}
-    start = Stretch(source.name, source.subnet.vpc, source.subnet, region, destination.address, public)
+    start = Segment(source.name, source.subnet.vpc, source.subnet, region, destination.address, public)
     if interface is not None and interface.id != source.name:
         start = start._replace(component=interface.id)
-    walk = Walk(snapshot, flow, [start], start)
+    walk = TraceState(snapshot, flow, [start], start)
     _note_source_groups(walk, source)
     if not region:
         return _without_address(walk, source, destination), walk
@@ -211,7 +211,7 @@ def walked(
     return _conclude(walk, source, destination), walk
 
 
-def _note_source_groups(walk: Walk, source: Source) -> None:
+def _note_source_groups(walk: TraceState, source: Source) -> None:
     """The groups that references match: those of the interface that has the source address."""
     groups, interface, region = source.groups, source.interface, walk.stretch.region
     if source.claimed and interface is not None and region:
@@ -224,7 +224,7 @@ def _note_source_groups(walk: Walk, source: Source) -> None:
     walk.source_groups_unknown = groups is None
 
 
-def _without_address(walk: Walk, source: Source, destination: Destination) -> Path:
+def _without_address(walk: TraceState, source: Source, destination: Destination) -> Path:
     """The sender has no address of the destination's IP version."""
     name = source.name
     text = f"{name} has no IPv{destination.version} address, so it cannot send to IPv{destination.version}."
@@ -232,7 +232,7 @@ def _without_address(walk: Walk, source: Source, destination: Destination) -> Pa
     return _path(walk, source, destination, Verdict.BLOCKED, (blocker,), (), (), ())
 
 
-def _walk_both_legs(walk: Walk, source: Source, destination: Destination) -> None:
+def _walk_both_legs(walk: TraceState, source: Source, destination: Destination) -> None:
     region = walk.stretch.region
     _check_sender(walk, source)
     go(walk, Leave(source.subnet), region)
@@ -254,7 +254,7 @@ def _walk_both_legs(walk: Walk, source: Source, destination: Destination) -> Non
             walk.trail.append(Hop(source.name))
 
 
-def _check_sender_groups(walk: Walk, source: Source) -> list[Hop]:
+def _check_sender_groups(walk: TraceState, source: Source) -> list[Hop]:
     """What the sender's groups stop comes first in the list, as it does on the way."""
     arrived_in, later = walk.current, walk.faults
     walk.faults = []
@@ -270,7 +270,7 @@ def _has_reply(flow: Flow) -> bool:
     return flow.protocol not in (ICMP, ICMPV6) or flow.port >> 8 in (8, 128)
 
 
-def _check_sender(walk: Walk, source: Source) -> None:
+def _check_sender(walk: TraceState, source: Source) -> None:
     interface = source.interface
     if interface is None:
         return
@@ -294,7 +294,7 @@ def _check_sender(walk: Walk, source: Source) -> None:
     check_alive(walk, interface, region)
 
 
-def _check_receiver(walk: Walk, destination: Destination, reached: NetworkInterface) -> None:
+def _check_receiver(walk: TraceState, destination: Destination, reached: NetworkInterface) -> None:
     wanted = destination.interface
     if wanted is None or wanted.id == reached.id:
         return
@@ -307,7 +307,7 @@ def _check_receiver(walk: Walk, destination: Destination, reached: NetworkInterf
     )
 
 
-def _as_if_delivered(walk: Walk, destination: Destination) -> None:
+def _as_if_delivered(walk: TraceState, destination: Destination) -> None:
     """The way ends for certain. What the destination itself refuses would still be in the way afterwards."""
     wanted = destination.interface or _only_holder(walk.snapshot, destination)
     if wanted is None:
@@ -332,7 +332,7 @@ def _only_holder(snapshot: Snapshot, destination: Destination) -> NetworkInterfa
     return holders[0] if len(holders) == 1 else None
 
 
-def _note_disconnected(walk: Walk, vpc: str) -> None:
+def _note_disconnected(walk: TraceState, vpc: str) -> None:
     """Add DISCONNECTED_VPCS to the fault that ended the way, if nothing joins the two VPCs."""
     here = walk.stretch.vpc
     snapshot = walk.snapshot
@@ -350,7 +350,7 @@ def _note_disconnected(walk: Walk, vpc: str) -> None:
     walk.faults[-1] = (index, region, blocker._replace(explanations=(*blocker.explanations, note)))
 
 
-def _conclude(walk: Walk, source: Source, destination: Destination) -> Path:
+def _conclude(walk: TraceState, source: Source, destination: Destination) -> Path:
     first = walk.stretches[0].region
     assert walk.end is not None or walk.faults or walk.doubts or walk.trail, "the walk lost its way"
     if not walk.faults and not walk.doubts:
@@ -393,7 +393,7 @@ def _each_once(found: Iterable[T]) -> tuple[T, ...]:
 
 
 def _path(
-    walk: Walk,
+    walk: TraceState,
     source: Source,
     destination: Destination,
     verdict: Verdict,

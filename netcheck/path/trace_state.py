@@ -62,7 +62,7 @@ class Flow(NamedTuple):
         return f"protocol {self.protocol}"
 
 
-class Stretch(NamedTuple):
+class Segment(NamedTuple):
     """The part of the way on which the source is the same: up to a NAT gateway, and beyond it.
 
     `far` is the destination as these packets carry it. `mapping` is there for the public side of an internet
@@ -96,7 +96,7 @@ class Fault(NamedTuple):
 
     blocker: Blocker
     piece: Region
-    stretch: Stretch
+    stretch: Segment
     table: RouteTable | None
 
 
@@ -110,13 +110,13 @@ class Lost:
 
 
 @dataclass(slots=True)
-class Walk:
+class TraceState:
     """The mutable state of one trace. Next-hop modules read and extend it through the methods below."""
 
     snapshot: Snapshot
     flow: Flow
-    stretches: list[Stretch]
-    stretch: Stretch
+    stretches: list[Segment]
+    stretch: Segment
     """The one the packets are on now: `stretches[current]`."""
     current: int = 0
     leg: Leg = Leg.FORWARD
@@ -149,7 +149,7 @@ class Walk:
         self.current = index
         self.stretch = self.stretches[index]
 
-    def translate(self, stretch: Stretch) -> None:
+    def translate(self, stretch: Segment) -> None:
         """The source changes from here on."""
         self.stretches.append(stretch)
         self.enter(len(self.stretches) - 1)

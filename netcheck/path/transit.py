@@ -25,12 +25,12 @@ from netcheck.path.routing import (
     compile_table,
 )
 from netcheck.path.steps import ENDED, Leave, Onward, Step
-from netcheck.path.trace_state import Lost, Walk
+from netcheck.path.trace_state import Lost, TraceState
 from netcheck.path.verdict import Blocker, Explanation, Leg
 
 
 def through_transit_gateway(
-    walk: Walk, gateway: str, vpc: str, subnet: Subnet | None, piece: Region
+    walk: TraceState, gateway: str, vpc: str, subnet: Subnet | None, piece: Region
 ) -> Onward:
     """Enter the transit gateway from `vpc` and come out at the attachment its route table names."""
     walk.hop(gateway)
@@ -62,7 +62,7 @@ def through_transit_gateway(
     return tuple(onward)
 
 
-def _no_attachment(walk: Walk, gateway: str, vpc: str, piece: Region) -> None:
+def _no_attachment(walk: TraceState, gateway: str, vpc: str, piece: Region) -> None:
     gap = walk.missing_from("TransitGatewayVpcAttachments", vpc)
     if gap is not None:
         walk.give_up(piece, Code.UNKNOWN_RESOURCE, gateway, gap)
@@ -71,7 +71,7 @@ def _no_attachment(walk: Walk, gateway: str, vpc: str, piece: Region) -> None:
         walk.stop(piece, Code.UNASSOCIATED_COMPONENT, gateway, text)
 
 
-def _carries(walk: Walk, attachment: TransitAttachment, piece: Region) -> bool:
+def _carries(walk: TraceState, attachment: TransitAttachment, piece: Region) -> bool:
     if attachment.state != "available":
         text = f"{attachment.id} of {attachment.resource} is {attachment.state}, not available."
         walk.stop(piece, Code.BAD_STATE_ATTACHMENT, attachment.id, text)
@@ -98,7 +98,7 @@ def _zone_subnets(snapshot: Snapshot, attachment: TransitAttachment) -> list[Sub
     return known if len(known) == len(found) else None
 
 
-def _enter(walk: Walk, entry: TransitAttachment, subnet: Subnet | None, piece: Region) -> bool:
+def _enter(walk: TraceState, entry: TransitAttachment, subnet: Subnet | None, piece: Region) -> bool:
     subnets = _zone_subnets(walk.snapshot, entry)
     if subnets is None or subnet is None:
         walk.give_up(
@@ -123,7 +123,7 @@ def _enter(walk: Walk, entry: TransitAttachment, subnet: Subnet | None, piece: R
     return True
 
 
-def _associated_table(walk: Walk, entry: TransitAttachment, piece: Region) -> str | None:
+def _associated_table(walk: TraceState, entry: TransitAttachment, piece: Region) -> str | None:
     association = walk.snapshot.transit_associations.get(entry.id)
     if association is not None and association[1] == "associated":
         return association[0]
@@ -176,7 +176,7 @@ def _candidates(snapshot: Snapshot, table: str) -> Iterator[Candidate[TransitRou
                 )
 
 
-def _compiled(walk: Walk, table: str, piece: Region) -> CompiledTable[TransitRoute] | None:
+def _compiled(walk: TraceState, table: str, piece: Region) -> CompiledTable[TransitRoute] | None:
     snapshot = walk.snapshot
     routes = snapshot.transit_routes.get(table)
     propagated = routes is not None and any(route.propagated for route in routes)
@@ -211,7 +211,7 @@ def _compiled(walk: Walk, table: str, piece: Region) -> CompiledTable[TransitRou
 
 
 def _split(
-    walk: Walk, compiled: CompiledTable[TransitRoute], piece: Region
+    walk: TraceState, compiled: CompiledTable[TransitRoute], piece: Region
 ) -> Iterator[tuple[Region, Hit[TransitRoute] | None]]:
     if walk.leg is Leg.FORWARD:
         yield piece, compiled.lookup(walk.stretch.far)
@@ -224,7 +224,7 @@ def _split(
 
 
 def _follow(
-    walk: Walk,
+    walk: TraceState,
     gateway: str,
     table: str,
     entry: TransitAttachment,
@@ -274,7 +274,11 @@ def _follow(
 
 
 def _no_route(
-    walk: Walk, table: str, entry: TransitAttachment, compiled: CompiledTable[TransitRoute], piece: Region
+    walk: TraceState,
+    table: str,
+    entry: TransitAttachment,
+    compiled: CompiledTable[TransitRoute],
+    piece: Region,
 ) -> None:
     others = tuple(
         Explanation(
@@ -295,7 +299,7 @@ def _no_route(
 
 
 def _come_out(
-    walk: Walk, gateway: str, name: str, entry: TransitAttachment, subnet: Subnet | None, piece: Region
+    walk: TraceState, gateway: str, name: str, entry: TransitAttachment, subnet: Subnet | None, piece: Region
 ) -> Step | None:
     leaving = walk.snapshot.attachments.get(name)
     if leaving is None:
@@ -343,7 +347,9 @@ def _come_out(
     return _arrival(walk, leaving, subnet, piece)
 
 
-def _note_groups(walk: Walk, gateway: str, entry: TransitAttachment, leaving: TransitAttachment) -> None:
+def _note_groups(
+    walk: TraceState, gateway: str, entry: TransitAttachment, leaving: TransitAttachment
+) -> None:
     """Whether the receiver still sees the sender's security groups."""
     transit = walk.snapshot.transit_gateways.get(gateway)
     if transit is None:
@@ -365,7 +371,9 @@ def _note_groups(walk: Walk, gateway: str, entry: TransitAttachment, leaving: Tr
         )
 
 
-def _arrival(walk: Walk, leaving: TransitAttachment, subnet: Subnet | None, piece: Region) -> Step | None:
+def _arrival(
+    walk: TraceState, leaving: TransitAttachment, subnet: Subnet | None, piece: Region
+) -> Step | None:
     """The attachment's subnet in the zone the traffic came from; otherwise any, if it makes no difference."""
     subnets = _zone_subnets(walk.snapshot, leaving)
     if not subnets:
@@ -401,7 +409,7 @@ def _arrival(walk: Walk, leaving: TransitAttachment, subnet: Subnet | None, piec
     return Leave(first)
 
 
-def _differ(walk: Walk, one: Subnet, other: Subnet, piece: Region) -> bool:
+def _differ(walk: TraceState, one: Subnet, other: Subnet, piece: Region) -> bool:
     """Whether it matters which of two subnets of an attachment the traffic comes out in."""
     snapshot, version = walk.snapshot, walk.flow.version
     tables, acls = snapshot.table_of_subnet, snapshot.acl_of_subnet

@@ -41,7 +41,7 @@ class Shows(StrEnum):
 
     FAILURE = "failure"
     DOUBT = "doubt"
-    LIFE = "life"
+    HEALTHY = "life"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ TO_CLICKHOUSE = _at(HTTPS, *WAY, "tls.handshake", "tls.certificate", "clickhouse
 TO_KAFKA = _at(KAFKA, *WAY, "tls.handshake", "kafka.protocol", "kafka.sasl", "kafka.login") + _at(
     PIPELINE, "connector.authentication", "connector.cluster", "connector.bootstrap"
 )
-TO_AWS = _at(AWS, *WAY, "tls.handshake", "egress.answers", "egress.path")
+TO_AWS = _at(AWS, *WAY, "tls.handshake", "aws-service.answers", "aws-service.path")
 PLAIN_TO_TLS = _at(PIPELINE, "connector.ssl") + _at(HTTPS, "clickhouse.ping")
 
 
@@ -121,7 +121,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"ClickHouse URL: (https?)://([^:/\s]+):(\d+)",
         "the task starts",
         None,
-        shows=Shows.LIFE,
+        shows=Shows.HEALTHY,
         term="ClickHouse URL",
     ),
     _known(
@@ -129,14 +129,14 @@ SIGNATURES: tuple[Signature, ...] = (
         r"Ping was successful",
         "ClickHouse answers",
         None,
-        shows=Shows.LIFE,
+        shows=Shows.HEALTHY,
         term="Ping was successful",
     ),
     _known(
         "plain-to-tls",
         r"ClickHouse URL: http://([^:/\s]+):(8443|443)\b",
         "the task speaks plain HTTP to a TLS port: ssl is not true",
-        Cause.SPOKE_PLAINTEXT_TO_TLS,
+        Cause.PLAINTEXT_ON_TLS_PORT,
         PLAIN_TO_TLS,
         term="ClickHouse URL",
     ),
@@ -144,7 +144,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "no-response",
         r"failed to respond, server ClickHouseNode \[uri=http://([^/\]\s]+)",
         "the task speaks plain HTTP to a TLS port: ssl is not true",
-        Cause.SPOKE_PLAINTEXT_TO_TLS,
+        Cause.PLAINTEXT_ON_TLS_PORT,
         PLAIN_TO_TLS,
         term="failed to respond",
     ),
@@ -152,7 +152,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "tls-to-plain",
         r"Unsupported or unrecognized SSL message",
         "the task speaks TLS to a plain port",
-        Cause.TLS_NOT_SPOKEN,
+        Cause.TLS_NOT_SUPPORTED,
         TO_CLICKHOUSE,
         term="unrecognized SSL message",
     ),
@@ -237,7 +237,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"\[[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\]: Access denied",
         "IAM denies the workers' role the connection to the cluster",
         Cause.KAFKA_ACCESS_DENIED,
-        _at(KAFKA, "kafka.login") + _at(PIPELINE, "iam.allows"),
+        _at(KAFKA, "kafka.login") + _at(PIPELINE, "iam.permissions"),
         term="Access denied",
     ),
     _known(
@@ -245,7 +245,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"Too many connects",
         "the brokers limit new IAM connections",
         Cause.KAFKA_TOO_MANY_CONNECTS,
-        _at(PIPELINE, "connector.logins"),
+        _at(PIPELINE, "connector.iam-connection-rate"),
         term="Too many connects",
     ),
     _known(
@@ -283,7 +283,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"((?:Topic|Group|Cluster|TransactionalId)AuthorizationException)",
         "the workers' role may not use a topic or group",
         Cause.KAFKA_ACCESS_DENIED,
-        _at(PIPELINE, "iam.allows"),
+        _at(PIPELINE, "iam.permissions"),
         tail=True,
         term="AuthorizationException",
     ),

@@ -123,7 +123,7 @@ def _endpoints(bootstrap: str) -> Iterator[tuple[str, int]]:
         yield host.lower().rstrip("."), port
 
 
-def spoken_at(cluster: Cluster | None, host: str, port: int) -> Listener | None:
+def listener_for(cluster: Cluster | None, host: str, port: int) -> Listener | None:
     """The listener of a broker's port: as the cluster's own bootstrap strings have it, or by MSK's ports.
 
     None for a broker that is not known to be MSK's: elsewhere a port may speak anything.

@@ -1,0 +1,1 @@
+"""Asks the network, by protocol. A probe returns a frozen observation, also of a network fault."""

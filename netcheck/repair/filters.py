@@ -17,13 +17,13 @@ from netcheck.path.trace_state import ECHO_REPLY, Fault
 from netcheck.path.verdict import Leg
 from netcheck.repair.apply import found
 from netcheck.repair.change import AclRule, GroupRule
-from netcheck.repair.repair_context import Need, Scene, near_blocks, ports_of, single
+from netcheck.repair.repair_context import Need, RepairContext, near_blocks, ports_of, single
 
 _GROUP_CODES = (Code.ENI_SG_RULES_MISMATCH, Code.SG_HAS_NO_RULES)
 _LAST_NUMBER = CLOSING_RULE - 1
 
 
-def group_needs(scene: Scene) -> Iterator[Need]:
+def group_needs(scene: RepairContext) -> Iterator[Need]:
     """A rule in one of the sender's groups, and in one of the receiver's, where none of them has one."""
     for direction in ("egress", "ingress"):
         faults = [
@@ -41,7 +41,7 @@ def group_needs(scene: Scene) -> Iterator[Need]:
             yield Need(tuple(fault.blocker for fault in faults), tuple(options))
 
 
-def _narrowest(scene: Scene, groups: Iterable[str]) -> str:
+def _narrowest(scene: RepairContext, groups: Iterable[str]) -> str:
     """The group that the fewest interfaces hold: a rule in it is theirs as well."""
     held = dict.fromkeys(groups, 0)
     for interface in scene.snapshot.interfaces.values():
@@ -51,7 +51,7 @@ def _narrowest(scene: Scene, groups: Iterable[str]) -> str:
     return min(held, key=lambda name: held[name])
 
 
-def _receivers(scene: Scene, group: str) -> Iterator[tuple[Prefix | GroupReference, ...]]:
+def _receivers(scene: RepairContext, group: str) -> Iterator[tuple[Prefix | GroupReference, ...]]:
     walk = scene.walk
     receiver = walk.end.interface if walk.end is not None else None
     if receiver is not None and receiver.groups and walk.egress_references:
@@ -59,7 +59,9 @@ def _receivers(scene: Scene, group: str) -> Iterator[tuple[Prefix | GroupReferen
     yield (single(scene.version, scene.far),)
 
 
-def _senders(scene: Scene, group: str, faults: list[Fault]) -> Iterator[tuple[Prefix | GroupReference, ...]]:
+def _senders(
+    scene: RepairContext, group: str, faults: list[Fault]
+) -> Iterator[tuple[Prefix | GroupReference, ...]]:
     walk = scene.walk
     kept = walk.lost_groups is None and walk.groups_unknown is None and not walk.source_groups_unknown
     if kept and walk.source_groups:
@@ -67,14 +69,14 @@ def _senders(scene: Scene, group: str, faults: list[Fault]) -> Iterator[tuple[Pr
     yield near_blocks(scene.version, faults[0].stretch, faults[0].piece)
 
 
-def _reference(scene: Scene, group: str, name: str) -> GroupReference:
+def _reference(scene: RepairContext, group: str, name: str) -> GroupReference:
     """A group named in a rule of `group`: with its account and VPC where these are others."""
     ours, theirs = (found(scene.parts, "SecurityGroups", "GroupId", n) or {} for n in (group, name))
     owner, vpc = (theirs.get(k) if theirs.get(k) != ours.get(k) else None for k in ("OwnerId", "VpcId"))
     return GroupReference(name, owner, vpc)
 
 
-def acl_needs(scene: Scene) -> Iterator[Need]:
+def acl_needs(scene: RepairContext) -> Iterator[Need]:
     """An entry before the one that denies, in each direction of each network ACL that denies."""
     grouped: dict[object, list[Fault]] = {}
     for fault in scene.walk.met:
@@ -90,7 +92,7 @@ def acl_needs(scene: Scene) -> Iterator[Need]:
 
 
 def _acl_rules(
-    scene: Scene, faults: list[Fault], taken: dict[tuple[str, bool], set[int]]
+    scene: RepairContext, faults: list[Fault], taken: dict[tuple[str, bool], set[int]]
 ) -> tuple[AclRule, ...]:
     """One entry for each block and range of ports; nothing if there is no number left before the denial."""
     blocker = faults[0].blocker
@@ -110,7 +112,9 @@ def _acl_rules(
     return tuple(made)
 
 
-def _far_blocks(scene: Scene, faults: list[Fault], *, outward: bool, egress: bool) -> tuple[Prefix, ...]:
+def _far_blocks(
+    scene: RepairContext, faults: list[Fault], *, outward: bool, egress: bool
+) -> tuple[Prefix, ...]:
     """Outbound entries name the packet's destination, inbound ones its source."""
     stretch = faults[0].stretch
     if egress == outward:
@@ -118,7 +122,7 @@ def _far_blocks(scene: Scene, faults: list[Fault], *, outward: bool, egress: boo
     return near_blocks(scene.version, stretch, tuple(r for fault in faults for r in fault.piece))
 
 
-def _far_ports(scene: Scene, faults: list[Fault]) -> list[Range]:
+def _far_ports(scene: RepairContext, faults: list[Fault]) -> list[Range]:
     """The packet's destination ports: the service's on the way there, the sender's for the reply."""
     flow = scene.walk.flow
     if faults[0].blocker.leg is Leg.FORWARD:

@@ -9,19 +9,19 @@ from netcheck.aws.ec2.addresses import Prefix, range_as_prefixes
 from netcheck.aws.ec2.snapshot import Snapshot
 from netcheck.path.flows import Range, Region, join_ranges
 from netcheck.path.internet import SHARED, is_private
-from netcheck.path.trace_state import Stretch, Walk
+from netcheck.path.trace_state import Segment, TraceState
 from netcheck.path.verdict import Blocker
 from netcheck.repair.apply import Parts
 from netcheck.repair.change import Change
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class RepairContext:
     """One question's walk through the configuration as it is so far."""
 
     parts: Parts
     snapshot: Snapshot
-    walk: Walk
+    walk: TraceState
 
     @property
     def version(self) -> int:
@@ -50,7 +50,7 @@ def single(version: int, address: int) -> Prefix:
     return Prefix(version, address, address)
 
 
-def near_blocks(version: int, stretch: Stretch, piece: Region) -> tuple[Prefix, ...]:
+def near_blocks(version: int, stretch: Segment, piece: Region) -> tuple[Prefix, ...]:
     """The senders of `piece` as blocks for a rule: the subnet's own block where they are what may come to it.
 
     Workers come and go, so a subnet is told by its block: the five addresses AWS keeps are nobody's.

@@ -16,7 +16,7 @@ from netcheck.aws.ec2.entities import NatGateway, Route, RouteTable, VpcEndpoint
 from netcheck.path.codes import Code
 from netcheck.path.forwarding import table_of
 from netcheck.path.routing import compiled
-from netcheck.path.trace_state import Fault, Stretch
+from netcheck.path.trace_state import Fault, Segment
 from netcheck.path.verdict import Leg
 from netcheck.repair.apply import items
 from netcheck.repair.change import (
@@ -27,7 +27,7 @@ from netcheck.repair.change import (
     PeeringAcceptance,
     TableRoute,
 )
-from netcheck.repair.repair_context import Need, Scene, is_public, near_blocks, single
+from netcheck.repair.repair_context import Need, RepairContext, is_public, near_blocks, single
 from netcheck.repair.transit import transit_options
 
 _WRONG_WAY = frozenset(
@@ -59,7 +59,7 @@ _WRONG_WAY = frozenset(
 """Blockers that another route in the table consulted last may lead around."""
 
 
-def way_needs(scene: Scene) -> Iterator[Need]:
+def way_needs(scene: RepairContext) -> Iterator[Need]:
     """For every place where the way ends: what mends it there, then other ways around it."""
     for fault in scene.walk.met:
         options = [*_in_place(scene, fault), *transit_options(scene, fault)]
@@ -70,7 +70,7 @@ def way_needs(scene: Scene) -> Iterator[Need]:
             yield Need((fault.blocker,), tuple(options), leads=True)
 
 
-def _in_place(scene: Scene, fault: Fault) -> Iterator[tuple[Change, ...]]:
+def _in_place(scene: RepairContext, fault: Fault) -> Iterator[tuple[Change, ...]]:
     name, snapshot = fault.blocker.component, scene.snapshot
     peering = snapshot.peerings.get(name)
     if fault.blocker.code is Code.BAD_STATE and peering is not None:
@@ -84,7 +84,7 @@ def _in_place(scene: Scene, fault: Fault) -> Iterator[tuple[Change, ...]]:
             yield (EndpointSubnet(name, interface.subnet),)
 
 
-def _turnings(scene: Scene, fault: Fault) -> Iterator[tuple[Fault, RouteTable]]:
+def _turnings(scene: RepairContext, fault: Fault) -> Iterator[tuple[Fault, RouteTable]]:
     """Where another route may lead around: the table consulted last, then that of who sends on this leg.
 
     A private destination behind a public NAT gateway: the sender's own table first. Whoever sent that there
@@ -100,12 +100,12 @@ def _turnings(scene: Scene, fault: Fault) -> Iterator[tuple[Fault, RouteTable]]:
     yield from reversed(found) if astray else found
 
 
-def _is_astray(scene: Scene, stretch: Stretch) -> bool:
+def _is_astray(scene: RepairContext, stretch: Segment) -> bool:
     nat = scene.snapshot.nats.get(stretch.component) if stretch.is_nat else None
     return nat is not None and nat.is_public and not is_public(scene.version, stretch.far)
 
 
-def _around(scene: Scene, fault: Fault, table: RouteTable) -> Iterator[tuple[Change, ...]]:
+def _around(scene: RepairContext, fault: Fault, table: RouteTable) -> Iterator[tuple[Change, ...]]:
     """Routes for exactly these packets, by each way there is. One for each of several blocks."""
     forward = fault.blocker.leg is Leg.FORWARD
     version = scene.version
@@ -125,7 +125,7 @@ def _around(scene: Scene, fault: Fault, table: RouteTable) -> Iterator[tuple[Cha
             yield tuple(route for route in made if route is not None)
 
 
-def _diverts(scene: Scene, fault: Fault, table: RouteTable, block: Prefix) -> bool:
+def _diverts(scene: RepairContext, fault: Fault, table: RouteTable, block: Prefix) -> bool:
     """Whether a narrower route would take others their way: who has a public address, or a NAT gateway, and
     leaves by the internet gateway as this table says now.
     """
@@ -157,7 +157,7 @@ def _route(table: RouteTable, block: Prefix, key: str, target: str) -> TableRout
 
 
 def _targets(
-    scene: Scene, fault: Fault, table: RouteTable, address: int, forward: bool
+    scene: RepairContext, fault: Fault, table: RouteTable, address: int, forward: bool
 ) -> Iterator[tuple[str, str]]:
     """Where a route from this VPC may lead, the likeliest first."""
     if not forward and (fault.stretch.mapping is not None or scene.walk.crossed_internet):
@@ -171,7 +171,7 @@ def _targets(
         yield from _to_internet(scene, fault, table)
 
 
-def _owners(scene: Scene, fault: Fault, address: int) -> list[str]:
+def _owners(scene: RepairContext, fault: Fault, address: int) -> list[str]:
     """VPCs in which the destination may be, the one where it is known to be first."""
     end, version = scene.walk.end, scene.version
     known = [end.vpc] if end is not None and end.kind in ("interface", "host") else []
@@ -180,7 +180,7 @@ def _owners(scene: Scene, fault: Fault, address: int) -> list[str]:
     return [vpc for vpc in dict.fromkeys(known) if vpc != fault.stretch.vpc]
 
 
-def _ways(scene: Scene, here: str, there: str) -> Iterator[tuple[str, str]]:
+def _ways(scene: RepairContext, here: str, there: str) -> Iterator[tuple[str, str]]:
     """Peering connections and transit gateways that join two VPCs; a request that waits comes last."""
     snapshot = scene.snapshot
     joined = [p for p in snapshot.peerings.values() if {p.requester.vpc, p.accepter.vpc} == {here, there}]
@@ -197,7 +197,7 @@ def _ways(scene: Scene, here: str, there: str) -> Iterator[tuple[str, str]]:
             yield "VpcPeeringConnectionId", peering.id
 
 
-def _to_internet(scene: Scene, fault: Fault, table: RouteTable) -> Iterator[tuple[str, str]]:
+def _to_internet(scene: RepairContext, fault: Fault, table: RouteTable) -> Iterator[tuple[str, str]]:
     """NAT gateways for what has no public address, the sender's zone first; else the VPC's own gateway."""
     stretch, snapshot = fault.stretch, scene.snapshot
     if scene.version == 6:
@@ -211,30 +211,30 @@ def _to_internet(scene: Scene, fault: Fault, table: RouteTable) -> Iterator[tupl
         yield from _internet_gateways(scene, table.vpc)
 
 
-def _internet_gateways(scene: Scene, vpc: str) -> Iterator[tuple[str, str]]:
+def _internet_gateways(scene: RepairContext, vpc: str) -> Iterator[tuple[str, str]]:
     gateways = scene.snapshot.internet_gateways.values()
     yield from (("GatewayId", gateway.id) for gateway in gateways if vpc in gateway.attachments)
 
 
-def _nats(scene: Scene, vpc: str) -> list[NatGateway]:
+def _nats(scene: RepairContext, vpc: str) -> list[NatGateway]:
     nats = scene.snapshot.nats.values()
     return [nat for nat in nats if nat.vpc == vpc and nat.is_public and nat.state == "available"]
 
 
-def _rank(scene: Scene, nat: NatGateway, zone: str) -> tuple[bool, bool, str]:
+def _rank(scene: RepairContext, nat: NatGateway, zone: str) -> tuple[bool, bool, str]:
     """One that leads out already, then one in the sender's zone."""
     home = scene.snapshot.subnets.get(nat.subnet or "")
     return not _leads_out(scene, nat), home is not None and home.zone != zone, nat.id
 
 
-def _leads_out(scene: Scene, nat: NatGateway) -> bool:
+def _leads_out(scene: RepairContext, nat: NatGateway) -> bool:
     snapshot = scene.snapshot
     table = snapshot.table_of_subnet.get(nat.subnet or "") or snapshot.main_table_of_vpc.get(nat.vpc)
     hit = compiled(snapshot, table, 4).lookup(scene.far) if table is not None else None
     return nat.regional or (hit is not None and hit.route.target in snapshot.internet_gateways)
 
 
-def _endpoint_routes(scene: Scene, table: RouteTable, address: int) -> Iterator[Change]:
+def _endpoint_routes(scene: RepairContext, table: RouteTable, address: int) -> Iterator[Change]:
     """A gateway endpoint of this VPC whose service has the address, for a table that leads to none of the
     service's addresses yet: where it does, other traffic would be led another way.
     """
@@ -247,13 +247,13 @@ def _endpoint_routes(scene: Scene, table: RouteTable, address: int) -> Iterator[
             yield EndpointRoute(endpoint.id, table.id, name)
 
 
-def _leads_nowhere(scene: Scene, table: RouteTable, blocks: Iterable[Prefix]) -> bool:
+def _leads_nowhere(scene: RepairContext, table: RouteTable, blocks: Iterable[Prefix]) -> bool:
     ways = compiled(scene.snapshot, table, scene.version)
     hits = [hit for b in blocks if b.version == scene.version for *_, hit in ways.pieces(b.first, b.last)]
     return all(hit is None or hit.route.state == "blackhole" for hit in hits)
 
 
-def _prefix_list(scene: Scene, endpoint: VpcEndpoint) -> str | None:
+def _prefix_list(scene: RepairContext, endpoint: VpcEndpoint) -> str | None:
     """The prefix list of the endpoint's service: it has the service's name, or routes to it lead there."""
     for stem in ("PrefixLists", "ManagedPrefixLists"):
         for item in items(scene.parts, stem):

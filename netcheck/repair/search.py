@@ -18,7 +18,7 @@ from netcheck.path.verdict import Blocker, Path, Verdict
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.change import Change, TableRoute, TransitRoute
 from netcheck.repair.filters import acl_needs, group_needs
-from netcheck.repair.repair_context import Need, Scene, together
+from netcheck.repair.repair_context import Need, RepairContext, together
 from netcheck.repair.route_summary import gathered
 from netcheck.repair.routing_changes import way_needs
 
@@ -123,7 +123,7 @@ class _Search:
             return changes if self._all_pass(held, snapshot) else None
         if path.verdict is Verdict.UNKNOWN or rounds == _MOST_ROUNDS:
             return None
-        for step in self._steps(needs(Scene(parts, snapshot, walk)), changes):
+        for step in self._steps(needs(RepairContext(parts, snapshot, walk)), changes):
             if self.tries >= _MOST_TRIES or self.hurry():
                 return None
             found = self._mend(query, changes + step, held, rounds + 1)
@@ -211,7 +211,7 @@ class _Search:
         what leads nowhere in the end helps nobody.
         """
         path, walk = ask_closely(query, snapshot)
-        for need in needs(Scene(parts, snapshot, walk)):
+        for need in needs(RepairContext(parts, snapshot, walk)):
             for option in () if need.leads or self.hurry() else need.options:
                 left = ask(query, from_parts(applied(parts, option))).blockers
                 if len(left) < len(path.blockers) and not set(map(_spot, need.blockers)) & set(
@@ -223,7 +223,7 @@ class _Search:
                     break
 
 
-def needs(scene: Scene) -> list[Need]:
+def needs(scene: RepairContext) -> list[Need]:
     """Everything that has to be mended of this walk, in the order of the way."""
     return [*group_needs(scene), *acl_needs(scene), *way_needs(scene)]
 

@@ -16,10 +16,10 @@ from netcheck.path.trace_state import Fault
 from netcheck.path.verdict import Leg
 from netcheck.repair.apply import found, items
 from netcheck.repair.change import Change, TransitAssociation, TransitRoute, TransitSubnet
-from netcheck.repair.repair_context import Scene, near_blocks, single
+from netcheck.repair.repair_context import RepairContext, near_blocks, single
 
 
-def transit_options(scene: Scene, fault: Fault) -> Iterator[tuple[Change, ...]]:
+def transit_options(scene: RepairContext, fault: Fault) -> Iterator[tuple[Change, ...]]:
     """What mends a blocker of a transit gateway where it is."""
     name = fault.blocker.component
     match fault.blocker.code:
@@ -31,7 +31,7 @@ def transit_options(scene: Scene, fault: Fault) -> Iterator[tuple[Change, ...]]:
             yield from ((TransitSubnet(name, subnet),) for subnet in _alike(scene, fault, name))
 
 
-def _routes(scene: Scene, fault: Fault, table: str) -> Iterator[tuple[Change, ...]]:
+def _routes(scene: RepairContext, fault: Fault, table: str) -> Iterator[tuple[Change, ...]]:
     version, forward = scene.version, fault.blocker.leg is Leg.FORWARD
     blocks = (
         (single(version, fault.stretch.far),) if forward else near_blocks(version, fault.stretch, fault.piece)
@@ -42,14 +42,14 @@ def _routes(scene: Scene, fault: Fault, table: str) -> Iterator[tuple[Change, ..
             yield tuple(made)
 
 
-def _route(scene: Scene, table: str, block: Prefix, attachment: str) -> TransitRoute:
+def _route(scene: RepairContext, table: str, block: Prefix, attachment: str) -> TransitRoute:
     routes = scene.snapshot.transit_routes.get(table, ())
     before = next((r for r in routes if r.destination == block and not r.propagated), None)
     replaces = None if before is None else (before.attachments[0] if before.attachments else "")
     return TransitRoute(table, block, attachment, replaces)
 
 
-def _leading_to(scene: Scene, fault: Fault, table: str) -> list[TransitAttachment]:
+def _leading_to(scene: RepairContext, fault: Fault, table: str) -> list[TransitAttachment]:
     """Attachments of the VPC that the packets are for, to the gateway of this table."""
     snapshot, gateways = scene.snapshot, _gateways(scene, table)
     if fault.blocker.leg is Leg.FORWARD:
@@ -64,7 +64,7 @@ def _leading_to(scene: Scene, fault: Fault, table: str) -> list[TransitAttachmen
     return [end for end in found_ends if end is not None and end.state == "available"]
 
 
-def _gateways(scene: Scene, table: str) -> list[str]:
+def _gateways(scene: RepairContext, table: str) -> list[str]:
     """The transit gateway of a route table: it says so, or its attachments do."""
     snapshot = scene.snapshot
     listed = found(scene.parts, "TransitGatewayRouteTables", "TransitGatewayRouteTableId", table) or {}
@@ -77,7 +77,7 @@ def _gateways(scene: Scene, table: str) -> list[str]:
     return list(dict.fromkeys([*([told] if told else []), *by_attachment]))
 
 
-def _tables(scene: Scene, attachment: str) -> list[str]:
+def _tables(scene: RepairContext, attachment: str) -> list[str]:
     """Route tables of the attachment's gateway: first those that other attachments use, as most networks have
     one for all.
     """
@@ -92,7 +92,7 @@ def _tables(scene: Scene, attachment: str) -> list[str]:
     return sorted(mine, key=lambda name: (-used.count(name), name))
 
 
-def _alike(scene: Scene, fault: Fault, attachment: str) -> list[str]:
+def _alike(scene: RepairContext, fault: Fault, attachment: str) -> list[str]:
     """Subnets of the zone that the attachment lacks, with the network ACL and route table of one that it has.
 
     What comes to the VPC by the gateway then comes out in the new subnet, if it is for this zone: with other
@@ -113,7 +113,7 @@ def _rules(snapshot: Snapshot, subnet: str) -> tuple[str, str]:
     return acl.id if acl else "", table.id if table else ""
 
 
-def _sender(scene: Scene, fault: Fault) -> Subnet | None:
+def _sender(scene: RepairContext, fault: Fault) -> Subnet | None:
     """The subnet that the packets of this leg leave from."""
     end = scene.walk.end
     if fault.blocker.leg is Leg.FORWARD:

@@ -25,7 +25,7 @@ _CONCERNS = {
     "resolver": "name",
     "privatelink": "name",
     "routes": "route",
-    "egress": "route",
+    "aws-service": "route",
     "security": "filter",
     "tcp": "TCP",
     "tls": "TLS",

@@ -18,7 +18,7 @@ SCHEMA = "netcheck.watch/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class EventWriter:
     """Writes events to a stream as they come. `quiet`: of the changes, root causes only."""
 
     out: TextIO

@@ -12,7 +12,7 @@ from netcheck.compare.compare import compare
 from netcheck.compare.sides import Side, side_of
 from netcheck.engine.assessment import Assessment
 from netcheck.settings.config import Config, UsageError
-from netcheck.watch.events import Teller
+from netcheck.watch.events import EventWriter
 from netcheck.watch.tally import Tally
 
 Assess = Callable[[Config], Assessment]
@@ -27,7 +27,7 @@ class Watch:
     """A watch under way: the run before, and what was counted."""
 
     def __init__(
-        self, config: Config, teller: Teller, assess: Assess, exit_code: ExitCode, keep: Keep
+        self, config: Config, teller: EventWriter, assess: Assess, exit_code: ExitCode, keep: Keep
     ) -> None:
         self._config = config
         self._tell = teller

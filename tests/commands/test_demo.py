@@ -20,7 +20,7 @@ CLICKHOUSE = "clickhouse-https://orders.clickhouse.example:8443"
 EXPECTED = {
     "security-group": [("ENI_SG_RULES_MISMATCH", "sg-brokers", ["security.groups"] * 3)],
     "healthy": [],
-    "unreachable-broker": [("HOST_SILENT", B3, ["tcp.ports"])],
+    "unreachable-broker": [("HOST_SILENT", B3, ["tcp.other-ports"])],
     "expired-certificate": [("TLS_CERTIFICATE_EXPIRED", B2, ["tls.certificate"])],
     "wrong-password": [("CLICKHOUSE_AUTH", CLICKHOUSE, ["clickhouse.login"])],
 }

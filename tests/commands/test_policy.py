@@ -56,7 +56,7 @@ def test_it_only_reads_and_no_secret() -> None:
 def modules_that_ask() -> list[Path]:
     folder = Path(netcheck.aws.__file__).parent
     asks = ("netcheck.aws.api.calls", "netcheck.aws.api.session", "netcheck.pipeline.model")
-    return [path for path in folder.glob("*.py") if any(name in path.read_text() for name in asks)]
+    return [path for path in folder.rglob("*.py") if any(name in path.read_text() for name in asks)]
 
 
 def test_the_list_is_of_what_the_code_calls() -> None:

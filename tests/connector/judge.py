@@ -10,7 +10,7 @@ from netcheck.core.model import PIPELINE, Finding, Result, Status
 from netcheck.core.recording import Live
 from netcheck.core.secret import Scrubber
 from netcheck.engine import plugins
-from netcheck.engine.runner import Run, unwatched
+from netcheck.engine.runner import Run, ignore_event
 from netcheck.pipeline.clickhouse_sink import CLASS
 from netcheck.pipeline.model import (
     Cluster,
@@ -33,7 +33,7 @@ ACCOUNT = "arn:aws:kafkaconnect:eu-west-1:123456789012"
 
 PROVIDERS = "com.amazonaws.kafka.config.providers."
 
-ASK_AWS = ("connector.state-of-its-own",)
+ASK_AWS = ("connector.state-store",)
 """Checks of a connector that ask AWS themselves: tests/scenarios has an AWS for them."""
 
 SETTINGS: Mapping[str, str] = {
@@ -142,4 +142,4 @@ def judge(
     checks = [check for check in found.checks if check.id.startswith(prefix) and check.id not in ASK_AWS]
     known = pipeline or Pipeline(connector=connector, cluster=cluster, region="eu-west-1")
     context = Context(config or Config(), Deadline(30.0), Live(), known)
-    return Judged(Run(checks, context, unwatched, Scrubber(())).results((PIPELINE,), ()).results)
+    return Judged(Run(checks, context, ignore_event, Scrubber(())).results((PIPELINE,), ()).results)

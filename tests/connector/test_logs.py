@@ -31,21 +31,21 @@ ROWS: list[tuple[str, str, str, Cause, str]] = [
         f"ClickHouse URL: http://{HOST}:8443/shop",
         "plain-to-tls",
         F,
-        Cause.SPOKE_PLAINTEXT_TO_TLS,
+        Cause.PLAINTEXT_ON_TLS_PORT,
         "connector.ssl@pipeline",
     ),
     (
         f"The target server failed to respond, server ClickHouseNode [uri=http://{HOST}:8443/shop]",
         "no-response",
         F,
-        Cause.SPOKE_PLAINTEXT_TO_TLS,
+        Cause.PLAINTEXT_ON_TLS_PORT,
         "connector.ssl@pipeline",
     ),
     (
         "javax.net.ssl.SSLException: Unsupported or unrecognized SSL message",
         "tls-to-plain",
         F,
-        Cause.TLS_NOT_SPOKEN,
+        Cause.TLS_NOT_SUPPORTED,
         "connector.ssl@pipeline",
     ),
     ("Ping retry 1 out of 3", "ping-retry", F, Cause.WORKER_LOG_ERROR, "tcp.connects@clickhouse-https"),
@@ -96,7 +96,7 @@ ROWS: list[tuple[str, str, str, Cause, str]] = [
         "aws-connect",
         F,
         Cause.TIMED_OUT,
-        "egress.path@aws-service",
+        "aws-service.path@aws-service",
     ),
     (
         "Connect to secretsmanager.eu-west-1.amazonaws.com:443 "
@@ -139,7 +139,7 @@ ROWS: list[tuple[str, str, str, Cause, str]] = [
         "too-many-connects",
         F,
         Cause.KAFKA_TOO_MANY_CONNECTS,
-        "connector.logins@pipeline",
+        "connector.iam-connection-rate@pipeline",
     ),
     (
         "client mechanism SCRAM-SHA-512, enabled mechanisms are [OAUTHBEARER, AWS_MSK_IAM]",
@@ -174,7 +174,7 @@ ROWS: list[tuple[str, str, str, Cause, str]] = [
         "unauthorized",
         F,
         Cause.KAFKA_ACCESS_DENIED,
-        "iam.allows@pipeline",
+        "iam.permissions@pipeline",
     ),
     (
         "java.lang.OutOfMemoryError: Java heap space",
@@ -188,7 +188,7 @@ ROWS: list[tuple[str, str, str, Cause, str]] = [
         "no-credentials",
         F,
         Cause.WORKER_LOG_ERROR,
-        "egress.answers@aws-service",
+        "aws-service.answers@aws-service",
     ),
     (
         "SdkClientException: Unable to load region from any of the providers in the chain",
@@ -256,7 +256,7 @@ ROWS: list[tuple[str, str, str, Cause, str]] = [
 ]
 
 
-def findings(tmp_path: Path, text: str, check: str = "logs.known") -> list[Finding]:
+def findings(tmp_path: Path, text: str, check: str = "logs.errors") -> list[Finding]:
     """What the check says of a saved log."""
     path = tmp_path / "worker.log"
     path.write_text(text, encoding="utf-8")
@@ -345,7 +345,7 @@ def test_the_time_between_pings_tells_silence_from_an_answer(
     path = tmp_path / "worker.log"
     path.write_text(pings(*gaps), encoding="utf-8")
     subject = with_settings({"timeoutSeconds": timeout})
-    (found,) = judge(subject, prefix="logs.", config=Config(worker_log=str(path))).of("logs.known")
+    (found,) = judge(subject, prefix="logs.", config=Config(worker_log=str(path))).of("logs.errors")
     assert said in found.summary
 
 
@@ -429,7 +429,7 @@ def test_a_line_is_folded_under_the_check_that_sees_the_same(
 ) -> None:
     (found,) = findings(tmp_path, pings(30.0, 30.0))
     pipeline = Target(Kind.PIPELINE, "", 0)
-    line = Result("logs.known@pipeline", "logs.known", pipeline, found, 0.0)
+    line = Result("logs.errors@pipeline", "logs.errors", pipeline, found, 0.0)
     by_key = {r.key: r.caused_by for r in explain((line, other), {})}
     assert by_key[line.key] == (other.key if folded else None)
     assert by_key[other.key] is None
@@ -515,7 +515,7 @@ def test_the_connectors_own_group_is_read(environment: pytest.MonkeyPatch) -> No
     with AwsEndpoint(World({}, answers)) as aws:
         lead_to(aws, environment)
         judged = judge(prefix="logs.", pipeline=Pipeline(connector=HEALTHY, region="eu-west-1"))
-    assert [one.cause for one in judged.of("logs.known")] == [Cause.CLICKHOUSE_NO_TABLES]
+    assert [one.cause for one in judged.of("logs.errors")] == [Cause.CLICKHOUSE_NO_TABLES]
     assert len(aws.calls) == 1, "both checks read the log once"
 
 
@@ -523,7 +523,7 @@ def test_a_quiet_group_is_neither_good_nor_bad(environment: pytest.MonkeyPatch) 
     with AwsEndpoint(World({}, {"logs": {"FilterLogEvents": page()}})) as aws:
         lead_to(aws, environment)
         judged = judge(prefix="logs.", pipeline=Pipeline(connector=HEALTHY, region="eu-west-1"))
-    assert judged.of("logs.known")[0].status is Status.SKIP
+    assert judged.of("logs.errors")[0].status is Status.SKIP
 
 
 def test_without_a_log_there_is_nothing_to_read() -> None:
@@ -533,4 +533,4 @@ def test_without_a_log_there_is_nothing_to_read() -> None:
 
 def test_a_file_that_cannot_be_read_is_unknown(tmp_path: Path) -> None:
     judged = judge(prefix="logs.", config=Config(worker_log=str(tmp_path)))
-    assert judged.of("logs.known")[0].status is Status.UNKNOWN
+    assert judged.of("logs.errors")[0].status is Status.UNKNOWN

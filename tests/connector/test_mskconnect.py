@@ -298,7 +298,7 @@ ROWS: list[tuple[str, Change, Change, str, str, str | None, str]] = [
         "T09",
         {"settings": {**HEALTHY.settings, "tasks.max": "12"}},
         {"instance_type": "kafka.t3.small"},
-        "connector.logins",
+        "connector.iam-connection-rate",
         W,
         "MSK_IAM_CONNECTION_RATE",
         "consumer.override.reconnect.backoff.ms=1000",
@@ -437,7 +437,7 @@ def test_room_in_the_worker_subnets(tmp_path: Path, free: tuple[int, ...], state
     (tmp_path / "Subnets.json").write_text(json.dumps({"Subnets": subnets}), encoding="utf-8")
     subject = replace(HEALTHY, state=state, subnets=tuple(str(one["SubnetId"]) for one in subnets))
     config = Config(snapshot=str(tmp_path), source_subnet=subject.subnets)
-    (found,) = judge(subject, config=config).of("connector.addresses")
+    (found,) = judge(subject, config=config).of("connector.subnet-capacity")
     assert found.status.value == status, found.summary
 
 

@@ -33,11 +33,12 @@ ABOVE = {
         *LADDER, "clickhouse.ping", "clickhouse.login", "clickhouse.version", "clickhouse.tables",
     ),
     Kind.CLICKHOUSE_NATIVE: (*LADDER, "clickhouse.native"),
-    Kind.AWS_SERVICE: (*LADDER, "egress.answers"),
+    Kind.AWS_SERVICE: (*LADDER, "aws-service.answers"),
 }  # fmt: skip
 _LAYERS = {
     "dns": Layer.DNS, "resolver": Layer.DNS, "tcp": Layer.TCP, "tls": Layer.TLS, "kafka": Layer.KAFKA,
-    "clickhouse": Layer.CLICKHOUSE, "routes": Layer.ROUTE, "security": Layer.FILTER, "egress": Layer.ROUTE,
+    "clickhouse": Layer.CLICKHOUSE, "routes": Layer.ROUTE, "security": Layer.FILTER,
+    "aws-service": Layer.ROUTE,
     "privatelink": Layer.DNS, "connector": Layer.CONFIG, "iam": Layer.IAM, "logs": Layer.CONFIG,
     "vantage": Layer.AGENT,
 }  # fmt: skip
@@ -151,7 +152,7 @@ def allowed(*targets: Target) -> list[Result]:
     return [
         told(check, target, "pass", paths=[path(one, target, "reachable") for one in WORKERS])
         for target in targets
-        for check in ("routes.reaches", "security.groups", "security.acls", "routes.alike")
+        for check in ("routes.reaches", "security.groups", "security.acls", "routes.consistent")
     ]
 
 
@@ -172,9 +173,9 @@ def stopped(
         text = f"from {', '.join(sources)} to {target.endpoint}: {component} stops it"
         results.append(failed(check, target, cause, text, code=code, component=component, paths=stops))
         if others:
-            results.append(failed("routes.alike", target, "path_partial", paths=[*stops, *others]))
+            results.append(failed("routes.consistent", target, "path_partial", paths=[*stops, *others]))
         else:
-            results += not_asked(target, "routes.alike")
+            results += not_asked(target, "routes.consistent")
     return results
 
 
@@ -187,7 +188,9 @@ def setting(check: str, cause: str, code: str, text: str = "") -> Result:
 
 
 def logged(cause: str, line: str, *confirms: str) -> Result:
-    return failed("logs.known", PIPELINE, cause, f"worker log: {line}", confirms=list(confirms), lines=[line])
+    return failed(
+        "logs.errors", PIPELINE, cause, f"worker log: {line}", confirms=list(confirms), lines=[line]
+    )
 
 
 def state_failed() -> Result:

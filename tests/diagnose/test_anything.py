@@ -16,15 +16,17 @@ from tests.diagnose.made import AFTER, B1, B2, CLOUD, GLUE, NATIVE, STS
 TARGETS = (B1, B2, CLOUD, NATIVE, STS, GLUE)
 OF_PIPELINE = (
     "connector.authentication", "connector.cluster", "connector.bootstrap", "connector.port", "connector.ssl",
-    "connector.hostname", "connector.whitespace", "connector.state", "connector.operations", "iam.allows",
-    "iam.scram", "resolver.servers", "logs.known", "vantage.parity", "of.a.plugin",
+    "connector.hostname", "connector.whitespace", "connector.state", "connector.operations",
+    "iam.permissions",
+    "iam.scram", "resolver.servers", "logs.errors", "vantage.parity", "of.a.plugin",
 )  # fmt: skip
 OF_TARGETS = (
-    "dns.resolves", "dns.servers", "tcp.source-ports", "tcp.ports", "tcp.internet", "tcp.connects",
+    "dns.resolves", "dns.servers", "tcp.source-ports", "tcp.other-ports", "tcp.internet", "tcp.connects",
     "tls.path", "tls.handshake", "kafka.login", "clickhouse.ping", "clickhouse.access_list",
     "clickhouse.service",
-    "egress.path", "egress.policy", "egress.answers", "routes.reaches", "security.groups", "security.acls",
-    "routes.alike", "resolver.zones", "privatelink.endpoint", "of.a.plugin",
+    "aws-service.path", "aws-service.policy", "aws-service.answers", "routes.reaches", "security.groups",
+    "security.acls",
+    "routes.consistent", "resolver.zones", "privatelink.endpoint", "of.a.plugin",
 )  # fmt: skip
 FAILURES: tuple[Cause | None, ...] = (None, *Cause)
 """Any cause, and those on which the join decides more often than chance would have it."""
@@ -81,7 +83,7 @@ def evidences(draw: st.DrawFn) -> dict[str, Json]:
     if draw(st.integers(0, 4)) == 0:
         found["fix"] = draw(st.sampled_from(FIXES))
         found["lines"] = [f"a line about {draw(st.sampled_from(TARGETS)).host}"]
-        found["confirms"] = ["tcp.connects@kafka", "of.a.plugin@pipeline", "iam.allows@pipeline", 7]
+        found["confirms"] = ["tcp.connects@kafka", "of.a.plugin@pipeline", "iam.permissions@pipeline", 7]
         found["need"] = draw(st.sampled_from([None, "Cluster", "Secret1"]))
     return found
 
@@ -125,7 +127,11 @@ def runs(draw: st.DrawFn) -> tuple[list[Result], dict[str, frozenset[str]], Plac
             for one in results
         ]
     plugins = st.frozensets(st.sampled_from([*OF_TARGETS, *OF_PIPELINE]), max_size=3)
-    after = {**AFTER, "of.a.plugin": draw(plugins), "tcp.ports": AFTER["tcp.ports"] | draw(plugins)}
+    after = {
+        **AFTER,
+        "of.a.plugin": draw(plugins),
+        "tcp.other-ports": AFTER["tcp.other-ports"] | draw(plugins),
+    }
     subnets = draw(st.sampled_from([(), ("subnet-a",), ("subnet-a", "subnet-b")]))
     addresses = draw(st.sampled_from([(), ("10.0.0.5",), ("10.0.0.200",)]))
     return results, after, Place(draw(st.sampled_from(list(Where))), subnets, addresses)

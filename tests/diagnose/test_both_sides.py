@@ -10,7 +10,7 @@ import pytest
 
 from checks.correlate import SidesAgree, WhatIsDeliveredAnswers
 from checks.dns import Resolves
-from checks.routes import LeadsThere, LeavesByNat, SameEverywhere
+from checks.routes import LeadsThere, LeavesByNat, PathConsistent
 from checks.security import AclsAllow, GroupsAllow
 from checks.tcp import Connects
 from netcheck.core.codec import encode
@@ -23,7 +23,7 @@ from tests.egress.worlds import WORKERS, bare
 from tests.path.world import World, acl_line, permission
 
 CHECKS = (
-    Resolves(), Connects(), LeadsThere(), LeavesByNat(), GroupsAllow(), AclsAllow(), SameEverywhere(),
+    Resolves(), Connects(), LeadsThere(), LeavesByNat(), GroupsAllow(), AclsAllow(), PathConsistent(),
 )  # fmt: skip
 AFTER = {check.id: check.after for check in (*CHECKS, SidesAgree(), WhatIsDeliveredAnswers())}
 BROKER = Target(Kind.KAFKA, "b-1.orders.kafka.example", 9098)
@@ -122,7 +122,7 @@ class Row:
     roots: tuple[tuple[str, str, bool], ...] = ()
     """Code, component and certainty of each root cause."""
     joined: str = ""
-    """What the join found: `fail join.delivered`."""
+    """What the join found: `fail correlate.delivered`."""
     doubt: str = ""
 
 
@@ -148,7 +148,7 @@ ROWS = (
     ),
     Row(
         "silent and AWS would deliver it: what is past it",
-        healthy, SILENT, IN_W, (("SILENT_PAST_AWS", TARGET, True),), "fail join.delivered",
+        healthy, SILENT, IN_W, (("SILENT_PAST_AWS", TARGET, True),), "fail correlate.delivered",
     ),
     Row(
         "the same from a laptop is the laptop's own way",
@@ -165,7 +165,7 @@ ROWS = (
     Row(
         "a blocker of another worker subnet explains no silence here",
         closed_to_x, SILENT, IN_W,
-        ((*GROUP, True), ("SILENT_PAST_AWS", TARGET, True)), "fail join.delivered",
+        ((*GROUP, True), ("SILENT_PAST_AWS", TARGET, True)), "fail correlate.delivered",
     ),
     Row("but the silence there", closed_to_x, SILENT, IN_X, ((*GROUP, True),)),
     Row(
@@ -179,7 +179,7 @@ ROWS = (
     Row(
         "silent, and of the half of the addresses that passes we are one",
         for_the_first_half, SILENT, IN_W,
-        ((*GROUP, True), ("SILENT_PAST_AWS", TARGET, True)), "fail join.delivered",
+        ((*GROUP, True), ("SILENT_PAST_AWS", TARGET, True)), "fail correlate.delivered",
     ),
     Row(
         "silent, and of the half that does not pass we are one",
@@ -189,11 +189,11 @@ ROWS = (
     Row("answered from a laptop", healthy, ANSWERED, LAPTOP),
     Row(
         "answered from there, though it is said to be blocked: nothing to blame",
-        closed, ANSWERED, IN_W, (), "unknown join.agrees",
+        closed, ANSWERED, IN_W, (), "unknown correlate.agrees",
     ),
     Row(
         "refused from there, though it is said to be blocked: the refusal is what is certain",
-        closed, REFUSED, IN_W, (("CONNECTION_REFUSED", TARGET, True),), "unknown join.agrees",
+        closed, REFUSED, IN_W, (("CONNECTION_REFUSED", TARGET, True),), "unknown correlate.agrees",
     ),
     Row(
         "answered from a laptop: the workers would be blocked", closed, ANSWERED, LAPTOP, ((*EMPTY, True),)
@@ -208,7 +208,7 @@ ROWS = (
     ),
     Row(
         "answered from the subnet that is said to be blocked",
-        closed_to_x, ANSWERED, IN_X, (), "unknown join.agrees",
+        closed_to_x, ANSWERED, IN_X, (), "unknown correlate.agrees",
     ),
     Row("answered by a port that happens to pass", half_open, ANSWERED, IN_W, ((*ACL, True),)),
     Row(
@@ -217,7 +217,7 @@ ROWS = (
     Row(
         "answered at one that does not",
         for_the_first_half, ANSWERED, Place(Where.SAME, ("subnet-w",), ("10.0.1.200",)), (),
-        "unknown join.agrees",
+        "unknown correlate.agrees",
     ),
     Row("answered, whatever AWS does not tell", denied, ANSWERED, IN_W),
     Row(
@@ -255,8 +255,12 @@ def by_check(told: Diagnosis, check: str) -> Result:
 
 def test_a_contradicted_blocker_is_unknown_keeps_its_evidence_and_follows_from_the_contradiction() -> None:
     told = judged(closed(), ANSWERED, IN_W)
-    stop, found = by_check(told, "security.groups"), by_check(told, "join.agrees")
-    assert (stop.status, stop.finding.cause, stop.caused_by) == ("unknown", "sides_contradict", found.key)
+    stop, found = by_check(told, "security.groups"), by_check(told, "correlate.agrees")
+    assert (stop.status, stop.finding.cause, stop.caused_by) == (
+        "unknown",
+        "config_observation_mismatch",
+        found.key,
+    )
     assert (stop.finding.code, stop.finding.component) == EMPTY
     assert stop.finding.evidence["paths"]
     assert "sg-b" in found.finding.summary and "vantage" not in found.finding.summary

@@ -132,8 +132,9 @@ ROWS = (
         "D05 only the Region's own name of STS is private",
         [
             *well(*BROKERS, CLOUD, SECRETS), *silent(STS),
-            *stopped("egress.path", "sts_global_name", "NO_ROUTE_TO_DESTINATION", "rtb-1", [STS]),
-            logged("timed_out", f"Connect to {STS.host} [52.119.198.216] failed", "egress.path@aws-service"),
+            *stopped("aws-service.path", "sts_global_name", "NO_ROUTE_TO_DESTINATION", "rtb-1", [STS]),
+            logged("timed_out", f"Connect to {STS.host} [52.119.198.216] failed",
+                "aws-service.path@aws-service"),
         ],
         (("NO_ROUTE_TO_DESTINATION", "rtb-1"),),
     ),
@@ -142,7 +143,7 @@ ROWS = (
         [
             *well(*BROKERS, CLOUD), *silent(SECRETS),
             failed(
-                "egress.path", SECRETS, "endpoint_private_dns_off",
+                "aws-service.path", SECRETS, "endpoint_private_dns_off",
                 code="ENDPOINT_PRIVATE_DNS_OFF", component="vpce-sm",
             ),
         ],
@@ -174,7 +175,7 @@ ROWS = (
             logged("worker_log_error", "Ping retry 2 out of 3", *TO_CLICKHOUSE),
             logged(
                 "timed_out", f"Connect to {GLUE.host} [52.95.1.2] failed: connect timed out",
-                "tcp.connects@aws-service", "egress.path@aws-service",
+                "tcp.connects@aws-service", "aws-service.path@aws-service",
             ),
             state_failed(),
         ],
@@ -263,7 +264,7 @@ ROWS = (
         [
             *well(*BROKERS, CLOUD), *silent(SECRETS, GLUE),
             *stopped(
-                "egress.path", "path_security_group", "ENI_SG_RULES_MISMATCH", "sg-vpce", [SECRETS, GLUE]
+                "aws-service.path", "path_security_group", "ENI_SG_RULES_MISMATCH", "sg-vpce", [SECRETS, GLUE]
             ),
         ],
         (("ENI_SG_RULES_MISMATCH", "sg-vpce"),),
@@ -272,7 +273,8 @@ ROWS = (
         "S06 the same found by two checks is one root cause",
         [
             *silent(SECRETS), *closed_group("sg-vpce", SECRETS),
-            *stopped("egress.path", "path_security_group", "ENI_SG_RULES_MISMATCH", "sg-vpce", [SECRETS]),
+            *stopped("aws-service.path", "path_security_group", "ENI_SG_RULES_MISMATCH", "sg-vpce",
+                [SECRETS]),
         ],
         (("ENI_SG_RULES_MISMATCH", "sg-vpce"),),
     ),
@@ -280,7 +282,8 @@ ROWS = (
         "S08 an endpoint's policy",
         [
             *well(*EVERY),
-            failed("egress.policy", GLUE, "endpoint_policy", code="ENDPOINT_POLICY", component="vpce-glue"),
+            failed("aws-service.policy", GLUE, "endpoint_policy", code="ENDPOINT_POLICY",
+                component="vpce-glue"),
         ],
         (("ENDPOINT_POLICY", "vpce-glue"),),
     ),
@@ -329,7 +332,8 @@ ROWS = (
     Row(
         "a closer look names the port: that explains the plain silence, and AWS would deliver it",
         [
-            *silent(B1), failed("tcp.ports", B1, "port_silent"), *well(B2, B3, CLOUD), *allowed(*BROKERS),
+            *silent(B1), failed("tcp.other-ports", B1, "port_silent"), *well(B2, B3, CLOUD),
+            *allowed(*BROKERS),
         ],
         (("PORT_SILENT", str(B1)),),
     ),
@@ -450,10 +454,10 @@ ROWS = (
     Row(
         "X07 ssl is missing, and 8443 wants TLS",
         [
-            *well(*BROKERS), setting("connector.ssl", "spoke_plaintext_to_tls", "SINK_SSL_MISSING"),
-            *up_to("clickhouse.ping", CLOUD, "spoke_plaintext_to_tls"),
+            *well(*BROKERS), setting("connector.ssl", "plaintext_on_tls_port", "SINK_SSL_MISSING"),
+            *up_to("clickhouse.ping", CLOUD, "plaintext_on_tls_port"),
             logged(
-                "spoke_plaintext_to_tls", "failed to respond, server ClickHouseNode", "connector.ssl@pipeline"
+                "plaintext_on_tls_port", "failed to respond, server ClickHouseNode", "connector.ssl@pipeline"
             ),
             state_failed(),
         ],
@@ -471,7 +475,8 @@ ROWS = (
         "X10 dates that are wrong where this host's clock is",
         [
             *up_to("tls.certificate", CLOUD, "tls_certificate_not_yet_valid"), *well(GLUE, *BROKERS),
-            told("egress.answers", SECRETS, "warn", "clock_skew", "this host's clock is 290 s behind AWS's"),
+            told("aws-service.answers", SECRETS, "warn", "clock_skew",
+                "this host's clock is 290 s behind AWS's"),
         ],
         (("TLS_CERTIFICATE_NOT_YET_VALID", str(CLOUD)),),
         certain=False,
@@ -504,7 +509,7 @@ ROWS = (
         "K01 plain text to the TLS listener",
         [
             setting("connector.authentication", "settings_contradict", "MSK_CONNECT_AUTHENTICATION"),
-            *(o for b in BROKERS for o in up_to("kafka.protocol", b, "spoke_plaintext_to_tls")),
+            *(o for b in BROKERS for o in up_to("kafka.protocol", b, "plaintext_on_tls_port")),
         ],
         (("MSK_CONNECT_AUTHENTICATION", "orders-sink"),),
     ),
@@ -517,11 +522,13 @@ ROWS = (
         "K05 the role may not connect",
         [
             failed(
-                "iam.allows", PIPELINE, "iam_denied", code="IAM_PERMISSION_MISSING", component="role/sink",
+                "iam.permissions", PIPELINE, "iam_denied", code="IAM_PERMISSION_MISSING",
+                component="role/sink",
                 need="Cluster",
             ),
             *(o for b in BROKERS for o in up_to("kafka.login", b, "kafka_access_denied")),
-            logged("kafka_access_denied", "[...]: Access denied", "kafka.login@kafka", "iam.allows@pipeline"),
+            logged("kafka_access_denied", "[...]: Access denied", "kafka.login@kafka",
+                "iam.permissions@pipeline"),
             state_failed(),
         ],
         (("IAM_PERMISSION_MISSING", "role/sink"),),
@@ -530,7 +537,8 @@ ROWS = (
         "a login here that is denied does not follow from a secret that the role may not read",
         [
             failed(
-                "iam.allows", PIPELINE, "iam_denied", code="IAM_PERMISSION_MISSING", component="role/sink",
+                "iam.permissions", PIPELINE, "iam_denied", code="IAM_PERMISSION_MISSING",
+                component="role/sink",
                 need="Secret1",
             ),
             *up_to("kafka.login", B1, "kafka_access_denied"),
@@ -633,7 +641,8 @@ ROWS = (
             *silent(*OUT),
             *stopped("routes.reaches", "path_no_route", "NO_ROUTE_TO_DESTINATION", "rtb-w", OUT),
             failed(
-                "iam.allows", PIPELINE, "iam_denied", code="IAM_PERMISSION_MISSING", component="role/sink",
+                "iam.permissions", PIPELINE, "iam_denied", code="IAM_PERMISSION_MISSING",
+                component="role/sink",
                 need="Cluster",
             ),
             *(o for b in BROKERS for o in up_to("kafka.login", b, "kafka_access_denied")),
@@ -643,8 +652,8 @@ ROWS = (
     Row(
         "X07 and S01",
         [
-            setting("connector.ssl", "spoke_plaintext_to_tls", "SINK_SSL_MISSING"),
-            *up_to("clickhouse.ping", CLOUD, "spoke_plaintext_to_tls"),
+            setting("connector.ssl", "plaintext_on_tls_port", "SINK_SSL_MISSING"),
+            *up_to("clickhouse.ping", CLOUD, "plaintext_on_tls_port"),
             *silent(*BROKERS), *closed_group("sg-msk", *BROKERS),
         ],
         (("SINK_SSL_MISSING", "orders-sink"), ("ENI_SG_RULES_MISMATCH", "sg-msk")),
@@ -674,7 +683,7 @@ def test_a_line_of_the_log_is_of_the_target_that_it_names() -> None:
             ),
         ]
     )  # fmt: skip
-    line = next(one for one in found.results if one.check == "logs.known")
+    line = next(one for one in found.results if one.check == "logs.errors")
     assert line.caused_by == f"security.groups@{GLUE}"
 
 
@@ -743,5 +752,5 @@ def test_what_passes_here_all_the_same_is_a_doubt_unless_we_are_elsewhere(
 
 
 def test_no_alarm_of_what_is_moot() -> None:
-    moot = [told(check, CLOUD, "skip") for check in ("routes.nat", "egress.path")]
+    moot = [told(check, CLOUD, "skip") for check in ("routes.nat", "aws-service.path")]
     assert diagnosed([*well(CLOUD), *moot, *passed(CLOUD, "dns.servers"), *not_asked(B1)]).root_causes == ()

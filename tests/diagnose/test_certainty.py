@@ -29,9 +29,9 @@ from tests.diagnose.made import (
 
 NOWHERE = Place(Where.UNKNOWN)
 CLOSER = {
-    "port_silent": ("tcp.ports", B1),
-    "listener_silent": ("tcp.ports", B1),
-    "host_silent": ("tcp.ports", B1),
+    "port_silent": ("tcp.other-ports", B1),
+    "listener_silent": ("tcp.other-ports", B1),
+    "host_silent": ("tcp.other-ports", B1),
     "source_port_filtered": ("tcp.source-ports", B1),
     "public_host_silent": ("tcp.internet", CLOUD),
     "no_internet": ("tcp.internet", CLOUD),
@@ -110,7 +110,7 @@ def test_of_another_worker_subnets_blocker_nothing_is_said_where_the_silence_was
     closed = stopped(
         "security.groups", "path_security_group", "ENI_SG_RULES_MISMATCH", "sg-1", [B1], ["subnet-b"]
     )
-    found = diagnosed([*silent(B1), failed("tcp.ports", B1, "host_silent"), *closed]).root_causes
+    found = diagnosed([*silent(B1), failed("tcp.other-ports", B1, "host_silent"), *closed]).root_causes
     assert [one.code for one in found] == ["ENI_SG_RULES_MISMATCH", "HOST_SILENT"]
     assert found[1].certain and "subnet-a" in found[1].evidence[1]
     assert "subnet-b" not in found[1].evidence[1]
@@ -139,7 +139,7 @@ def test_what_works_now_and_then_is_seen_and_not_why(place: Place) -> None:
     assert ("run netcheck in one of their subnets" in one.doubt) is (place is LAPTOP)
 
 
-OF_THE_WAY = ("mtu_black_hole", "tls_hello_filtered", "tls_name_filtered", "tls_name_refused", "data_lost")
+OF_THE_WAY = ("mtu_black_hole", "tls_hello_filtered", "tls_name_filtered", "tls_name_refused", "packet_loss")
 
 
 @pytest.mark.parametrize(("cause", "place"), list(product(OF_THE_WAY, (IN_A, LAPTOP))))
@@ -157,7 +157,7 @@ def test_a_family_of_ip_that_is_silent_is_warned_of_and_no_root_cause() -> None:
 
 
 def test_silence_that_aws_would_deliver_keeps_its_doubt_where_the_join_was_left_out() -> None:
-    from netcheck import diagnose
+    from netcheck.diagnose import diagnose
     from tests.diagnose.made import AFTER
 
     (one,) = diagnose([*silent(B1), *allowed(B1)], AFTER, IN_A, frozenset()).root_causes

@@ -36,9 +36,15 @@ NO_LOGIN = failed(
     "connector.cluster", PIPELINE, "cluster_not_usable", code="MSK_NO_USABLE_AUTHENTICATION", component="c-1"
 )
 PRIVATE_DNS_OFF = failed(
-    "egress.path", SECRETS, "endpoint_private_dns_off", code="ENDPOINT_PRIVATE_DNS_OFF", component="vpce-1"
+    "aws-service.path",
+    SECRETS,
+    "endpoint_private_dns_off",
+    code="ENDPOINT_PRIVATE_DNS_OFF",
+    component="vpce-1",
 )
-GLOBAL = failed("egress.path", STS, "sts_global_name", code="STS_GLOBAL_NAME", component="sts.amazonaws.com")
+GLOBAL = failed(
+    "aws-service.path", STS, "sts_global_name", code="STS_GLOBAL_NAME", component="sts.amazonaws.com"
+)
 DNS_OFF = failed("resolver.servers", PIPELINE, "vpc_dns_off", code="VPC_DNS_SUPPORT_OFF", component="vpc-1")
 
 ROWS = {
@@ -71,7 +77,11 @@ ROWS = {
         ["c-1"],
     ),
     "nobody answers for names: what they lead to is not asked": (
-        [DNS_OFF, *not_asked(B1, "resolver.zones"), *not_asked(SECRETS, "egress.path", "egress.policy")],
+        [
+            DNS_OFF,
+            *not_asked(B1, "resolver.zones"),
+            *not_asked(SECRETS, "aws-service.path", "aws-service.policy"),
+        ],
         ["vpc-1"],
     ),
 }

@@ -23,16 +23,16 @@ def log(tmp_path: Path) -> str:
 def test_a_workers_log_is_judged_by_itself(log: str) -> None:
     done = netcheck("run", "--worker-log", log, "--format", "json")
     results = json.loads(done.out)["results"]
-    assert {one["check"] for one in results} == {"logs.known", "logs.addresses"}
+    assert {one["check"] for one in results} == {"logs.errors", "logs.addresses"}
     assert {one["cause"] for one in results if one["status"] == "fail"} == {"clickhouse_no_tables"}
     assert done.code == 1
 
 
 def test_a_workers_log_beside_a_target_is_judged_too(log: str) -> None:
-    only = ("--only", "logs.known", "tcp.connects", "--timeout", "2")
+    only = ("--only", "logs.errors", "tcp.connects", "--timeout", "2")
     done = netcheck("run", "--worker-log", log, "--bootstrap", "127.0.0.1:1", *only, "--format", "json")
     found = {one["check"] for one in json.loads(done.out)["results"]}
-    assert found == {"logs.known", "tcp.connects"}
+    assert found == {"logs.errors", "tcp.connects"}
 
 
 def test_a_log_that_is_not_there_is_a_matter_of_usage() -> None:

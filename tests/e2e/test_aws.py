@@ -38,7 +38,7 @@ def ask(certificates: Certificates, peer: Peer, *arguments: str) -> tuple[str, .
 def test_an_aws_refusal_is_the_answer_hoped_for(certificates: Certificates) -> None:
     with aws_like(certificates) as peer:
         ran = run(*ask(certificates, peer))
-    assert (ran.code, ran.causes, ran.statuses("egress.answers")) == (0, [], {"pass"})
+    assert (ran.code, ran.causes, ran.statuses("aws-service.answers")) == (0, [], {"pass"})
     assert b"Authorization" not in peer.received
 
 
@@ -51,7 +51,7 @@ def test_a_clock_that_is_off_is_told(
 ) -> None:
     with aws_like(certificates, behind_s=behind_s) as peer:
         ran = run(*ask(certificates, peer))
-    [answer] = ran.results("egress.answers")
+    [answer] = ran.results("aws-service.answers")
     assert (answer["status"], answer["cause"], ran.code) == (status, "clock_skew", code)
     assert ("ahead of" if behind_s > 0 else "behind") in answer["summary"]
 
@@ -73,7 +73,7 @@ def test_several_endpoints_are_each_a_target(certificates: Certificates) -> None
     with aws_like(certificates) as one, aws_like(certificates) as other:
         both = f"https://127.0.0.1:{one.port},https://127.0.0.1:{other.port}"
         ran = run("--aws-service", both, "--ca", str(certificates.authority.certificate))
-    assert len(ran.results("egress.answers")) == 2
+    assert len(ran.results("aws-service.answers")) == 2
     assert ran.code == 0
 
 

@@ -72,7 +72,7 @@ TODAY = [
         "plain HTTP to the TLS port",
         HTTP,
         "http://127.0.0.1:{https}",
-        "spoke_plaintext_to_tls",
+        "plaintext_on_tls_port",
         "clickhouse.ping",
     ),
     Row(
@@ -145,7 +145,7 @@ OLD = [
         "plain HTTP to the TLS port",
         HTTP,
         "http://127.0.0.1:{https}",
-        "spoke_plaintext_to_tls",
+        "plaintext_on_tls_port",
         "clickhouse.ping",
     ),
     Row(
@@ -170,9 +170,15 @@ OLD = [
         "clickhouse.native",
     ),
     Row(
-        "native TLS to the plain native port", NATIVE, "127.0.0.1:{native}", "tls_not_spoken", "tls.handshake"
+        "native TLS to the plain native port",
+        NATIVE,
+        "127.0.0.1:{native}",
+        "tls_not_supported",
+        "tls.handshake",
     ),
-    Row("native TLS to the plain HTTP port", NATIVE, "127.0.0.1:{http}", "tls_not_spoken", "tls.handshake"),
+    Row(
+        "native TLS to the plain HTTP port", NATIVE, "127.0.0.1:{http}", "tls_not_supported", "tls.handshake"
+    ),
 ]
 
 
@@ -205,7 +211,7 @@ def test_tls_to_the_plain_http_port_fails_at_tls(clickhouse_server: ClickHouse) 
     waits for more and is silent, without one it answers 400.
     """
     ran = run(HTTP, f"https://127.0.0.1:{clickhouse_server.http}", "--deadline", "12")
-    assert ran.causes in (["tls_not_spoken"], ["tls_silent_after_client_hello"])
+    assert ran.causes in (["tls_not_supported"], ["tls_silent_after_client_hello"])
     assert ran.results("tls.handshake")[0]["status"] == "fail"
 
 

@@ -113,18 +113,18 @@ ROWS = [
         CONNECT,
         "kafka.sasl",
     ),
-    Row("TLS spoken to a plain listener", "PLAINTEXT", "tls_not_spoken", shown_by="tls.handshake"),
+    Row("TLS spoken to a plain listener", "PLAINTEXT", "tls_not_supported", shown_by="tls.handshake"),
     Row(
         "plain text spoken to a TLS listener",
         "SSL",
-        "spoke_plaintext_to_tls",
+        "plaintext_on_tls_port",
         ("--security-protocol", "PLAINTEXT"),
         shown_by="kafka.protocol",
     ),
     Row(
         "a plain login spoken to a TLS listener",
         "SASL_SSL",
-        "spoke_plaintext_to_tls",
+        "plaintext_on_tls_port",
         ("--security-protocol", "SASL_PLAINTEXT"),
         CONNECT,
         "kafka.protocol",
@@ -172,7 +172,7 @@ def test_one_bootstrap_broker_leads_to_all_three(
 
 STRAYS = [
     ("a closed port", "STRAY_REFUSED", {"connection_refused"}, "tcp.connects"),
-    ("a port that swallows packets", "STRAY_SILENT", {"port_silent"}, "tcp.ports"),
+    ("a port that swallows packets", "STRAY_SILENT", {"port_silent"}, "tcp.other-ports"),
     ("a name that does not resolve", "STRAY_NAME", UNRESOLVED, "dns.resolves"),
 ]
 

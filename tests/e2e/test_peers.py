@@ -19,7 +19,7 @@ from netcheck.core.hostport import Url
 from netcheck.core.model import Report, Security, Status
 from netcheck.core.secret import Secret
 from netcheck.engine.assessment import assess
-from netcheck.engine.runner import unwatched
+from netcheck.engine.runner import ignore_event
 from netcheck.settings.config import Config
 from tests.servers import peers
 from tests.servers.certificates import Certificates
@@ -94,8 +94,8 @@ class Row:
 
 
 SILENCE = in_tls("tls_silent_after_client_hello") | {"plain kafka": {"kafka_silent"}, "http": {"http_silent"}}
-SPOKE = in_plain("spoke_plaintext_to_tls")
-ANOTHER = in_tls("tls_not_spoken") | in_plain("wrong_protocol")
+SPOKE = in_plain("plaintext_on_tls_port")
+ANOTHER = in_tls("tls_not_supported") | in_plain("wrong_protocol")
 ROWS = [
     Row("refuses", peers.refused, everywhere("connection_refused")),
     # The host's other ports refuse; of an AWS endpoint no other port is known to ask.
@@ -156,7 +156,7 @@ ROWS = [
     Row(
         "drips a Kafka frame",
         lambda: peers.drips_kafka(interval_s=0.2),
-        in_tls("tls_not_spoken")
+        in_tls("tls_not_supported")
         | {"plain kafka": {"kafka_silent"}, "http": {"http_silent", "wrong_protocol"}},
     ),
     Row(
@@ -199,12 +199,13 @@ ROWS = [
         "drips a TLS record",
         lambda: peers.drips_tls_record(interval_s=0.5),
         in_tls("tls_stalled")
-        | {"plain kafka": {"spoke_plaintext_to_tls"}, "http": {"http_silent", "spoke_plaintext_to_tls"}},
+        | {"plain kafka": {"plaintext_on_tls_port"}, "http": {"http_silent", "plaintext_on_tls_port"}},
     ),
     Row(
         "is a web server",
         peers.http,
-        in_tls("tls_not_spoken") | {"plain kafka": {"wrong_protocol"}, "http": {"clickhouse_not_clickhouse"}},
+        in_tls("tls_not_supported")
+        | {"plain kafka": {"wrong_protocol"}, "http": {"clickhouse_not_clickhouse"}},
     ),
     Row(
         "is a web server with TLS",
@@ -247,7 +248,7 @@ ROWS = [
     Row(
         "answers random bytes",
         lambda: peers.answers(b"\xe6s\x01\x99" + bytes(range(256)) * 16),
-        in_tls("tls_not_spoken") | {"plain kafka": {"kafka_malformed"}, "http": {"wrong_protocol"}},
+        in_tls("tls_not_supported") | {"plain kafka": {"kafka_malformed"}, "http": {"wrong_protocol"}},
     ),
     Row(
         "answers random bytes inside TLS",
@@ -317,7 +318,7 @@ def meet(row: Row, certificates: Certificates) -> dict[str, Met]:
                 deadline=DEADLINE_S, timeout=STEP_S, ca=trust, trust=Trust(trust), **KINDS[kind](peer)
             )
             began = time.monotonic()
-            report = assess(config, unwatched).report
+            report = assess(config, ignore_event).report
             met[kind] = Met(report, time.monotonic() - began, peer.received)
 
     threads = [threading.Thread(target=one, args=(kind,), daemon=True) for kind in KINDS]

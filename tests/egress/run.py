@@ -1,6 +1,6 @@
 """Checks as a run makes them, on an AWS configuration built by hand and names resolved as a test says.
 
-    found = judge(HasAWay(), target, world, live={"sts.eu-west-1.amazonaws.com": ("52.1.2.3",)})
+    found = judge(HasPath(), target, world, live={"sts.eu-west-1.amazonaws.com": ("52.1.2.3",)})
 
 Nothing is asked of a network: the observations are those a recording would hold, and everything that stands
 on them is the program's own.
@@ -17,7 +17,7 @@ from typing import Any
 from netcheck.aws.ec2.source import Documents
 from netcheck.aws.route53.model import Listed, Lookups, Records
 from netcheck.core.check import Check
-from netcheck.core.context import Context, Deadline, FactUnavailable, NotAsked, Skip
+from netcheck.core.context import Context, Deadline, FactUnavailable, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Kind, Status, Target
 from netcheck.probe.dns.resolve import Address, Resolution
 from netcheck.settings.config import Config
@@ -83,7 +83,7 @@ def judge(check: Check, target: Target, ctx: Context) -> list[Finding]:
     found: list[Finding] = []
     try:
         found.extend(check.run(target, ctx))
-    except NotAsked as reason:
+    except PrerequisiteFailed as reason:
         found.append(Finding(Status.SKIP, str(reason), Cause.NOT_ASKED))
     except Skip as reason:
         found.append(Finding(Status.SKIP, str(reason)))

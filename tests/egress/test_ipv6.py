@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from checks.tcp import Connects
-from netcheck.core.context import Context, NotAsked
+from netcheck.core.context import Context, PrerequisiteFailed
 from netcheck.core.model import Kind, Security, Target
 from netcheck.engine import facts
 from netcheck.pipeline.model import Cluster, Pipeline
@@ -85,7 +85,7 @@ def test_a_host_without_ipv6_does_not_ask_and_blames_nobody() -> None:
 
 
 def test_a_name_without_an_ipv6_address_has_nothing_to_connect_to() -> None:
-    with pytest.raises(NotAsked, match="no IPv6 address"):
+    with pytest.raises(PrerequisiteFailed, match="no IPv6 address"):
         tried(host("2001:db8:0:1::10", names=(V4,)), 20098)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from checks.aws_service import AllowsByPolicy, HasAWay
+from checks.aws_service import AllowsByPolicy, HasPath
 from netcheck.aws.ec2.endpoints import Endpoint, serves
 from netcheck.aws.route53.model import Lookups, Records, Rule, Zone
 from netcheck.core.model import Target
@@ -207,7 +207,7 @@ WAYS: list[tuple[str, Made, Target, list[tuple[str, str | None, str | None]], st
 def test_the_way_to_a_service(
     what: str, made: Made, target: Target, expected: list[tuple[str, str | None, str | None]], said: str
 ) -> None:
-    found = judge(HasAWay(), target, context(made(), subnets=WORKERS, live={target.host: (PUBLIC,)}))
+    found = judge(HasPath(), target, context(made(), subnets=WORKERS, live={target.host: (PUBLIC,)}))
     assert told(found) == expected, [one.summary for one in found]
     assert said in found[0].summary, what
 
@@ -318,7 +318,7 @@ NAMES: list[tuple[str, Made, dict[str, Any], str, str]] = [
 def test_the_name_decides_where_there_is_an_endpoint(
     what: str, made: Made, how: dict[str, Any], status: str, said: str
 ) -> None:
-    found = judge(HasAWay(), SM, context(made(), subnets=WORKERS, **how))
+    found = judge(HasPath(), SM, context(made(), subnets=WORKERS, **how))
     assert [str(one.status) for one in found] == [status], [one.summary for one in found]
     assert said in found[0].summary, what
 
@@ -425,5 +425,5 @@ def test_the_policy_of_the_endpoint_in_use(
 
 def test_a_subnet_that_nobody_knows_has_no_way_that_passes() -> None:
     ctx = context(endpoint(bare()), subnets=("subnet-w", "subnet-gone"))
-    (found,) = HasAWay().run(SM, ctx)
+    (found,) = HasPath().run(SM, ctx)
     assert (found.status, found.component) == ("unknown", "subnet-gone")

@@ -240,7 +240,7 @@ def test_subnets_that_may_not_be_read_are_no_pass_and_no_bug(patch: pytest.Monke
     done = Fleet(patch, 1, 1).run("--format", "jsonl", faults={"ec2:DescribeSubnets": fault})
     (line,) = lines(done.out)
     results = line["report"]["results"]
-    for check in ("egress.path", "resolver.zones", "resolver.firewall", "resolver.servers"):
+    for check in ("aws-service.path", "resolver.zones", "resolver.firewall", "resolver.servers"):
         assert {one["status"] for one in results if one["check"] == check} <= {"unknown", "skip"}, check
     missing = [one for one in results if one["evidence"].get("missing_permission") == "ec2:DescribeSubnets"]
     assert missing, "told with what would mend it"

@@ -9,13 +9,13 @@ import pytest
 from netcheck.aws.ec2.endpoints import Endpoint
 from netcheck.iam.endpoint_policy import calls
 from netcheck.iam.needs import Need
-from netcheck.iam.role_snapshot import Role, RoleSeen
+from netcheck.iam.role_snapshot import Role, RoleSnapshot
 
 ACCOUNT = "111122223333"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/orders-sink"
 SECRET = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:shop/clickhouse-AbCdEf"
 GET = "secretsmanager:GetSecretValue"
-SEEN = RoleSeen(role=Role(ROLE, "/", {}, None, {"team": "shop"}))
+SEEN = RoleSnapshot(role=Role(ROLE, "/", {}, None, {"team": "shop"}))
 NEEDS = (
     Need("Secret", (GET,), (SECRET,), (SECRET,), "password names it"),
     Need("Glue", ("glue:GetSchemaVersion",), ("*",), ("*",), "a converter"),

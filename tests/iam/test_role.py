@@ -225,7 +225,7 @@ def test_the_role_is_not_the_only_one_to_decide(ask: Ask, changed: dict[str, Any
 def test_a_secret_that_does_not_exist_fails(ask: Ask) -> None:
     account = Account(managed={MANAGED: narrow_statements(pipeline())}, secret_there=False)
     found = [each for each in ask(Allowed, account=account) if each.status is Status.FAIL]
-    assert [each.code for each in found] == ["AWS_NAMED_THING_MISSING"]
+    assert [each.code for each in found] == ["AWS_RESOURCE_NOT_FOUND"]
     assert found[0].component == "orders/clickhouse"
 
 
@@ -271,10 +271,10 @@ def test_a_statement_that_is_too_wide_is_shown_beside_the_narrow_one(
     ask: Ask, wide: dict[str, Any], grants: tuple[str, ...]
 ) -> None:
     account = healthy(pipeline())
-    account.inline["wide"] = [{"Sid": "Wide", "Effect": "Allow", **wide}]
+    account.inline["wide"] = [{"Sid": "OverGrant", "Effect": "Allow", **wide}]
     found = one(ask(Least, account=account), Status.WARN)
-    assert found.cause is Cause.IAM_TOO_WIDE
-    assert "wide, statement Wide" in found.summary
+    assert found.cause is Cause.IAM_OVERLY_PERMISSIVE
+    assert "wide, statement OverGrant" in found.summary
     actions: Any = found.evidence["actions"]
     assert set(grants) <= set(actions)
     fix: Any = found.evidence["fix"]

@@ -177,7 +177,7 @@ LOSES_TWO_OF_THREE = "ip daddr 10.0.0.3 udp dport 53 numgen inc mod 3 != 0 drop"
 SCENES = [
     Scene(
         "a security group has no rule for the port",
-        SILENT, "port_silent", "tcp.ports", EVERY_BROKER, "9092 (refused)",
+        SILENT, "port_silent", "tcp.other-ports", EVERY_BROKER, "9092 (refused)",
         "tcp dport 9098 drop", LISTENING, KAFKA,
     ),
     Scene(
@@ -192,12 +192,12 @@ SCENES = [
     ),
     Scene(
         "one broker is gone",
-        SILENT, "host_silent", "tcp.ports", ONE_BROKER, "b-2.orders.example, b-3.orders.example answer",
+        SILENT, "host_silent", "tcp.other-ports", ONE_BROKER, "b-2.orders.example, b-3.orders.example answer",
         f"ip daddr {BROKERS[0]} drop", LISTENING, KAFKA,
     ),
     Scene(
         "the listener of one broker hangs",
-        SILENT, "listener_silent", "tcp.ports", ONE_BROKER, "this one listener hangs",
+        SILENT, "listener_silent", "tcp.other-ports", ONE_BROKER, "this one listener hangs",
         f"ip daddr {BROKERS[0]} tcp dport 9098 drop", LISTENING, KAFKA,
     ),
     Scene(
@@ -232,7 +232,7 @@ SCENES = [
     ),
     Scene(
         "no rule lets out to the port",
-        PUBLIC_SILENT, "port_silent", "tcp.ports", ON_PUBLIC, "443 (refused)",
+        PUBLIC_SILENT, "port_silent", "tcp.other-ports", ON_PUBLIC, "443 (refused)",
         "tcp dport 8443 drop", STS, OUT,
     ),
     Scene(
@@ -270,7 +270,7 @@ SCENES = [
     ),
     Scene(
         "a stateful firewall sees one direction only",
-        TLS, "data_lost", "tls.path", CLICKHOUSE, "not a single byte of it was acknowledged",
+        TLS, "packet_loss", "tls.path", CLICKHOUSE, "not a single byte of it was acknowledged",
         "tcp dport 8443 tcp flags & psh == psh drop", TLS_SERVER, HTTPS,
     ),
     Scene(
@@ -343,7 +343,7 @@ SCENES = [
     ),
     Scene(
         "AWS's configuration would deliver it",
-        KNOWN, "port_silent", "tcp.ports", ONE_ADDRESS, "9092 (refused)",
+        KNOWN, "port_silent", "tcp.other-ports", ONE_ADDRESS, "9092 (refused)",
         "tcp dport 9098 drop", LISTENING, IN_VPC, cloud=with_a_rule,
     ),
     Scene(

@@ -21,7 +21,7 @@ from netcheck.core import recording
 from netcheck.core.credentials import Trust
 from netcheck.core.version import VERSION
 from netcheck.engine.assessment import assess
-from netcheck.engine.runner import unwatched
+from netcheck.engine.runner import ignore_event
 from netcheck.report import json as as_json
 from netcheck.settings.config import Config, build, settings
 from tests.lab.kernel import LabBroken, raise_file_limit, refuse_real_network
@@ -72,13 +72,13 @@ def _played(scene: Scene, ca: str, certificate: ssl.SSLContext, folder: str) -> 
         with Strait(scene.rules, says=scene.routers_word, narrow=scene.narrow) as strait:
             with strait.over_there(), _servers(scene, certificate), strait.over_here():
                 config = _config(scene, ca, Path(tempfile.mkdtemp(dir=folder)))
-                done = assess(config, unwatched)
+                done = assess(config, ignore_event)
             calls = strait.calls()
     except (LabBroken, OSError) as broken:
         return {"broken": f"{type(broken).__name__}: {broken}"}
     assert done.recording is not None and config.record is not None
     recording.write(done.recording, Path(config.record), VERSION)
-    again = assess(replace(config, record=None, replay=config.record), unwatched)
+    again = assess(replace(config, record=None, replay=config.record), ignore_event)
     return {
         "report": as_json.document(done.report),
         "replayed": as_json.document(again.report),

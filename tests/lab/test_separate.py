@@ -24,7 +24,7 @@ PATIENCE_S = 150.0
 WAYS = (("-U", "-r"), ())
 NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 BY_NAME = {scene.says: scene for scene in SCENES}
-CLOSER = {"tcp.source-ports", "tcp.ports", "tcp.internet", "tls.path"}
+CLOSER = {"tcp.source-ports", "tcp.other-ports", "tcp.internet", "tls.path"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def test_a_recording_comes_to_the_same(scene: Scene) -> None:
             {
                 "mtu_black_hole",
                 "tls_hello_filtered",
-                "data_lost",
+                "packet_loss",
                 "tls_name_filtered",
                 "tls_name_refused",
                 "tls_reset_after_client_hello",

@@ -89,7 +89,7 @@ def test_no_two_terraform_resources_of_a_report_have_the_same_name() -> None:
 
 def test_a_cause_without_a_code_gets_all_that_its_paths_need() -> None:
     world = closed()
-    alike = result(world, "routes.alike", PEER, blamed={})
+    alike = result(world, "routes.consistent", PEER, blamed={})
     alike = Result(
         alike.key,
         alike.check,
@@ -171,7 +171,7 @@ def with_names(world: World) -> RootCause:
         code=code,
         component="vpce-1",
     )
-    shown = Result("egress.path@s", "egress.path", SECRETS, finding, 0.0)
+    shown = Result("aws-service.path@s", "aws-service.path", SECRETS, finding, 0.0)
     found = named([cause(shown)], [shown], {"": world.documents}, GROUPS, lambda: False)
     return found[0]
 

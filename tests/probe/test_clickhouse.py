@@ -50,12 +50,12 @@ def look_up(peer: Peer, seconds: float = STEP) -> ClickHouseLookUp:
 PORTS = [
     ("HTTPS to the HTTPS port", "https", True, None),
     ("HTTP to the HTTP port", "http", False, None),
-    ("HTTP to the HTTPS port", "https", False, Cause.SPOKE_PLAINTEXT_TO_TLS),
-    ("HTTPS to the HTTP port", "http", True, Cause.TLS_NOT_SPOKEN),
+    ("HTTP to the HTTPS port", "https", False, Cause.PLAINTEXT_ON_TLS_PORT),
+    ("HTTPS to the HTTP port", "http", True, Cause.TLS_NOT_SUPPORTED),
     ("HTTPS to the native TLS port", "native_tls", True, Cause.CLICKHOUSE_NATIVE_PORT),
     ("HTTP to the native port", "native", False, Cause.CLICKHOUSE_NATIVE_PORT),
-    ("HTTP to the native TLS port", "native_tls", False, Cause.SPOKE_PLAINTEXT_TO_TLS),
-    ("HTTPS to the native port", "native", True, Cause.TLS_NOT_SPOKEN),
+    ("HTTP to the native TLS port", "native_tls", False, Cause.PLAINTEXT_ON_TLS_PORT),
+    ("HTTPS to the native port", "native", True, Cause.TLS_NOT_SUPPORTED),
 ]
 
 
@@ -103,7 +103,7 @@ IN_FRONT: list[tuple[str, Callable[[], Peer], Cause]] = [
     (
         "nginx that wants HTTPS",
         page("400 Bad Request", b"<html>The plain HTTP request was sent to HTTPS port</html>"),
-        Cause.SPOKE_PLAINTEXT_TO_TLS,
+        Cause.PLAINTEXT_ON_TLS_PORT,
     ),
     ("silence", peers.silent, Cause.HTTP_SILENT),
     ("a hang-up", peers.closes_after_first_bytes, Cause.CONNECTION_CLOSED),

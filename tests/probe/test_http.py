@@ -114,8 +114,8 @@ MISBEHAVING: list[tuple[str, Callable[[], Peer], Tls | None, Cause]] = [
     ("is an SSH server", peers.ssh_banner, None, Cause.WRONG_PROTOCOL),
     ("is a mail server", peers.smtp_banner, None, Cause.WRONG_PROTOCOL),
     ("sends zeros", raw(bytes(100)), None, Cause.WRONG_PROTOCOL),
-    ("sends a TLS alert", lambda: peers.tls_alert("internal_error"), None, Cause.SPOKE_PLAINTEXT_TO_TLS),
-    ("answers plain HTTP to TLS", peers.http, OVER_TLS, Cause.TLS_NOT_SPOKEN),
+    ("sends a TLS alert", lambda: peers.tls_alert("internal_error"), None, Cause.PLAINTEXT_ON_TLS_PORT),
+    ("answers plain HTTP to TLS", peers.http, OVER_TLS, Cause.TLS_NOT_SUPPORTED),
     ("a header without end", peers.http_huge_header, None, Cause.HTTP_MALFORMED),
     ("ten thousand headers", raw(HEAD + b"X: y\r\n" * 10_000 + b"\r\n"), None, Cause.HTTP_MALFORMED),
     ("a status that is no number", raw(b"HTTP/1.1 abc OK\r\n\r\n"), None, Cause.HTTP_MALFORMED),
@@ -155,7 +155,7 @@ def test_a_huge_body_is_read_as_far_as_the_excerpt() -> None:
 def test_plain_http_to_a_tls_port_that_hangs_up_is_seen_by_a_second_look(certificates: Certificates) -> None:
     with peers.http(tls=certificates.good.server_context()) as peer:
         answer = get(peer)
-    assert answer.cause is Cause.SPOKE_PLAINTEXT_TO_TLS
+    assert answer.cause is Cause.PLAINTEXT_ON_TLS_PORT
 
 
 def test_https_to_an_http_port_that_waits_for_more_is_seen_by_a_second_look() -> None:
@@ -167,7 +167,7 @@ def test_https_to_an_http_port_that_waits_for_more_is_seen_by_a_second_look() ->
 
     with Peer(serve) as peer:
         answer = client.get(Deadline(2), peer.host, peer.port, "localhost", OVER_TLS, "/ping")
-    assert answer.cause is Cause.TLS_NOT_SPOKEN
+    assert answer.cause is Cause.TLS_NOT_SUPPORTED
     assert answer.seconds <= 2 + ALLOWANCE
 
 

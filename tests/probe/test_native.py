@@ -41,11 +41,11 @@ def hello(peer: Peer, tls: Tls | None = None, given: ClickHouseLogin | None = No
 PORTS = [
     ("TLS to the native TLS port", "native_tls", True, None),
     ("plaintext to the native port", "native", False, None),
-    ("plaintext to the native TLS port", "native_tls", False, Cause.SPOKE_PLAINTEXT_TO_TLS),
-    ("TLS to the native port", "native", True, Cause.TLS_NOT_SPOKEN),
+    ("plaintext to the native TLS port", "native_tls", False, Cause.PLAINTEXT_ON_TLS_PORT),
+    ("TLS to the native port", "native", True, Cause.TLS_NOT_SUPPORTED),
     ("the HTTPS port by mistake", "https", True, Cause.CLICKHOUSE_HTTP_PORT),
     ("the HTTP port by mistake", "http", False, Cause.CLICKHOUSE_HTTP_PORT),
-    ("TLS to the HTTP port", "http", True, Cause.TLS_NOT_SPOKEN),
+    ("TLS to the HTTP port", "http", True, Cause.TLS_NOT_SUPPORTED),
 ]
 
 
@@ -118,7 +118,7 @@ ANSWERS: list[tuple[str, Callable[[], Peer], Cause | None]] = [
     ("another web server", peers.http, Cause.WRONG_PROTOCOL),
     ("ClickHouse's HTTP port", lambda: peers.http(body=b"Ok.\n"), Cause.CLICKHOUSE_HTTP_PORT),
     ("an SSH server", peers.ssh_banner, Cause.WRONG_PROTOCOL),
-    ("a TLS alert", lambda: peers.tls_alert("internal_error"), Cause.SPOKE_PLAINTEXT_TO_TLS),
+    ("a TLS alert", lambda: peers.tls_alert("internal_error"), Cause.PLAINTEXT_ON_TLS_PORT),
     ("a number without end", raw(b"\xff" * 4000), Cause.CLICKHOUSE_MALFORMED),
     ("a name of 2^63 letters", raw(b"\0" + b"\xff" * 8 + b"\x7f" + b"x" * 100), Cause.CLICKHOUSE_MALFORMED),
     ("a Hello of somebody else's", raw(b"\0\x05MySQL\x08\x00\x01\x00"), Cause.CLICKHOUSE_MALFORMED),

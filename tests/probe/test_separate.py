@@ -263,7 +263,7 @@ MARKS: dict[str, tuple[Cause | None, int, bool | None]] = {
     "~": (Cause.TLS_STALLED, 900, True),
     "r": (RESET, 0, True),
     "?": (Cause.TIMED_OUT, 0, None),
-    "h": (Cause.TLS_NOT_SPOKEN, 120, True),
+    "h": (Cause.TLS_NOT_SUPPORTED, 120, True),
     "1": (None, 0, True),
     "0": (Cause.TIMED_OUT, 0, False),
 }
@@ -301,7 +301,7 @@ HELLOS: list[tuple[str, Hellos, Cause | None]] = [
     ("other names are answered, ours is reset", said("rrrrxx1", "rrrrxx1"), Cause.TLS_NAME_REFUSED),
     ("every name is reset", said("rrrrrr1"), None),
     ("a byte arrives, a ClientHello does not", said("------1", "------1"), Cause.TLS_HELLO_FILTERED),
-    ("nothing arrives", said("------0", "------0"), Cause.DATA_LOST),
+    ("nothing arrives", said("------0", "------0"), Cause.PACKET_LOSS),
     ("nothing arrives, once", said("------0", "------1"), None),
     ("some arrive", said("-.-.--0", "-.-.--0"), None),
     ("it does not even connect any more", said("???????", "???????"), None),

@@ -69,10 +69,14 @@ OVER_TLS: list[tuple[str, Make, Cause]] = [
         Cause.TLS_RESET_AFTER_CLIENT_HELLO,
     ),
     ("it drips its handshake", lambda _: peers.drips_tls_record(0.2), Cause.TLS_STALLED),
-    ("it is an SSH server", lambda _: peers.ssh_banner(), Cause.TLS_NOT_SPOKEN),
-    ("it is a mail server", lambda _: peers.smtp_banner(), Cause.TLS_NOT_SPOKEN),
-    ("it speaks plain HTTP", lambda _: peers.http(), Cause.TLS_NOT_SPOKEN),
-    ("it is a plaintext Kafka that drips", lambda _: peers.drips_kafka(interval_s=0.2), Cause.TLS_NOT_SPOKEN),
+    ("it is an SSH server", lambda _: peers.ssh_banner(), Cause.TLS_NOT_SUPPORTED),
+    ("it is a mail server", lambda _: peers.smtp_banner(), Cause.TLS_NOT_SUPPORTED),
+    ("it speaks plain HTTP", lambda _: peers.http(), Cause.TLS_NOT_SUPPORTED),
+    (
+        "it is a plaintext Kafka that drips",
+        lambda _: peers.drips_kafka(interval_s=0.2),
+        Cause.TLS_NOT_SUPPORTED,
+    ),
     ("it speaks old TLS only", lambda c: peers.old_tls_only(c.good), Cause.TLS_PROTOCOL_VERSION),
     ("it refuses the version", lambda _: peers.tls_alert("protocol_version"), Cause.TLS_PROTOCOL_VERSION),
     ("it refuses the handshake", lambda _: peers.tls_alert("handshake_failure"), Cause.TLS_HANDSHAKE_FAILURE),
@@ -180,7 +184,7 @@ def test_the_wait_for_an_answer_counts_from_the_question() -> None:
 def test_a_short_step_still_tells_what_is_plainly_not_tls(certificates: Certificates) -> None:
     with peers.speaks_first(b"SSH") as peer, pytest.raises(Failed) as failure:
         _talk(peer, _trusting(certificates), seconds=0.2)
-    assert failure.value.cause is Cause.TLS_NOT_SPOKEN
+    assert failure.value.cause is Cause.TLS_NOT_SUPPORTED
 
 
 @pytest.mark.parametrize("over_tls", [False, True], ids=["plain", "TLS"])

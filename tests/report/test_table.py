@@ -224,26 +224,26 @@ GIVE = "where the workers are was not said: give --source-subnet"
     [
         (
             "a concern of which nothing was asked",
-            [moot("routes.nat", BROKER, GIVE), moot("routes.alike", BROKER, GIVE)],
+            [moot("routes.nat", BROKER, GIVE), moot("routes.consistent", BROKER, GIVE)],
             "-  skipped 2: where the workers are was not said: give --source-subnet (routes.*)",
         ),
         (
             "one check of it was asked",
             [
                 moot("routes.nat", BROKER, GIVE),
-                moot("routes.alike", BROKER, GIVE),
+                moot("routes.consistent", BROKER, GIVE),
                 Result("r@t", "routes.reaches", BROKER, Finding(Status.PASS, "fine"), 0.0),
             ],
-            "(routes.nat, routes.alike)",
+            "(routes.nat, routes.consistent)",
         ),
         (
             "asked of another target",
             [
                 moot("routes.nat", BROKER, GIVE),
-                moot("routes.alike", BROKER, GIVE),
+                moot("routes.consistent", BROKER, GIVE),
                 Result("r@t", "routes.nat", OTHER, Finding(Status.PASS, "fine"), 0.0),
             ],
-            "(routes.nat, routes.alike)",
+            "(routes.nat, routes.consistent)",
         ),
         (
             "many reasons that nobody can act on",
@@ -260,6 +260,6 @@ def test_what_was_moot_takes_few_lines(sentence: str, results: list[Result], sho
 def test_what_is_to_be_copied_is_not_torn() -> None:
     arn = "arn:aws:kafka:eu-west-1:111122223333:cluster/orders-and-more/9c8b7a65-4321-4fed-9cba-0123456789ab"
     failed = Finding(Status.FAIL, f"refused by {arn}", Cause.KAFKA_ACCESS_DENIED)
-    skipped = moot("iam.least", BROKER, f"give --connector {arn}")
+    skipped = moot("iam.least-privilege", BROKER, f"give --connector {arn}")
     made = report(Result("k@t", "kafka.login", BROKER, failed, 0.1), skipped)
     assert render(made, Style(width=60), TITLES).count(arn) >= 2

@@ -17,7 +17,7 @@ from tests.servers.aws_world import AwsError, Services, World
 FOLDER = Path(__file__).parent
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
-SENDS_PACKETS = ("dns.*", "tcp.*", "tls.*", "kafka.*", "clickhouse.*", "egress.answers")
+SENDS_PACKETS = ("dns.*", "tcp.*", "tls.*", "kafka.*", "clickhouse.*", "aws-service.answers")
 """Checks that send packets to targets: a scenario has none to send to."""
 
 

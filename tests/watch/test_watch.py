@@ -23,10 +23,10 @@ from typing import Any
 import pytest
 
 from netcheck.engine.assessment import Assessment, assess
-from netcheck.engine.runner import unwatched
+from netcheck.engine.runner import ignore_event
 from netcheck.report.style import Style
 from netcheck.settings.config import Config
-from netcheck.watch.events import Teller
+from netcheck.watch.events import EventWriter
 from netcheck.watch.loop import Watch
 from netcheck.watch.tally import Tally
 from tests.commandline import netcheck
@@ -240,12 +240,12 @@ def test_many_runs_leave_nothing_behind() -> None:
             raise KeyboardInterrupt
 
     def run(given: Config) -> Assessment:
-        return assess(given, unwatched)
+        return assess(given, ignore_event)
 
     tracemalloc.start()
     try:
         out = io.StringIO()
-        Watch(config, Teller(out, Style(), as_json=True), run, lambda _: 1, keep).until_ended(None)
+        Watch(config, EventWriter(out, Style(), as_json=True), run, lambda _: 1, keep).until_ended(None)
     finally:
         tracemalloc.stop()
     (threads, files, memory), (last_threads, last_files, last_memory) = seen[19], seen[79]
@@ -271,14 +271,14 @@ def test_a_rule_that_somebody_removes_is_told_as_the_reason(monkeypatch: pytest.
         with AwsEndpoint(world(accounts.pop(0))) as aws:
             for variable, value in aws.environment().items():
                 monkeypatch.setenv(variable, value)
-            return assess(replace(given, region=aws.environment()["AWS_REGION"]), unwatched)
+            return assess(replace(given, region=aws.environment()["AWS_REGION"]), ignore_event)
 
     out = io.StringIO()
     patient = replace(Config(), deadline=300.0, timeout=60.0)
     config = replace(patient, connector="orders-sink", skip=SENDS_PACKETS, watch=0.001)
-    code = Watch(config, Teller(out, Style(), as_json=False), run, lambda _: 0, lambda _: None).until_ended(
-        None
-    )
+    code = Watch(
+        config, EventWriter(out, Style(), as_json=False), run, lambda _: 0, lambda _: None
+    ).until_ended(None)
     told = [line[22:] for line in out.getvalue().splitlines() if "longer than --watch" not in line]
     assert code == 0
     assert told[1].startswith("✗ new root cause: sg-workers has no outbound rule for TCP port 9098 to")

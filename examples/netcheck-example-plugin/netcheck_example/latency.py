@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netcheck.core.check import Check
-from netcheck.core.context import Context, NotAsked
+from netcheck.core.context import Context, PrerequisiteFailed
 from netcheck.core.model import Finding, Kind, Layer, Status, Target
 from netcheck.engine import facts
 
@@ -29,7 +29,7 @@ class Near(Check):
         seen = ctx.get(facts.connections, target.host, target.port)
         times = [one.seconds * 1000 for one in seen.connections if one.cause is None]
         if not times:
-            raise NotAsked("no connection to time")
+            raise PrerequisiteFailed("no connection to time")
         fastest = round(min(times), 1)
         near = fastest < MOST_MILLISECONDS
         yield Finding(

@@ -1,0 +1,1 @@
+"""How AWS is asked: sessions, bounded calls, and why a call failed."""

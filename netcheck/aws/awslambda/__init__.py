@@ -1,0 +1,1 @@
+"""Lambda: the network that a function runs in."""

@@ -1,0 +1,1 @@
+"""EC2: collecting, saving and reading the network configuration; snapshots."""

@@ -1,0 +1,1 @@
+"""IAM: execution roles, and the policy that netcheck itself needs."""

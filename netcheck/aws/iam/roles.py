@@ -12,19 +12,19 @@ from typing import Any
 
 from netcheck.aws.api.calls import Answer, Deadline, Failed, Question, ask
 from netcheck.aws.api.session import NoAws, open_session, service_client
-from netcheck.iam.role_snapshot import Asked, Document, Key, Role, RoleSeen, Secret, Simulated, Tried
+from netcheck.iam.role_snapshot import Asked, Document, Key, Role, RoleSnapshot, Secret, Simulated, Tried
 from netcheck.pipeline.model import Missing
 
 SERVICES = ("iam", "kafka", "kms", "s3", "secretsmanager")
 
 
-def look(deadline: Deadline, region: str | None, profile: str | None, asked: Asked) -> RoleSeen:
+def look(deadline: Deadline, region: str | None, profile: str | None, asked: Asked) -> RoleSnapshot:
     """Ask AWS. Never raises for what AWS or its credentials do; raises DeadlineExceeded."""
     try:
         session = open_session(deadline, region, profile)
         clients = {service: service_client(session, service, deadline) for service in SERVICES}
     except NoAws as error:
-        return RoleSeen(error=str(error))
+        return RoleSnapshot(error=str(error))
     try:
         return _Look(clients, asked, deadline).run()
     finally:
@@ -42,7 +42,7 @@ class _Look:
         self._missing: dict[Place, Missing] = {}
         self._absent: list[str] = []
 
-    def run(self) -> RoleSeen:
+    def run(self) -> RoleSnapshot:
         first = self._round(_first(self._asked))
         secrets = tuple(_secrets(first))
         second = self._round(_second(self._asked, first, secrets))
@@ -53,7 +53,7 @@ class _Look:
         attached = [each["PolicyArn"] for each in first.get((MANAGED_NAMES, ""), [])]
         own = {*first.get((INLINE_NAMES, ""), []), *attached}
         texts = [*self._texts(second, INLINE, "PolicyDocument"), *self._texts(third, VERSION, "Document")]
-        return RoleSeen(
+        return RoleSnapshot(
             role=role,
             policies=(*(each for each in texts if each.name in own), *self._unread(NAMES)),
             boundary=next((each for each in texts if each.name == boundary), None),

@@ -1,0 +1,1 @@
+"""MSK and MSK Connect: clusters, connectors, and looking a pipeline up by name."""

@@ -1,0 +1,1 @@
+"""Route 53: private zones, Resolver rules and DNS Firewall."""

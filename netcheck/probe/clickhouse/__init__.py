@@ -1,0 +1,1 @@
+"""ClickHouse: HTTPS, the native protocol, the tables of the sink, ClickHouse Cloud."""

@@ -185,7 +185,7 @@ def _fault(answer: HttpAnswer) -> tuple[Cause, str]:
     if _NATIVE_PORT in answer.body:
         return Cause.CLICKHOUSE_NATIVE_PORT, said
     if status == 400 and any(words in answer.body for words in _WANTS_HTTPS):
-        return Cause.SPOKE_PLAINTEXT_TO_TLS, said
+        return Cause.PLAINTEXT_ON_TLS_PORT, said
     if 300 <= status < 400:
         return Cause.HTTP_REDIRECTED, f"HTTP {status} to {answer.header('Location') or 'nowhere'}"
     if code is not None:

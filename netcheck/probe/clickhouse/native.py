@@ -201,7 +201,7 @@ def _looked_at_again(
     if tls is None:
         return plaintext_to_tls(deadline, address, port, host, failure)
     if failure.cause in NO_TLS_ANSWER and client.answers_plainly(deadline, address, port, host):
-        return Failed(Cause.TLS_NOT_SPOKEN, "it does not answer TLS, and answers plain HTTP")
+        return Failed(Cause.TLS_NOT_SUPPORTED, "it does not answer TLS, and answers plain HTTP")
     return failure
 
 
@@ -265,7 +265,7 @@ class _Answer:
         if known == "HTTP":
             return Failed(Cause.WRONG_PROTOCOL, _HTTP_ANSWERED)
         if known is not None and known.startswith("TLS") and self._stream.tls_version is None:
-            return Failed(Cause.SPOKE_PLAINTEXT_TO_TLS, f"{known} came back: this port wants TLS")
+            return Failed(Cause.PLAINTEXT_ON_TLS_PORT, f"{known} came back: this port wants TLS")
         # What looks like the length of a Kafka frame may be anything.
         if known in (None, "ClickHouse native", "Kafka"):
             return Failed(Cause.CLICKHOUSE_MALFORMED, f"no Hello of ClickHouse's: {first[:32]!r}")

@@ -21,7 +21,7 @@ from netcheck.probe.clickhouse.native_blocks import must_be_sound
 from netcheck.probe.http import client
 from netcheck.probe.tls.stream import Tls, open_stream
 from netcheck.probe.transport.failure import Failed
-from netcheck.probe.transport.isolation import behind_wall, silence
+from netcheck.probe.transport.isolation import run_isolated, silence
 
 if TYPE_CHECKING:
     from urllib3 import HTTPResponse
@@ -63,7 +63,7 @@ def look(
     own.
     """
     transport = _Transport(deadline, address, port, host, tls)
-    match behind_wall(deadline, lambda: _look(transport, login)):
+    match run_isolated(deadline, lambda: _look(transport, login)):
         case Tables() as tables:
             return tables
         case _ if transport.failure is not None:

@@ -1,0 +1,1 @@
+"""DNS: what this host resolves, and what each name server answers."""

@@ -1,0 +1,1 @@
+"""This host: where it is, its name servers, its clock."""

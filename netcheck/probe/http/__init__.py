@@ -1,0 +1,1 @@
+"""HTTP: one request and its answer; AWS service endpoints."""

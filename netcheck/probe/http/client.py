@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, cast
 from netcheck.core.context import Deadline
 from netcheck.core.model import Cause
 from netcheck.core.secret import Secret
-from netcheck.probe.tls.reprobe import LONGEST, NO_TLS_ANSWER, KeepsTimeBack, plaintext_to_tls
+from netcheck.probe.tls.reprobe import LONGEST, NO_TLS_ANSWER, ReservedDeadline, plaintext_to_tls
 from netcheck.probe.tls.stream import Stream, Tls, open_stream
 from netcheck.probe.transport.failure import Failed
 from netcheck.probe.transport.recognise import recognise
@@ -100,7 +100,7 @@ def get(
     """
     started, clock = time.monotonic(), Clock()
     authority = host_field(host, port, tls)
-    patience = KeepsTimeBack(deadline)
+    patience = ReservedDeadline(deadline)
     if tls is None:
         patience.release()
     try:
@@ -177,7 +177,7 @@ def _looked_at_again(
     if tls is None:
         return plaintext_to_tls(deadline, address, port, host, failure)
     if failure.cause in NO_TLS_ANSWER and answers_plainly(deadline, address, port, host):
-        return Failed(Cause.TLS_NOT_SPOKEN, "it does not answer TLS, and answers plain HTTP")
+        return Failed(Cause.TLS_NOT_SUPPORTED, "it does not answer TLS, and answers plain HTTP")
     return failure
 
 
@@ -234,7 +234,7 @@ def _not_http(stream: Stream, error: Exception) -> Failed:
         return Failed(Cause.CONNECTION_CLOSED, "closed without an answer")
     known = recognise(first)
     if known is not None and known.startswith("TLS") and stream.tls_version is None:
-        return Failed(Cause.SPOKE_PLAINTEXT_TO_TLS, f"{known} came back: this port wants TLS")
+        return Failed(Cause.PLAINTEXT_ON_TLS_PORT, f"{known} came back: this port wants TLS")
     if first.startswith(b"HTTP/"):
         return Failed(Cause.HTTP_MALFORMED, f"{type(error).__name__}; it begins with {first[:32]!r}")
     # What looks like the length of a Kafka frame may be anything.

@@ -1,0 +1,1 @@
+"""Kafka: API versions, SASL logins, metadata, topics."""

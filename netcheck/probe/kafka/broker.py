@@ -454,7 +454,9 @@ def _looked_at_again(deadline: Deadline, place: _Place, seen: _Seen, failure: Fa
             and failure.cause in HUNG_UP_ON_TLS
             and _speaks_plaintext(deadline, place)
         ):
-            return Failed(Cause.TLS_NOT_SPOKEN, "it answers Kafka without TLS: this is a plaintext listener")
+            return Failed(
+                Cause.TLS_NOT_SUPPORTED, "it answers Kafka without TLS: this is a plaintext listener"
+            )
     elif seen.stage is Stage.API_VERSIONS:
         return plaintext_to_tls(deadline, place.address, place.port, place.server_name, failure)
     return failure

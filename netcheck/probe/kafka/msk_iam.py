@@ -23,7 +23,7 @@ from netcheck.core.credentials import KafkaLogin
 from netcheck.core.model import Cause
 from netcheck.core.secret import Secret
 from netcheck.probe.transport.failure import Failed
-from netcheck.probe.transport.isolation import behind_wall, silence
+from netcheck.probe.transport.isolation import run_isolated, silence
 
 _SERVICE = "kafka-cluster"
 _ACTION = "kafka-cluster:Connect"
@@ -48,7 +48,7 @@ def aws_keys(deadline: Deadline) -> AwsKeys:
     Looking for them may go to the instance's metadata service or to STS, so it has the deadline too.
     Raises Failed with KAFKA_NO_CREDENTIALS.
     """
-    match behind_wall(deadline, _find_keys):
+    match run_isolated(deadline, _find_keys):
         case AwsKeys() as keys:
             return keys
         case Failed() as failure:

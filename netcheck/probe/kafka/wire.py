@@ -193,7 +193,7 @@ class Conversation:
             beginning = f"; it begins with {first[:24]!r}" if self._correlation == 1 else ""
             return Failed(Cause.KAFKA_MALFORMED, what + beginning)
         if known.startswith("TLS") and self._stream.tls_version is None:
-            return Failed(Cause.SPOKE_PLAINTEXT_TO_TLS, f"{known} came back: this port wants TLS")
+            return Failed(Cause.PLAINTEXT_ON_TLS_PORT, f"{known} came back: this port wants TLS")
         return Failed(Cause.WRONG_PROTOCOL, f"{known} answered: {first[:32]!r}")
 
     def _silence(self, request: Any) -> str:

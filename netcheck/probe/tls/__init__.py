@@ -1,0 +1,1 @@
+"""TLS: handshakes, certificates, trust stores, streams."""

@@ -17,7 +17,7 @@ HUNG_UP = (Cause.CONNECTION_CLOSED, Cause.CONNECTION_RESET)
 """What a TLS port does when it is spoken to in plaintext, unless it answers with an alert."""
 
 HUNG_UP_ON_TLS = (
-    Cause.TLS_NOT_SPOKEN,
+    Cause.TLS_NOT_SUPPORTED,
     Cause.TLS_CLOSED_AFTER_CLIENT_HELLO,
     Cause.TLS_RESET_AFTER_CLIENT_HELLO,
 )
@@ -39,7 +39,7 @@ _SPOKEN_ALL_THE_SAME = (
 )
 
 
-class KeepsTimeBack(Deadline):
+class ReservedDeadline(Deadline):
     """A deadline that ends early, so that there is time for a second look, until it turns out that none
     is needed.
     """
@@ -80,5 +80,5 @@ def plaintext_to_tls(deadline: Deadline, address: str, port: int, host: str, fai
     TLS.
     """
     if failure.cause in HUNG_UP and speaks_tls(deadline, address, port, host):
-        return Failed(Cause.SPOKE_PLAINTEXT_TO_TLS, "it hung up on plaintext, and answers TLS")
+        return Failed(Cause.PLAINTEXT_ON_TLS_PORT, "it hung up on plaintext, and answers TLS")
     return failure

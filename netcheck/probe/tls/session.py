@@ -260,7 +260,7 @@ class Session:
 
     def _not_tls(self) -> Failed:
         what = recognise(self.wire.first_bytes) or "something that is not TLS"
-        return Failed(Cause.TLS_NOT_SPOKEN, f"{what} answered: {self.wire.first_bytes[:32]!r}")
+        return Failed(Cause.TLS_NOT_SUPPORTED, f"{what} answered: {self.wire.first_bytes[:32]!r}")
 
 
 def _alert_cause(alert: int, certificate_requested: bool) -> Cause:

@@ -1,0 +1,1 @@
+"""TCP and what lies under every protocol: sockets, errors, isolation of foreign code."""

@@ -15,7 +15,7 @@ T = TypeVar("T")
 _ABOVE_CRITICAL = logging.CRITICAL + 1
 
 
-def behind_wall(deadline: Deadline, work: Callable[[], T]) -> T | Exception:
+def run_isolated(deadline: Deadline, work: Callable[[], T]) -> T | Exception:
     """Return what `work()` returns, or the exception that ended it; TimeoutError when the deadline passes
     first.
 
