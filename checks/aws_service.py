@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from checks import path_findings
 from netcheck.core.check import Check, answer, warning
+from netcheck.core.components import Concern
 from netcheck.core.context import Context, FactUnavailable, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.engine import facts
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from netcheck.aws.ec2.endpoints import Endpoint
     from netcheck.path.aggregate import Traced
     from netcheck.path.service_access import Way
-    from netcheck.path.verdict import Blocker
 
 NEAR_SKEW_SECONDS, MOST_SKEW_SECONDS, MOST_SKEW_OF_S3_SECONDS = 240.0, 300.0, 900.0
 """AWS refuses a signature that is five minutes off
@@ -208,13 +208,12 @@ def _blocked(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
     from netcheck.aws.ec2.endpoints import GLOBAL_STS
 
     if target.host in GLOBAL_STS:
-        stops = list(path_findings.stopped(traced, target, lambda _: True, Cause.STS_GLOBAL_NAME, Layer.DNS))
+        stops = list(path_findings.stopped(traced, target, set(Concern), Cause.STS_GLOBAL_NAME, Layer.DNS))
         yield from (_global(stop, target) for stop in stops[:1])
         return
-    yield from path_findings.stopped(traced, target, _is_group, Cause.PATH_SECURITY_GROUP, Layer.FILTER)
-    yield from path_findings.stopped(traced, target, _is_acl, Cause.PATH_NETWORK_ACL, Layer.FILTER)
-    yield from path_findings.stopped(traced, target, _is_internet, Cause.PATH_NO_INTERNET, Layer.ROUTE)
-    yield from path_findings.stopped(traced, target, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE)
+    yield from path_findings.filtered(traced, target)
+    yield from path_findings.stopped(traced, target, {Concern.INTERNET}, Cause.PATH_NO_INTERNET, Layer.ROUTE)
+    yield from path_findings.stopped(traced, target, {Concern.ROUTE}, Cause.PATH_NO_ROUTE, Layer.ROUTE)
 
 
 def _global(stop: Finding, target: Target) -> Finding:
@@ -222,30 +221,6 @@ def _global(stop: Finding, target: Target) -> Finding:
     text = f"{target.host} is the global name of STS, which no VPC endpoint serves: {stop.summary}"
     evidence = {key: value for key, value in stop.evidence.items() if key not in ("paths", "brief")}
     return replace(stop, summary=text, code="STS_GLOBAL_NAME", component=target.host, evidence=evidence)
-
-
-def _is_group(blocker: Blocker) -> bool:
-    from netcheck.path.aggregate import GROUP_CODES
-
-    return blocker.code in GROUP_CODES
-
-
-def _is_acl(blocker: Blocker) -> bool:
-    from netcheck.path.aggregate import ACL_CODES
-
-    return blocker.code in ACL_CODES
-
-
-def _is_internet(blocker: Blocker) -> bool:
-    from netcheck.path.aggregate import INTERNET_CODES
-
-    return blocker.code in INTERNET_CODES or blocker.component.startswith("nat-")
-
-
-def _is_route(blocker: Blocker) -> bool:
-    """Everything else, but for an endpoint's own state, which is told apart."""
-    other = not (_is_group(blocker) or _is_acl(blocker) or _is_internet(blocker))
-    return other and not blocker.component.startswith("vpce-")
 
 
 def _unknown(ways: Sequence[Way], target: Target) -> Iterator[Finding]:

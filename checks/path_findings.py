@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from netcheck.aws.ec2.addresses import format_address
+from netcheck.core.components import Concern
 from netcheck.core.model import Cause, Finding, Json, Layer, Status, Target
 
 if TYPE_CHECKING:
     from netcheck.aws.ec2.snapshot import Snapshot
-    from netcheck.path.aggregate import Stop, Traced
-    from netcheck.path.verdict import Blocker, Unknown
+    from netcheck.path.aggregate import BlockerGroup, Traced
+    from netcheck.path.verdict import Unknown
 
 MOST_SHOWN = 4
 
-Wanted = Callable[["Blocker"], bool]
-
 
 def stopped(
-    traced: Sequence[Traced], target: Target, wanted: Wanted, cause: Cause, layer: Layer
+    traced: Sequence[Traced], target: Target, concerns: Collection[Concern], cause: Cause, layer: Layer
 ) -> Iterator[Finding]:
-    """One failure for each thing to mend."""
+    """One failure for each thing to fix."""
 
-    from netcheck.path.aggregate import stops
+    from netcheck.path.aggregate import group_blockers
 
-    for stop in stops(traced, wanted):
+    for group in group_blockers(traced, concerns):
         yield Finding(
             Status.FAIL,
-            f"{_from(stop, traced)} to {target.endpoint}: {stop.text}",
+            f"{_from(group, traced)} to {target.endpoint}: {group.text}",
             cause,
             layer,
             {
-                "brief": _brief(stop, traced),
-                **_evidence([one for one in traced if one.source in stop.sources]),
+                "brief": _brief(group, traced),
+                **_evidence([one for one in traced if one.source in group.sources]),
             },
-            code=stop.code.value,
-            component=", ".join(stop.components),
+            code=group.code.value,
+            component=", ".join(group.components),
         )
+
+
+def filtered(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
+    """What security groups and network ACLs stop."""
+    yield from stopped(traced, target, {Concern.SECURITY_GROUP}, Cause.PATH_SECURITY_GROUP, Layer.FILTER)
+    yield from stopped(traced, target, {Concern.NETWORK_ACL}, Cause.PATH_NETWORK_ACL, Layer.FILTER)
 
 
 def undecided(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
@@ -81,8 +86,8 @@ def is_undecided(traced: Iterable[Traced]) -> bool:
     return any(one.path.verdict is Verdict.UNKNOWN for one in traced)
 
 
-def is_stopped(traced: Iterable[Traced], wanted: Wanted) -> bool:
-    return any(wanted(blocker) for one in traced for blocker in one.path.blockers)
+def is_stopped(traced: Iterable[Traced], concerns: Collection[Concern]) -> bool:
+    return any(blocker.concern in concerns for one in traced for blocker in one.path.blockers)
 
 
 def sources(traced: Iterable[Traced]) -> str:
@@ -133,22 +138,22 @@ def differences(traced: Sequence[Traced], target: Target) -> str:
     return f"{target.endpoint} is reached {told}"
 
 
-def _from(stop: Stop, traced: Sequence[Traced]) -> str:
-    partly = "" if stop.whole else "part of the traffic "
-    everywhere = _is_everywhere(stop, traced) and len(stop.sources) > 1
-    return f"{partly}from {'every worker subnet' if everywhere else _listed(stop.sources)}".strip()
+def _from(group: BlockerGroup, traced: Sequence[Traced]) -> str:
+    partly = "" if group.whole else "part of the traffic "
+    everywhere = _is_everywhere(group, traced) and len(group.sources) > 1
+    return f"{partly}from {'every worker subnet' if everywhere else _listed(group.sources)}".strip()
 
 
-def _is_everywhere(stop: Stop, traced: Sequence[Traced]) -> bool:
-    return set(stop.sources) == {one.source for one in traced}
+def _is_everywhere(group: BlockerGroup, traced: Sequence[Traced]) -> bool:
+    return set(group.sources) == {one.source for one in traced}
 
 
-def _brief(stop: Stop, traced: Sequence[Traced]) -> str:
+def _brief(group: BlockerGroup, traced: Sequence[Traced]) -> str:
     """What stops, without the target and without the workers' addresses: for a title."""
-    text = stop.text.removesuffix(".")
+    text = group.text.removesuffix(".")
     head, between, _ = text.rpartition(" from ")
-    if between and stop.of_senders and stop.whole and len(stop.components) == 1:
-        who = "the workers" if _is_everywhere(stop, traced) else _listed(stop.sources)
+    if between and group.of_senders and group.whole and len(group.components) == 1:
+        who = "the workers" if _is_everywhere(group, traced) else _listed(group.sources)
         return f"{head} from {who}"
     return text
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from checks import path_findings
 from netcheck.core.check import Check
+from netcheck.core.components import Concern
 from netcheck.core.context import Context, FactUnavailable, Skip
 from netcheck.core.model import WITH_PORT, Cause, Finding, Json, Kind, Layer, Status, Target
 from netcheck.engine import facts
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from netcheck.aws.route53.model import FirewallRule, Listed
     from netcheck.path.aggregate import Traced
     from netcheck.path.name_resolution import Naming
-    from netcheck.path.verdict import Blocker
 
+ROUTING = frozenset({Concern.ROUTE, Concern.INTERNET, Concern.ENDPOINT})
 SERVERLESS = ".kafka-serverless."
 """In the names of MSK Serverless (Amazon MSK developer guide, Port information)."""
 
@@ -212,25 +213,8 @@ def _ways(server: str, ctx: Context, vpc: str, protocol: int) -> list[Traced]:
 
 
 def _stopped(traced: list[Traced], asked: Target) -> Iterator[Finding]:
-    yield from path_findings.stopped(traced, asked, _is_group, Cause.PATH_SECURITY_GROUP, Layer.FILTER)
-    yield from path_findings.stopped(traced, asked, _is_acl, Cause.PATH_NETWORK_ACL, Layer.FILTER)
-    yield from path_findings.stopped(traced, asked, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE)
-
-
-def _is_group(blocker: Blocker) -> bool:
-    from netcheck.path.aggregate import GROUP_CODES
-
-    return blocker.code in GROUP_CODES
-
-
-def _is_acl(blocker: Blocker) -> bool:
-    from netcheck.path.aggregate import ACL_CODES
-
-    return blocker.code in ACL_CODES
-
-
-def _is_route(blocker: Blocker) -> bool:
-    return not (_is_group(blocker) or _is_acl(blocker))
+    yield from path_findings.filtered(traced, asked)
+    yield from path_findings.stopped(traced, asked, ROUTING, Cause.PATH_NO_ROUTE, Layer.ROUTE)
 
 
 def _by_aws(seen: Naming, evidence: dict[str, Json]) -> Finding:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from checks import path_findings
 from netcheck.core.check import Check
+from netcheck.core.components import Concern
 from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.engine import facts
 
-if TYPE_CHECKING:
-    from netcheck.path.verdict import Blocker
+INTERNET = frozenset({Concern.INTERNET})
+ROUTING = frozenset({Concern.ROUTE, Concern.ENDPOINT})
 
 
 class LeadsThere(Check):
@@ -34,10 +34,10 @@ class LeadsThere(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         traced = ctx.get(facts.paths, target)
-        found = list(path_findings.stopped(traced, target, _is_route, Cause.PATH_NO_ROUTE, Layer.ROUTE))
+        found = list(path_findings.stopped(traced, target, ROUTING, Cause.PATH_NO_ROUTE, Layer.ROUTE))
         public = path_findings.to_internet(traced)
         private = [one for one in traced if one not in public]
-        found += path_findings.stopped(private, target, _is_internet, Cause.PATH_NO_ROUTE, Layer.ROUTE)
+        found += path_findings.stopped(private, target, INTERNET, Cause.PATH_NO_ROUTE, Layer.ROUTE)
         yield from found or path_findings.undecided(traced, target)
         if not found and not path_findings.is_undecided(traced):
             yield path_findings.passes(
@@ -67,11 +67,11 @@ class LeavesByNat(Check):
         public = path_findings.to_internet(traced)
         if not public:
             raise Skip("the target has no public address")
-        found = list(path_findings.stopped(public, target, _is_internet, Cause.PATH_NO_INTERNET, Layer.ROUTE))
+        found = list(path_findings.stopped(public, target, INTERNET, Cause.PATH_NO_INTERNET, Layer.ROUTE))
         yield from found
         if found:
             return
-        if path_findings.is_undecided(public) or path_findings.is_stopped(public, _is_route):
+        if path_findings.is_undecided(public) or path_findings.is_stopped(public, ROUTING):
             raise PrerequisiteFailed("the way out is not known as far as the NAT gateway")
         yield path_findings.passes(path_findings.exits(ctx.get(facts.snapshot), public), public, Layer.ROUTE)
 
@@ -106,15 +106,3 @@ class PathConsistent(Check):
             )
             return
         yield path_findings.differs(path_findings.differences(traced, target), traced)
-
-
-def _is_internet(blocker: Blocker) -> bool:
-    from netcheck.path.aggregate import INTERNET_CODES
-
-    return blocker.code in INTERNET_CODES or blocker.component.startswith("nat-")
-
-
-def _is_route(blocker: Blocker) -> bool:
-    from netcheck.path.aggregate import ACL_CODES, GROUP_CODES
-
-    return not (_is_internet(blocker) or blocker.code in GROUP_CODES or blocker.code in ACL_CODES)

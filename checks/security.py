@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from checks import path_findings
 from netcheck.core.check import Check
+from netcheck.core.components import Concern
 from netcheck.core.context import Context, PrerequisiteFailed
 from netcheck.core.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.engine import facts
 
 if TYPE_CHECKING:
     from netcheck.path.aggregate import Traced
-    from netcheck.path.verdict import Blocker
+
+NOT_FILTERS = frozenset(Concern) - {Concern.SECURITY_GROUP, Concern.NETWORK_ACL}
 
 
 class GroupsAllow(Check):
@@ -34,7 +36,9 @@ class GroupsAllow(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         traced = ctx.get(facts.paths, target)
-        yield from _filtered(traced, target, _is_group, Cause.PATH_SECURITY_GROUP, "security groups")
+        yield from _filtered(
+            traced, target, Concern.SECURITY_GROUP, Cause.PATH_SECURITY_GROUP, "security groups"
+        )
 
 
 class AclsAllow(Check):
@@ -54,32 +58,20 @@ class AclsAllow(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         traced = ctx.get(facts.paths, target)
-        yield from _filtered(traced, target, _is_acl, Cause.PATH_NETWORK_ACL, "network ACLs")
+        yield from _filtered(traced, target, Concern.NETWORK_ACL, Cause.PATH_NETWORK_ACL, "network ACLs")
 
 
 def _filtered(
-    traced: tuple[Traced, ...], target: Target, wanted: Callable[[Blocker], bool], cause: Cause, what: str
+    traced: tuple[Traced, ...], target: Target, concern: Concern, cause: Cause, what: str
 ) -> Iterator[Finding]:
-    found = list(path_findings.stopped(traced, target, wanted, cause, Layer.FILTER))
+    found = list(path_findings.stopped(traced, target, {concern}, cause, Layer.FILTER))
     yield from found
     if found:
         return
     if path_findings.is_undecided(traced):
         raise PrerequisiteFailed("the way is not known to its end")
-    if path_findings.is_stopped(traced, lambda blocker: not (_is_group(blocker) or _is_acl(blocker))):
+    if path_findings.is_stopped(traced, NOT_FILTERS):
         raise PrerequisiteFailed("no packet comes as far as every filter on the way")
     yield path_findings.passes(
         f"{what} let {path_findings.sources(traced)} reach {target.endpoint}", traced, Layer.FILTER
     )
-
-
-def _is_group(blocker: Blocker) -> bool:
-    from netcheck.path.aggregate import GROUP_CODES
-
-    return blocker.code in GROUP_CODES
-
-
-def _is_acl(blocker: Blocker) -> bool:
-    from netcheck.path.aggregate import ACL_CODES
-
-    return blocker.code in ACL_CODES

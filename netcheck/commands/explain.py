@@ -7,17 +7,24 @@ import difflib
 import sys
 from collections.abc import Mapping
 
+from netcheck.core.components import Concern
 from netcheck.core.model import Cause
 from netcheck.diagnose.advice import ADVICE
 from netcheck.engine import plugins
 from netcheck.engine.check_docs import Page, listed, page, plain
-from netcheck.path.codes import Code
+from netcheck.path.codes import Code, concern_of
 from netcheck.settings.config import UsageError
 
 OF_THE_ANALYZER = """what stops a flow, as the AWS VPC Reachability Analyzer names it
 
 The finding says which resource it is and what to change there. AWS's list of these codes:
 https://docs.aws.amazon.com/vpc/latest/reachability/explanation-codes.html"""
+
+_CHECKS = {
+    Concern.SECURITY_GROUP: "security.groups",
+    Concern.NETWORK_ACL: "security.acls",
+    Concern.INTERNET: "routes.nat",
+}
 
 EPILOG = """examples:
   netcheck explain tls.handshake
@@ -79,12 +86,5 @@ def _explained(asked: str, pages: Mapping[str, Page]) -> str | None:
 
 def _of_the_analyzer(code: Code) -> str:
     """What the code is, and which check looks at what has such a code."""
-    from netcheck.path.aggregate import ACL_CODES, GROUP_CODES, INTERNET_CODES
-
-    looks = {
-        "security.groups": GROUP_CODES,
-        "security.acls": ACL_CODES,
-        "routes.nat": INTERNET_CODES,
-    }
-    check = next((id for id, codes in looks.items() if code in codes), "routes.reaches")
+    check = _CHECKS.get(concern_of(code), "routes.reaches")
     return f"{code}: {OF_THE_ANALYZER}\n\nWhat to look at: netcheck explain {check}"

@@ -1,42 +1,19 @@
-"""The same question from several sources at once: what stops which of them, put together for a reader.
+"""Blockers of several paths, grouped for a reader.
 
 A pipeline's workers may run in any of several subnets, and a name may have several addresses: each pair
-is one traced path. What stops several of them is one thing to mend, so blockers are gathered by the
-component and the rule.
+is one traced path. A blocker that several paths share has one fix, so blockers are grouped by component and
+rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from netcheck.core.components import ComponentType, Concern, component_type
 from netcheck.core.text import merge_sentences
 from netcheck.path.codes import Code
 from netcheck.path.verdict import Blocker, Leg, Path, Unknown, Verdict
-
-GROUP_CODES = frozenset(
-    {
-        Code.ENI_SG_RULES_MISMATCH,
-        Code.SG_HAS_NO_RULES,
-        Code.SG_REFERENCES_NOT_PRESERVED,
-        Code.SG_REFERENCING_SUPPORT,
-        Code.UNKNOWN_PEERED_SGS,
-    }
-)
-ACL_CODES = frozenset({Code.SUBNET_ACL_RESTRICTION})
-INTERNET_CODES = frozenset(
-    {
-        Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS,
-        Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC6598_EGRESS,
-        Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS,
-        Code.NGW_REQUIRES_SOURCE_IN_VPC,
-        Code.NGW_ROUTES_TO_ITSELF,
-        Code.NGW_SOURCE_ADDRESS_REASSIGN,
-        Code.REGIONAL_NGW_ROUTE_AZ_RESTRICTION,
-        Code.VPC_BLOCK_PUBLIC_ACCESS_ENABLED,
-    }
-)
-"""Codes of the way out to the internet: NAT gateways, internet gateways, block public access."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +26,12 @@ class Traced:
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
-    """One thing that stops traffic. `components` are several where any one of them would do (security
-    groups).
+class BlockerGroup:
+    """The same blocker on several paths: one thing to fix.
 
-    `sources` are the worker subnets it stops, `whole` is whether it stops all of their flows. `of_senders`:
-    the text ends with the senders' addresses, and these are the workers' own, not those of a NAT gateway.
+    `components` has several entries where a rule in any of them is enough (security groups). `sources` are
+    the blocked worker subnets; `whole` says whether all of their flows are blocked. `of_senders`: the text
+    ends with the senders' addresses, and these are the workers' addresses, not those of a NAT gateway.
     """
 
     code: Code
@@ -67,23 +44,25 @@ class Stop:
     of_senders: bool = False
 
 
-def stops(traced: Iterable[Traced], wanted: Callable[[Blocker], bool]) -> tuple[Stop, ...]:
-    """Everything that stops any of these paths and that is `wanted`, each once, in the order met."""
+def group_blockers(traced: Iterable[Traced], concerns: Collection[Concern]) -> tuple[BlockerGroup, ...]:
+    """The blockers of these paths that belong to one of these concerns, each once, in path order."""
     groups: dict[object, list[tuple[Traced, Blocker]]] = {}
     for one in traced:
         for blocker in one.path.blockers:
-            if wanted(blocker):
+            if blocker.concern in concerns:
                 groups.setdefault(_identity(blocker, one), []).append((one, blocker))
-    return tuple(_stop(group) for group in groups.values())
+    return tuple(_grouped(group) for group in groups.values())
 
 
 def _identity(blocker: Blocker, one: Traced) -> object:
-    """What makes two blockers the same thing to mend. Of an interface's security groups one rule in any
-    would do.
+    """Blockers with the same identity have the same fix. A rule in any of an interface's security groups is
+    enough.
     """
-    if blocker.code in GROUP_CODES:
+    if blocker.concern is Concern.SECURITY_GROUP:
         groups = tuple(
-            b.component for b in one.path.blockers if b.code in GROUP_CODES and _side(b) == _side(blocker)
+            b.component
+            for b in one.path.blockers
+            if b.concern is Concern.SECURITY_GROUP and _side(b) == _side(blocker)
         )
         return "groups", groups, _side(blocker)
     return blocker.code, blocker.component, blocker.leg, blocker.direction, blocker.rule
@@ -93,10 +72,10 @@ def _side(blocker: Blocker) -> tuple[Leg, str | None]:
     return blocker.leg, blocker.direction
 
 
-def _stop(group: Sequence[tuple[Traced, Blocker]]) -> Stop:
+def _grouped(group: Sequence[tuple[Traced, Blocker]]) -> BlockerGroup:
     blockers = [blocker for one, blocker in group if one is group[0][0]]
     components = tuple(dict.fromkeys(blocker.component for blocker in blockers))
-    return Stop(
+    return BlockerGroup(
         blockers[0].code,
         blockers[0].leg,
         components,
@@ -109,7 +88,7 @@ def _stop(group: Sequence[tuple[Traced, Blocker]]) -> Stop:
 
 
 def _names_senders(one: Traced, blocker: Blocker) -> bool:
-    translated = any(hop.component.startswith("nat-") for hop in one.path.forward)
+    translated = any(component_type(hop.component) is ComponentType.NAT_GATEWAY for hop in one.path.forward)
     return blocker.code is Code.ENI_SG_RULES_MISMATCH and blocker.direction == "ingress" and not translated
 
 

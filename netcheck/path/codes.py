@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from netcheck.core.components import ComponentType, Concern, component_type
+
 
 class Code(StrEnum):
     BAD_STATE = "BAD_STATE"
@@ -56,3 +58,41 @@ class Code(StrEnum):
     VPCE_SERVICE_NOT_INSTALLED_IN_AZ = "VPCE_SERVICE_NOT_INSTALLED_IN_AZ"
     VPC_BLOCK_PUBLIC_ACCESS_ENABLED = "VPC_BLOCK_PUBLIC_ACCESS_ENABLED"
     VPC_LOCAL_ROUTE_CIDR_RESTRICTION = "VPC_LOCAL_ROUTE_CIDR_RESTRICTION"
+
+
+SECURITY_GROUP_CODES = frozenset(
+    {
+        Code.ENI_SG_RULES_MISMATCH,
+        Code.SG_HAS_NO_RULES,
+        Code.SG_REFERENCES_NOT_PRESERVED,
+        Code.SG_REFERENCING_SUPPORT,
+        Code.UNKNOWN_PEERED_SGS,
+    }
+)
+_INTERNET_CODES = frozenset(
+    {
+        Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS,
+        Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC6598_EGRESS,
+        Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS,
+        Code.NGW_REQUIRES_SOURCE_IN_VPC,
+        Code.NGW_ROUTES_TO_ITSELF,
+        Code.NGW_SOURCE_ADDRESS_REASSIGN,
+        Code.REGIONAL_NGW_ROUTE_AZ_RESTRICTION,
+        Code.VPC_BLOCK_PUBLIC_ACCESS_ENABLED,
+    }
+)
+
+
+def concern_of(code: Code, component: str = "") -> Concern:
+    """What to look at where this component blocks a path with this code.
+
+    A code like BAD_STATE is given to components of many types: there the type decides.
+    """
+    if code in SECURITY_GROUP_CODES:
+        return Concern.SECURITY_GROUP
+    if code is Code.SUBNET_ACL_RESTRICTION:
+        return Concern.NETWORK_ACL
+    kind = component_type(component)
+    if code in _INTERNET_CODES or kind is ComponentType.NAT_GATEWAY:
+        return Concern.INTERNET
+    return Concern.ENDPOINT if kind is ComponentType.VPC_ENDPOINT else Concern.ROUTE

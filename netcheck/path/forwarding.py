@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from netcheck.aws.ec2.entities import NetworkInterface, Route, RouteTable, Subnet
 from netcheck.aws.ec2.snapshot import Gap, is_reserved
+from netcheck.core.components import ComponentType, component_type
 from netcheck.path.codes import Code
 from netcheck.path.endpoint import check_interface_endpoint, through_endpoint
 from netcheck.path.flows import Region
@@ -128,18 +129,22 @@ def _route_is_known(
     exact = hit is not None and hit.prefix.first == hit.prefix.last
     private = walk.flow.version == 4 and is_private(walk.target(piece))
     for route in lookups.unresolved:
-        if exact or (private and route.target.startswith("vpce-")):
+        if exact or (private and _is_endpoint(route)):
             continue
         walk.hop(table.id)
         name = str(route.destination)
         # AWS's own lists, those of gateway endpoints, come with describe-prefix-lists; customers' do not.
-        gap = walk.missing_from("PrefixLists", table.vpc) if route.target.startswith("vpce-") else None
+        gap = walk.missing_from("PrefixLists", table.vpc) if _is_endpoint(route) else None
         gap = gap or walk.missing_from("PrefixListEntries", table.vpc)
         what = gap.what if gap else "PrefixListEntries"
         meaning = f"what {name}, to which {table.id} has a route, covers"
         walk.give_up_absent(piece, what, table.id, meaning, table.vpc)
         return False
     return True
+
+
+def _is_endpoint(route: Route) -> bool:
+    return component_type(route.target) is ComponentType.VPC_ENDPOINT
 
 
 def _follow(
@@ -203,11 +208,16 @@ def _to_target(
     match route.key:
         case "GatewayId" if target == "local":
             return _local(walk, table, route, vpc, subnet, piece)
-        case "GatewayId" if target in walk.snapshot.internet_gateways or target.startswith("igw-"):
+        case "GatewayId" if (
+            target in walk.snapshot.internet_gateways
+            or component_type(target) is ComponentType.INTERNET_GATEWAY
+        ):
             return through_gateway(walk, target, vpc, subnet, piece)
-        case "GatewayId" if target in walk.snapshot.endpoints or target.startswith("vpce-"):
+        case "GatewayId" if (
+            target in walk.snapshot.endpoints or component_type(target) is ComponentType.VPC_ENDPOINT
+        ):
             return through_endpoint(walk, target, vpc, piece)
-        case "GatewayId" if target.startswith("vgw-"):
+        case "GatewayId" if component_type(target) is ComponentType.VPN_GATEWAY:
             return _beyond_vpn_gateway(walk, target, piece)
         case "EgressOnlyInternetGatewayId":
             return through_egress_only(walk, target, vpc, subnet, piece)

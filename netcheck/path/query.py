@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from netcheck.aws.ec2.addresses import format_address, parse_address, range_as_prefixes
 from netcheck.aws.ec2.entities import ICMP, ICMPV6, PROTOCOL_NAMES, TCP, UDP
 from netcheck.aws.ec2.snapshot import Snapshot
+from netcheck.core.components import ComponentType, component_type
 from netcheck.path.codes import Code
 from netcheck.path.flows import EPHEMERAL, Range, Region, by_ports
 from netcheck.path.resolver import is_link_local_resolver
@@ -102,14 +103,15 @@ def _source(query: Mapping[str, object], snapshot: Snapshot) -> Source:
     if spoofed is not None and not isinstance(spoofed, str):
         raise QuestionError("'source_address': expected an address")
     try:
-        if name.startswith("subnet-"):
+        kind = component_type(name)
+        if kind is ComponentType.SUBNET:
             return from_subnet(snapshot, name, groups)
-        if name.startswith(("eni-", "i-")):
+        if kind in (ComponentType.NETWORK_INTERFACE, ComponentType.INSTANCE):
             if groups:
                 raise QuestionError(f"'security_groups' go with a subnet; {name} has its own")
-            return (
-                from_interface(snapshot, name, spoofed) if name[0] == "e" else from_instance(snapshot, name)
-            )
+            if kind is ComponentType.INSTANCE:
+                return from_instance(snapshot, name)
+            return from_interface(snapshot, name, spoofed)
         if name in snapshot.subnets:
             return from_subnet(snapshot, name, groups)
         if name in snapshot.interfaces:
@@ -157,7 +159,7 @@ def _number(text: str, where: str) -> int:
 
 def _destination(snapshot: Snapshot, name: str, sender: Source) -> Destination:
     interface = snapshot.interfaces.get(name)
-    if interface is None and name.startswith("i-"):
+    if interface is None and component_type(name) is ComponentType.INSTANCE:
         source = from_instance(snapshot, name)
         interface = source.interface
     if interface is not None:
@@ -166,7 +168,7 @@ def _destination(snapshot: Snapshot, name: str, sender: Source) -> Destination:
             if interface.addresses.get(version):
                 return Destination(version, interface.addresses[version][0], interface)
         raise QuestionError(f"{name} has no address", Code.UNASSOCIATED_COMPONENT)
-    if name.startswith("eni-"):
+    if component_type(name) is ComponentType.NETWORK_INTERFACE:
         from_interface(snapshot, name)
     try:
         version, number = parse_address(name)

@@ -16,6 +16,7 @@ from netcheck.aws.ec2.addresses import format_address, parse_address, parse_pref
 from netcheck.aws.ec2.endpoints import Access, Endpoint, answers_privately
 from netcheck.aws.ec2.entities import TCP
 from netcheck.aws.ec2.snapshot import Snapshot
+from netcheck.core.components import ComponentType, component_type
 from netcheck.path.aggregate import Traced
 from netcheck.path.internet import is_private
 from netcheck.path.name_resolution import By, Naming, addresses_of
@@ -26,6 +27,16 @@ SHARED = parse_prefix("100.64.0.0/10")
 LINK_LOCAL = 169 << 8 | 254
 ANYWHERE = "192.0.2.1"
 """Stands for any public address where none of the service is known: TEST-NET-1 (RFC 5737), in no VPC."""
+
+_EXITS = (
+    ComponentType.NAT_GATEWAY,
+    ComponentType.VPC_ENDPOINT,
+    ComponentType.TRANSIT_GATEWAY,
+    ComponentType.PEERING_CONNECTION,
+    ComponentType.INTERNET_GATEWAY,
+    ComponentType.EGRESS_ONLY_INTERNET_GATEWAY,
+    ComponentType.VPN_GATEWAY,
+)
 
 
 class Kind(StrEnum):
@@ -195,8 +206,8 @@ def _traced(snapshot: Snapshot, subnet: str, addresses: Sequence[str], asked: Qu
 def way_out(path: Path) -> str:
     """The component a path leaves its VPC by: a NAT gateway, a transit gateway, an internet gateway ..."""
     names = [hop.component for hop in path.forward]
-    for start in ("nat-", "vpce-", "tgw-", "pcx-", "igw-", "eigw-", "vgw-"):
+    for exit_type in _EXITS:
         for name in names:
-            if name.startswith(start):
+            if component_type(name) is exit_type:
                 return name
     return names[-1] if names else "nothing"

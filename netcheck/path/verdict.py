@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from netcheck.aws.ec2.entities import NaclEntry, Route, SecurityGroupRule, TransitRoute
-from netcheck.path.codes import Code
+from netcheck.core.components import Concern
+from netcheck.path.codes import Code, concern_of
 from netcheck.path.flows import Region
 
 
@@ -47,7 +48,7 @@ class Explanation:
 
 
 class Blocker(NamedTuple):
-    """One component that stops all or part of the flows, and where a person would go to mend it."""
+    """A component that blocks all or some of the flows: the place to fix it."""
 
     code: Code
     leg: Leg
@@ -56,6 +57,10 @@ class Blocker(NamedTuple):
     rule: int | str | None
     text: str
     explanations: tuple[Explanation, ...] = ()
+
+    @property
+    def concern(self) -> Concern:
+        return concern_of(self.code, self.component)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from shlex import quote
 
 from netcheck.aws.ec2.entities import ICMP, ICMPV6, TCP, UDP
+from netcheck.core.components import ComponentType, component_type
 from netcheck.repair.apply import acl_entry, permission
 from netcheck.repair.change import (
     AclRule,
@@ -37,10 +38,6 @@ _TARGET_OPTIONS = {
     "CarrierGatewayId": "--carrier-gateway-id",
     "CoreNetworkArn": "--core-network-arn",
 }
-_GATEWAYS_BY_ID = (("vpce-", "--vpc-endpoint-id"), ("local", ""))
-"""What DescribeRouteTables prints as GatewayId and CreateRoute takes otherwise: a Gateway Load Balancer
-endpoint; the local route, which has no id.
-"""
 
 
 def command(change: Change, region: str = "") -> str:
@@ -153,10 +150,16 @@ def _entry(rule: AclRule) -> str:
 
 
 def _target(key: str, target: str) -> str:
-    """The option for a route's target; empty where no command makes such a route."""
-    starts = _GATEWAYS_BY_ID if key == "GatewayId" else ()
-    known = next((option for start, option in starts if target.startswith(start)), _TARGET_OPTIONS.get(key))
-    return f"{known} {quote(target)}" if known else ""
+    """The option for a route's target; empty where no command creates such a route.
+
+    DescribeRouteTables also prints a Gateway Load Balancer endpoint as GatewayId, and "local".
+    """
+    option = _TARGET_OPTIONS.get(key)
+    if key == "GatewayId" and target == "local":
+        return ""
+    if key == "GatewayId" and component_type(target) is ComponentType.VPC_ENDPOINT:
+        option = "--vpc-endpoint-id"
+    return f"{option} {quote(target)}" if option else ""
 
 
 def _place(route: TableRoute) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from netcheck.aws.ec2.snapshot import Snapshot, from_parts
 from netcheck.core.model import Fix, Result, RootCause
-from netcheck.path.aggregate import GROUP_CODES
+from netcheck.path.codes import SECURITY_GROUP_CODES
 from netcheck.path.query import ask
 from netcheck.path.trace import QuestionError
 from netcheck.path.verdict import Verdict
@@ -86,8 +86,8 @@ def _query(path: Mapping[str, Any], snapshot: Snapshot, groups: Sequence[str]) -
 
 
 def _is_about(cause: RootCause, code: str, component: str) -> bool:
-    """Whether a blocker is what the cause is about. Of security groups any code of theirs is."""
-    same = code == cause.code or {code, cause.code} <= GROUP_CODES
+    """Whether a blocker belongs to the root cause. All codes of a security group count as the same."""
+    same = code == cause.code or {code, cause.code} <= SECURITY_GROUP_CODES
     return same and component in cause.component.split(", ")
 
 

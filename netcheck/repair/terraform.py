@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from netcheck.aws.ec2.addresses import Prefix
 from netcheck.aws.ec2.entities import ICMP, ICMPV6, TCP, UDP, GroupReference
+from netcheck.core.components import ComponentType, component_type
 from netcheck.repair.apply import acl_entry, permission
 from netcheck.repair.change import (
     AclRule,
@@ -37,6 +38,12 @@ _TARGETS = {
     "VpcPeeringConnectionId": "vpc_peering_connection_id",
     "TransitGatewayId": "transit_gateway_id",
 }
+_NAMED_TARGETS = (
+    ComponentType.NAT_GATEWAY,
+    ComponentType.INTERNET_GATEWAY,
+    ComponentType.PEERING_CONNECTION,
+    ComponentType.TRANSIT_GATEWAY,
+)
 
 
 def resource(change: Change, name: str) -> str:
@@ -54,9 +61,7 @@ def in_existing(change: Change) -> str:
     """What to write into a resource that exists; empty where the change is a resource of its own."""
     match change:
         case TableRoute(replaces=(_, before)):
-            was = (
-                f" (it leads to {before} now)" if before.startswith(("nat-", "igw-", "pcx-", "tgw-")) else ""
-            )
+            was = f" (it leads to {before} now)" if component_type(before) in _NAMED_TARGETS else ""
             return (
                 f"in Terraform change the route of {change.table} for {change.destination}{was}: "
                 f"{_TARGETS[change.key]} = {_quoted(change.target)}"

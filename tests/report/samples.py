@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from checks import path_findings
 from netcheck import diagnose
+from netcheck.core.components import Concern
 from netcheck.core.model import (
     Cause,
     Finding,
@@ -22,9 +22,8 @@ from netcheck.core.model import (
 )
 from netcheck.engine import plugins
 from netcheck.engine.check_docs import page
-from netcheck.path.aggregate import ACL_CODES, GROUP_CODES, Traced
+from netcheck.path.aggregate import Traced
 from netcheck.path.query import ask
-from netcheck.path.verdict import Blocker
 from tests.path.world import World, acl_line, permission, route
 
 B1 = Target(Kind.KAFKA, "b-1.msk.example", 9096, Security.SASL_SSL)
@@ -187,11 +186,9 @@ def traced(address: str, port: int) -> list[Traced]:
     return [Traced(WORKERS, address, ask(question, network().snapshot()))]
 
 
-def stopped(
-    check: str, target: Target, address: str, wanted: Callable[[Blocker], bool], cause: Cause, *fixes: Fix
-) -> Result:
+def stopped(check: str, target: Target, address: str, concern: Concern, cause: Cause, *fixes: Fix) -> Result:
     """What a check of the configured path finds, with fixes for it."""
-    (found,) = path_findings.stopped(traced(address, target.port), target, wanted, cause, Layer.FILTER)
+    (found,) = path_findings.stopped(traced(address, target.port), target, {concern}, cause, Layer.FILTER)
     fix: list[Json] = [{"kind": each.kind, "text": each.text} for each in fixes]
     found = replace(found, evidence={**found.evidence, "fix": fix} if fix else found.evidence)
     return Result(f"{check}@{target}", check, target, found, 0.002)
@@ -242,7 +239,7 @@ def blocked() -> Report:
                     "security.groups",
                     broker,
                     f"10.0.2.1{number}",
-                    lambda blocker: blocker.code in GROUP_CODES,
+                    Concern.SECURITY_GROUP,
                     Cause.PATH_SECURITY_GROUP,
                     *LET_IN,
                 ),
@@ -253,7 +250,7 @@ def blocked() -> Report:
             "security.acls",
             CLOUD,
             "203.0.113.80",
-            lambda blocker: blocker.code in ACL_CODES,
+            Concern.NETWORK_ACL,
             Cause.PATH_NETWORK_ACL,
         ),
     )
