@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import needs
 from tests.servers.certificates import Certificates
@@ -21,6 +22,10 @@ from tests.servers.chdb_front import ChdbFront
 from tests.servers.clickhouse import ClickHouse
 from tests.servers.dns import DnsServer
 from tests.servers.kafka import KafkaCluster
+
+# A deadline for each example would be a test of how busy the machine is.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 @pytest.fixture(scope="session")

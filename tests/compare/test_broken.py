@@ -10,7 +10,7 @@ import pytest
 
 from tests.commandline import netcheck
 from tests.compare.test_configuration import account, saved
-from tests.test_recording import mutated_tree
+from tests.core.test_recording import mutated_tree
 
 DEMO = Path(__file__).parents[2] / "netcheck" / "demo"
 

@@ -6,7 +6,7 @@ import json
 import re
 
 from tests.deploy.templates import DEPLOY, SAM
-from tests.test_dockerfile import ROOT, given, stages
+from tests.deploy.test_dockerfile import ROOT, given, stages
 
 DOCKERFILE = DEPLOY / "lambda" / "Dockerfile"
 TAGGED = re.compile(r"[\w./-]+:\d[\w.-]*( AS \w+)?")

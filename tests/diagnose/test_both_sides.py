@@ -18,8 +18,8 @@ from netcheck.core.model import Cause, Kind, Result, Target
 from netcheck.diagnose import JOINED, Diagnosis, Place, Where, diagnose
 from netcheck.probe.transport.kernel import IcmpError
 from netcheck.probe.transport.tcp import Connection, Connections
-from tests.egress.run import context, judge
-from tests.egress.worlds import WORKERS, bare
+from tests.checks.run import context, judge
+from tests.checks.worlds import WORKERS, bare
 from tests.path.world import World, acl_line, permission
 
 CHECKS = (

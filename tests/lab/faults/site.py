@@ -22,7 +22,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from tests.egress.metadata import Pages
 from tests.lab.cloud import FILES, Documents
 from tests.lab.compile import compile_account
 from tests.lab.faults.backends import NAME as BACKENDS
@@ -36,6 +35,7 @@ from tests.scenarios.pipelines import world as aws_world
 from tests.servers import dns
 from tests.servers.aws_endpoint import AwsEndpoint
 from tests.servers.dns import DnsServer, Entry
+from tests.servers.metadata import Pages
 
 SITE = "site"
 WORKER = "eni-worker-1"

@@ -13,7 +13,7 @@ import pytest
 from netcheck.aws.iam.permissions import policy
 from netcheck.engine import plugins
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

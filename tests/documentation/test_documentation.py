@@ -15,7 +15,7 @@ from netcheck.engine import plugins
 from netcheck.engine.check_docs import anchor, causes, markdown, page, plain
 from tests.commandline import netcheck
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CHECKS = plugins.find().checks
 IDS = [check.id for check in CHECKS]
 

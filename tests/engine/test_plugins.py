@@ -20,7 +20,7 @@ from tests import needs
 from tests.commandline import netcheck
 from tests.servers import peers
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 GOOD = '''
 from netcheck.core.check import Check
 from netcheck.core.model import Finding, Status

@@ -26,7 +26,7 @@ from tests.servers import peers
 from tests.servers.certificates import Certificates
 from tests.timeless import timeless
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TREE = "/opt/tree"
 NOBODY = 65532
 PATIENCE_S = 100

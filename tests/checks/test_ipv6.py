@@ -13,7 +13,7 @@ from netcheck.engine import facts
 from netcheck.pipeline.model import Cluster, Pipeline
 from netcheck.probe.host.vantage import Vantage
 from netcheck.probe.transport.tcp import Connection, Connections
-from tests.egress.run import context, judge
+from tests.checks.run import context, judge
 from tests.path.world import World, permission, route
 
 BROKER = "b-1.orders.abc123.c2.kafka.eu-west-1.amazonaws.com"

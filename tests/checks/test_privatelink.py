@@ -16,9 +16,9 @@ from netcheck.core.secret import Secret
 from netcheck.probe.clickhouse.cloud import CloudService, CloudServices, services
 from netcheck.settings.config import Config, UsageError
 from netcheck.settings.credentials_file import read_logins
-from tests.egress.metadata import SILENT, Page, Pages
-from tests.egress.run import clickhouse, context, judge, told
-from tests.egress.worlds import WORKERS, nat_per_zone
+from tests.checks.run import clickhouse, context, judge, told
+from tests.checks.worlds import WORKERS, nat_per_zone
+from tests.servers.metadata import SILENT, Page, Pages
 
 CANARY = "4b1d-canary-8f2e"
 KEY = CloudKey("key-1", Secret(CANARY))

@@ -10,9 +10,9 @@ from netcheck.aws.msk.neighbours import MOST_DESCRIBED, OF_STATE, Neighbours, ne
 from netcheck.core.codec import decode, encode
 from netcheck.core.context import Deadline
 from netcheck.pipeline.model import Missing
-from tests.discover.roundtrips import TimedEndpoint
 from tests.scenarios.pipelines import base, world
 from tests.servers.aws_endpoint import AwsEndpoint, html_page
+from tests.servers.roundtrips import TimedEndpoint
 
 ARN = base()["connector"]["connectorArn"]
 CANARY = "Kanarie-7f3a9"

@@ -18,11 +18,11 @@ from netcheck.diagnose import Place, Where, explain, root_causes
 from netcheck.engine.vantage_parity import Parity, Workers, compare, located
 from netcheck.probe.host import vantage
 from netcheck.probe.host.vantage import Identity, Vantage, identify
-from tests.egress.metadata import SILENT, Pages
-from tests.egress.run import context, judge, told
-from tests.egress.worlds import WORKERS, bare
+from tests.checks.run import context, judge, told
+from tests.checks.worlds import WORKERS, bare
 from tests.servers.aws_endpoint import AwsEndpoint
 from tests.servers.aws_world import World as AwsWorld
+from tests.servers.metadata import SILENT, Pages
 
 MAC = "0e:1b:2c:3d:4e:5f"
 OF = f"/latest/meta-data/network/interfaces/macs/{MAC}"

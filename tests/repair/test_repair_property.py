@@ -22,8 +22,8 @@ from netcheck.repair.place import region_of
 from netcheck.repair.prove import prove
 from netcheck.repair.search import repair
 from tests.lab.topology import generate
-from tests.path.test_repair import MENDED, WORKERS, peer_by_nat
 from tests.path.world import World
+from tests.repair.test_repair import MENDED, WORKERS, peer_by_nat
 
 Queries = list[dict[str, Any]]
 

@@ -9,7 +9,7 @@ import pytest
 
 from netcheck.core.model import Status
 from netcheck.pipeline.model import Pipeline, WorkerConfiguration
-from tests.connector.judge import CLUSTER, HEALTHY, SETTINGS, WORKER, judge, with_settings
+from tests.checks.connector import CLUSTER, HEALTHY, SETTINGS, WORKER, judge, with_settings
 
 F, W, U = "fail", "warn", "unknown"
 GONE = None

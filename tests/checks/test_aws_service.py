@@ -14,8 +14,8 @@ from netcheck.core.model import Target
 from netcheck.iam import endpoint_policy
 from netcheck.iam.endpoint_policy import Judged
 from netcheck.pipeline.model import Missing
-from tests.egress.run import context, judge, service, told
-from tests.egress.worlds import (
+from tests.checks.run import context, judge, service, told
+from tests.checks.worlds import (
     PUBLIC,
     WORKERS,
     attributes,

@@ -15,7 +15,6 @@ from netcheck.engine import discovery, facts
 from netcheck.engine.discovery import Discovered
 from netcheck.settings.config import Config
 from tests.commandline import netcheck
-from tests.discover.roundtrips import TimedEndpoint
 from tests.scenarios.pipelines import base, world
 from tests.servers.aws_endpoint import (
     AwsEndpoint,
@@ -27,6 +26,7 @@ from tests.servers.aws_endpoint import (
     html_page,
     slow,
 )
+from tests.servers.roundtrips import TimedEndpoint
 
 ARN = base()["connector"]["connectorArn"]
 MOST_ROUND_TRIPS = 8

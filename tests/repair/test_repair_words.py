@@ -28,7 +28,7 @@ from netcheck.repair.change import (
     sentence,
 )
 from netcheck.repair.terraform import in_existing, resource
-from tests.path.awscommand import CommandError, call_of
+from tests.repair.awscommand import CommandError, call_of
 
 FOUR, SIX = parse_prefix("10.0.1.0/24"), parse_prefix("2001:db8::/64")
 PING = 8 << 8

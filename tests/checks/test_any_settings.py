@@ -11,7 +11,7 @@ from netcheck.core.model import Cause
 from netcheck.pipeline import log_signatures
 from netcheck.pipeline.clickhouse_sink import KNOWN
 from netcheck.pipeline.redaction import public
-from tests.connector.judge import CLUSTER, HEALTHY, SETTINGS, judge
+from tests.checks.connector import CLUSTER, HEALTHY, SETTINGS, judge
 
 NAMES = st.sampled_from([*sorted(KNOWN), "consumer.override.max.poll.records", "fix", "text", "ssl\u200b"])
 VALUES = st.one_of(

@@ -16,7 +16,7 @@ from netcheck.engine import plugins
 from netcheck.pipeline import log_signatures
 from netcheck.pipeline.model import Pipeline
 from netcheck.settings.config import Config
-from tests.connector.judge import HEALTHY, judge, with_settings
+from tests.checks.connector import HEALTHY, judge, with_settings
 from tests.servers.aws_endpoint import AwsEndpoint, Fault
 from tests.servers.aws_world import World
 

@@ -15,7 +15,7 @@ from netcheck.core.model import Fix, Status
 from netcheck.diagnose import explain, root_causes
 from netcheck.pipeline.model import Cluster, LogDestination, Missing, Operation, Pipeline
 from netcheck.settings.config import Config
-from tests.connector.judge import (
+from tests.checks.connector import (
     CLUSTER,
     HEALTHY,
     IAM,
