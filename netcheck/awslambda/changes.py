@@ -6,8 +6,9 @@ A root cause that this run could not look at again is neither: it stays open, an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from netcheck.core.aliases import current_cause, current_key
 from netcheck.core.model import Report, Result, RootCause, Status
 
 SCHEMA = "netcheck.state/1"
@@ -68,6 +69,24 @@ class State:
     observed: float = 0.0
     open: tuple[Open, ...] = ()
     pending: Pending | None = None
+
+
+def renamed(state: State) -> State:
+    """A saved state under today's names of checks and codes: a renamed root cause is neither new nor
+    resolved.
+    """
+    pending = state.pending
+    if pending:
+        new, resolved = (_all_renamed(causes) for causes in (pending.change.new, pending.change.resolved))
+        pending = replace(pending, change=replace(pending.change, new=new, resolved=resolved))
+    return replace(state, open=_all_renamed(state.open), pending=pending)
+
+
+def _all_renamed(causes: Sequence[Open]) -> tuple[Open, ...]:
+    return tuple(
+        replace(cause, code=current_cause(cause.code), results=tuple(map(current_key, cause.results)))
+        for cause in causes
+    )
 
 
 def compare(open_before: Sequence[Open], report: Report) -> tuple[tuple[Open, ...], Change]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from netcheck.aws.api.calls import within
 from netcheck.awslambda import notify
-from netcheck.awslambda.changes import SCHEMA, Change, Pending, State, compare
+from netcheck.awslambda.changes import SCHEMA, Change, Pending, State, compare, renamed
 from netcheck.awslambda.clients import Undelivered
 from netcheck.awslambda.event import Asked
 from netcheck.awslambda.logs import Log
@@ -151,4 +151,4 @@ class _Settling:
                 reason=str(error)[:200],
             )
             return State()
-        return state
+        return renamed(state)

@@ -7,6 +7,7 @@ import difflib
 import sys
 from collections.abc import Mapping
 
+from netcheck.core import aliases
 from netcheck.core.components import Concern
 from netcheck.core.model import Cause
 from netcheck.diagnose.advice import ADVICE
@@ -61,26 +62,37 @@ def run(args: argparse.Namespace) -> int:
     except UsageError as error:
         print(f"netcheck: {error}", file=sys.stderr)
         return 2
-    text = _explained(args.id, pages)
+    name = args.id if args.id in pages else _current(args.id)
+    text = _explanation(name, pages)
     if text is None:
         near = difflib.get_close_matches(args.id, pages, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "netcheck checks lists them"
         print(f"netcheck: there is no check {args.id!r}: {hint}", file=sys.stderr)
         return 2
+    if name != args.id:
+        print(f"{args.id} is now called {name}.\n")
     print(text)
     return 0
 
 
-def _explained(asked: str, pages: Mapping[str, Page]) -> str | None:
-    if asked in pages:
-        return plain(pages[asked])
-    if concern := [entry for id, entry in pages.items() if id.startswith(f"{asked.removesuffix('.*')}.")]:
+def _current(name: str) -> str:
+    """Today's name of a check, a cause or code, or a concern; the name itself where it is none of them."""
+    renamed = aliases.current_check(name)
+    renamed = aliases.current_cause(renamed)
+    concern, dot, star = renamed.partition(".")
+    return f"{aliases.current_concern(concern)}{dot}{star}" if star in ("", "*") else renamed
+
+
+def _explanation(name: str, pages: Mapping[str, Page]) -> str | None:
+    if name in pages:
+        return plain(pages[name])
+    if concern := [entry for id, entry in pages.items() if id.startswith(f"{name.removesuffix('.*')}.")]:
         return listed(concern)
-    if asked.lower() in set(Cause):
-        advice = ADVICE[Cause(asked.lower())]
-        return f"{asked.upper()}: {advice.title}\n\nFix: {advice.mend}"
-    if asked.upper() in set(Code):
-        return _of_the_analyzer(Code(asked.upper()))
+    if name.lower() in set(Cause):
+        advice = ADVICE[Cause(name.lower())]
+        return f"{name.upper()}: {advice.title}\n\nFix: {advice.mend}"
+    if name.upper() in set(Code):
+        return _of_the_analyzer(Code(name.upper()))
     return None
 
 

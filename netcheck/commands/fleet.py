@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from netcheck.commands.arguments import number
 from netcheck.commands.progress import clear, say
+from netcheck.core.aliases import current_report
 from netcheck.core.context import Deadline, DeadlineExceeded
 from netcheck.core.model import Status
 from netcheck.settings.config import Config, UsageError
@@ -291,7 +292,7 @@ class _Survey:
                 if not (line.startswith(START) or START.startswith(line)):
                     raise ValueError("not the beginning of a line")
                 break
-            self._rows.append(Row.read(json.loads(line)))
+            self._rows.append(Row.read(_renamed(json.loads(line))))
             whole += len(line)
         return whole
 
@@ -299,6 +300,11 @@ class _Survey:
         if self._args.output:
             return f"go on with netcheck fleet ... --output {self._args.output} --resume"
         return "with --output FILE it could be resumed"
+
+
+def _renamed(line: dict[str, Any]) -> dict[str, Any]:
+    """A line under today's names, which an earlier version may have written."""
+    return {**line, "report": current_report(line["report"])} if line["report"] else line
 
 
 def _nobody(name: str, members: Sequence[Member], region: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from netcheck.compare.components import Documents
 from netcheck.core import recording
+from netcheck.core.aliases import current_report
 from netcheck.core.model import Report
 from netcheck.core.recording import Recording, RecordingError
 from netcheck.engine.assessment import assess
@@ -62,7 +63,7 @@ def read_side(path: str) -> Side:
     if schema == recording.SCHEMA:
         return _recorded(path)
     if schema == SCHEMA:
-        return Side(path, _checked(path, found))
+        return Side(path, current_report(_checked(path, found)))
     raise UsageError(
         f"{path}: neither a report (netcheck run --format json) nor a recording (--record) nor a folder of "
         "netcheck snapshot"

@@ -1,8 +1,10 @@
-"""Old spellings of public names: what saved files, scripts and plugins may still bring. Pure data."""
+"""Old spellings of public names, which saved files, scripts and plugins may still use. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
 
 CHECKS: Mapping[str, str] = {
     "connector.addresses": "connector.subnet-capacity",
@@ -66,3 +68,61 @@ QUESTIONS: Mapping[str, str] = {
     "whereami.function_network": "aws.awslambda.function_network.function_network",
 }
 """Questions as recordings of version 0.1 name them, by module and function, and their names now."""
+
+
+def current_check(check: str) -> str:
+    """Today's id of a check."""
+    return CHECKS.get(check, check)
+
+
+def current_concern(concern: str) -> str:
+    """Today's first part of the ids of checks that were named `concern`, as in `egress.path`."""
+    moved = {old.partition(".")[0]: new.partition(".")[0] for old, new in CHECKS.items()}
+    return moved.get(concern, concern)
+
+
+def current_cause(cause: str) -> str:
+    """Today's name of a cause (lower case) or a code (upper case)."""
+    found = CAUSES.get(cause.lower(), cause)
+    return found.upper() if cause.isupper() else found
+
+
+def current_key(key: str) -> str:
+    """Today's key of a result, `CHECK@TARGET` or `CHECK@TARGET#2`."""
+    check, at, rest = key.partition("@")
+    return f"{current_check(check)}{at}{rest}"
+
+
+def matches(check: str, glob: str) -> bool:
+    """Whether a glob of `--only` or `--skip` selects a check, by its id or by an old one."""
+    spellings = (check, *(old for old, new in CHECKS.items() if new == check))
+    return any(fnmatchcase(spelling, glob) for spelling in spellings)
+
+
+def current_report(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A saved report (`netcheck.report/1`) under today's names. Raises KeyError or TypeError where a result
+    or a root cause lacks a member.
+    """
+    return {
+        **report,
+        "results": [_current_result(result) for result in report["results"]],
+        "root_causes": [_current_root_cause(cause) for cause in report["root_causes"]],
+    }
+
+
+def _current_result(result: Mapping[str, Any]) -> dict[str, Any]:
+    cause, caused_by = result["cause"], result["caused_by"]
+    return {
+        **result,
+        "key": current_key(result["key"]),
+        "check": current_check(result["check"]),
+        "cause": cause and current_cause(cause),
+        "caused_by": caused_by and current_key(caused_by),
+    }
+
+
+def _current_root_cause(cause: Mapping[str, Any]) -> dict[str, Any]:
+    keys = {
+        name: [current_key(key) for key in cause[name]] for name in ("explains", "shown_by") if name in cause
+    }
+    return {**cause, "code": current_cause(cause["code"]), **keys}

@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from netcheck import diagnose
-from netcheck.core import recording
+from netcheck.core import aliases, recording
 from netcheck.core.check import Check, DerivedCheck
 from netcheck.core.context import Context, Deadline, DeadlineExceeded, FactUnavailable, NotRecorded, Observer
 from netcheck.core.model import Json, Kind, Report
@@ -95,16 +94,19 @@ def assess(
 
 
 def select(checks: Sequence[Check], only: Sequence[str], skip: Sequence[str]) -> tuple[Check, ...]:
-    """The checks that match a glob of `only` (all, if empty) and none of `skip`. Raises UsageError."""
+    """The checks that match a glob of `only` (all, if empty) and none of `skip`; old ids match as well.
+
+    Raises UsageError for a glob that matches no check.
+    """
     for flag, globs in (("--only", only), ("--skip", skip)):
         for glob in globs:
-            if not any(fnmatchcase(check.id, glob) for check in checks):
+            if not any(aliases.matches(check.id, glob) for check in checks):
                 raise UsageError(f"{flag} {glob}: no check has such an id; netcheck checks lists them")
     return tuple(
         check
         for check in checks
-        if (not only or any(fnmatchcase(check.id, glob) for glob in only))
-        and not any(fnmatchcase(check.id, glob) for glob in skip)
+        if (not only or any(aliases.matches(check.id, glob) for glob in only))
+        and not any(aliases.matches(check.id, glob) for glob in skip)
     )
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from netcheck.core.aliases import current_key
 from netcheck.core.context import Deadline
 from netcheck.core.credentials import ClickHouseLogin
 from netcheck.probe.transport.isolation import run_isolated, silence
@@ -112,7 +113,7 @@ def _connect(deadline: Deadline, place: TablePlace, login: ClickHouseLogin) -> C
 
 
 def _there(client: Client, place: TablePlace, first: dict[str, Any]) -> set[str]:
-    """The keys that the table has of this run; the table is made where it is missing."""
+    """The keys that the table has of this run, under today's names; the table is made where it is missing."""
     from clickhouse_connect.driver.exceptions import DatabaseError
 
     sql = f"SELECT key FROM {_name(place)} WHERE started = %(started)s AND run = %(run)s"
@@ -124,7 +125,7 @@ def _there(client: Client, place: TablePlace, first: dict[str, Any]) -> set[str]
             raise
         client.command(schema(place))
         return set()
-    return {json.loads(line)[0] for line in answer.splitlines()}
+    return {current_key(json.loads(line)[0]) for line in answer.splitlines()}
 
 
 def schema(place: TablePlace) -> str:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -20,12 +21,15 @@ from netcheck.awslambda.store import parse_store
 from netcheck.core.codec import decode, encode
 from netcheck.core.context import Deadline
 from netcheck.core.model import Report
+from netcheck.engine.assessment import assess
+from netcheck.engine.runner import ignore_event
 from netcheck.settings.config import Config
 from tests.awslambda.reports import cause, report
 from tests.servers.aws_endpoint import AwsEndpoint, dropped, slow
 from tests.servers.aws_memory import Memory
 from tests.servers.aws_world import World
 
+SAVED = Path(__file__).parents[1] / "saved" / "version_0_1"
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:alarms"
 STORES = ("s3://states-1/netcheck", "dynamodb://states")
 GOOD = report({"tcp.connect@a": "pass"})
@@ -235,6 +239,15 @@ def test_a_write_that_arrived_though_its_answer_did_not_is_known_again(account: 
     assert account.run(BAD) == 0
     assert account.told() == ["1 new; 1 open"]
     assert account.state().pending is None
+
+
+def test_a_state_that_version_0_1_wrote_sends_nothing_again(account: Account) -> None:
+    account.put((SAVED / "state.json").read_text())
+    report = assess(Config(replay=str(SAVED / "recording.json.gz")), ignore_event).report
+    assert account.run(report) == 0
+    assert account.told() == []
+    assert account.run(GOOD) == 0
+    assert account.told() == ["2 resolved; nothing is wrong now"]
 
 
 def test_aws_that_does_not_answer_costs_no_more_than_there_is(account: Account) -> None:

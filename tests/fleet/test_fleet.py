@@ -133,6 +133,21 @@ def test_lines_are_written_as_they_come_and_a_survey_is_resumed(
     assert again.out.splitlines()[:-1] == whole.out.splitlines()[:-1], "but for how many calls it took"
 
 
+def test_lines_that_version_0_1_wrote_are_read_under_todays_names(
+    patch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file, fleet = tmp_path / "fleet.jsonl", Fleet(patch, 1, 2)
+    fleet.run("--output", str(file))
+    saved = Path(__file__).parents[1] / "saved" / "version_0_1"
+    today = netcheck("run", "--replay", str(saved / "recording.json.gz"), "--format", "json").out
+    reports = json.loads((saved / "report.json").read_text()), json.loads(today)
+    written = zip(lines(file.read_text()), reports, strict=True)
+    file.write_text("".join(json.dumps({**line, "report": report}) + "\n" for line, report in written))
+    table = fleet.run("--output", str(file), "--resume").out
+    assert "1. PLAINTEXT_ON_TLS_PORT at kafka://127.0.0.1:18443\n   2 connectors" in table
+    assert "2. TLS_NOT_SUPPORTED at aws-service://127.0.0.1:18080\n   2 connectors" in table
+
+
 def test_a_survey_that_does_not_come_about_leaves_the_last_one(
     patch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

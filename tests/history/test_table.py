@@ -14,19 +14,24 @@ from pathlib import Path
 
 import pytest
 
+from netcheck.core.aliases import CAUSES, CHECKS, current_report
 from netcheck.core.context import Deadline
 from netcheck.core.credentials import ClickHouseLogin
 from netcheck.core.model import Report, Status
 from netcheck.core.secret import Secret
+from netcheck.engine.assessment import assess
+from netcheck.engine.runner import ignore_event
 from netcheck.history import table
 from netcheck.history.rows import lines
 from netcheck.history.table import NotWritten, schema, write
+from netcheck.settings.config import Config
 from netcheck.settings.history_location import TablePlace
 from tests.commandline import netcheck
 from tests.history.runs import B1, B2, CLICKHOUSE, many, result, run
 from tests.servers import peers
 from tests.servers.chdb_front import ChdbFront
 from tests.servers.clickhouse import ClickHouse
+from tools.write_docs import pages
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "history.md"
 STATEMENTS = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.S)
@@ -191,6 +196,81 @@ def test_the_same_schema_lines_and_queries_on_clickhouse_18(clickhouse_server: C
 
     holds(ask)
     server.query("DROP DATABASE kept")
+
+
+# Rows of version 0.1
+
+SAVED = Path(__file__).parents[1] / "saved" / "version_0_1"
+OLD_NAMES = {*CHECKS, *CAUSES, *(name.upper() for name in CAUSES)}
+
+
+def shows_old_rows_under_todays_names(ask: Ask) -> None:
+    """What the view of the document says of the saved history."""
+    ask(next(each for each in STATEMENTS if each.startswith("CREATE VIEW")))
+    rows = ask("SELECT check, cause, root_cause, key, caused_by FROM netcheck_history ORDER BY key")
+    report = current_report(json.loads((SAVED / "report.json").read_text()))
+    code = {key: cause["code"] for cause in report["root_causes"] for key in cause["shown_by"]}
+    assert rows == sorted(
+        (
+            [
+                each["check"],
+                each["cause"] or "",
+                code.get(each["key"], ""),
+                each["key"],
+                each["caused_by"] or "",
+            ]
+            for each in report["results"]
+        ),
+        key=lambda row: row[3],
+    )
+    assert ask("SELECT count() FROM netcheck_history WHERE check LIKE 'aws-service.%'") == [["3"]]
+    for name, query in QUERIES.items():
+        assert "netcheck_results" in query
+        ask(
+            query.replace("netcheck_results FINAL", "netcheck_history").replace(
+                "netcheck_results", "netcheck_history"
+            )
+        )
+        assert name
+
+
+def test_the_view_of_the_document_is_the_generated_one() -> None:
+    assert pages()["history.md"] == DOCUMENT.read_text(), "make docs writes it again"
+
+
+def test_old_rows_are_found_by_todays_names(chdb_server: ChdbFront) -> None:
+    asked(chdb_server, "DROP TABLE IF EXISTS netcheck_results")
+    asked(chdb_server, STATEMENTS[0])
+    for _ in range(2):
+        lines = (SAVED / "history.jsonl").read_text()
+        asked(chdb_server, f"INSERT INTO netcheck_results FORMAT JSONEachRow {lines}")
+    shows_old_rows_under_todays_names(lambda sql: asked(chdb_server, sql))
+    for name in ("netcheck_history", "netcheck_results"):
+        asked(chdb_server, f"DROP TABLE {name}")
+
+
+def test_old_rows_are_found_by_todays_names_on_clickhouse_18(clickhouse_server: ClickHouse) -> None:
+    server = clickhouse_server
+
+    def ask(sql: str) -> list[list[str]]:
+        answer = server.query(re.sub(r"\bnetcheck_(results|history)\b", r"old.netcheck_\1", sql))
+        return [line.split("\t") for line in answer.splitlines()]
+
+    server.query("CREATE DATABASE IF NOT EXISTS old")
+    ask(STATEMENTS[0])
+    ask(f"INSERT INTO netcheck_results FORMAT JSONEachRow {(SAVED / 'history.jsonl').read_text()}")
+    shows_old_rows_under_todays_names(ask)
+    server.query("DROP DATABASE old")
+
+
+def test_a_run_that_version_0_1_has_sent_is_not_sent_again(chdb_server: ChdbFront) -> None:
+    place = place_on(chdb_server, "sent_before")
+    asked(chdb_server, schema(place))
+    kept = (SAVED / "history.jsonl").read_text()
+    asked(chdb_server, f"INSERT INTO sent_before FORMAT JSONEachRow {kept}")
+    report = assess(Config(replay=str(SAVED / "recording.json.gz")), ignore_event).report
+    assert not {result.check for result in report.results} & OLD_NAMES
+    assert send(chdb_server, "sent_before", report) == [0]
 
 
 # What goes wrong
