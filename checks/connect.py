@@ -27,6 +27,7 @@ from netcheck.core.context import Context, Skip
 from netcheck.core.model import Cause, Finding, Kind, Layer, Status, Target
 from netcheck.core.secret import HIDDEN
 from netcheck.pipeline.clickhouse_sink import is_reference as has_reference
+from netcheck.pipeline.config_providers import usual_class
 from netcheck.pipeline.model import Connector
 from netcheck.pipeline.redaction import is_reference, references
 
@@ -422,14 +423,7 @@ class TasksAreNumbered(Check):
 
 
 def _provider_class(name: str) -> str:
-    known = {
-        "secretsmanager": "com.amazonaws.kafka.config.providers.SecretsManagerConfigProvider",
-        "ssm": "com.amazonaws.kafka.config.providers.SsmParamStoreConfigProvider",
-        "s3import": "com.amazonaws.kafka.config.providers.S3ImportConfigProvider",
-        "file": "org.apache.kafka.common.config.provider.FileConfigProvider",
-        "env": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
-    }
-    return known.get(name.lower(), "<the provider's class>")
+    return usual_class(name) or "<the provider's class>"
 
 
 def _converter_settings(subject: Connector, side: str) -> Mapping[str, str]:

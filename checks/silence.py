@@ -16,7 +16,7 @@ from netcheck.engine.follow_up_facts import Siblings
 from netcheck.probe.dns.loss import Loss, Losses
 from netcheck.probe.tls.hello import OTHER_NAME, SMALL_SEGMENT, Hello, Hellos, Variation
 from netcheck.probe.transport.ports import Ports
-from netcheck.probe.transport.source_ports import From, SourcePorts, answered
+from netcheck.probe.transport.source_ports import SourcePortAttempt, SourcePorts, answered
 from netcheck.probe.transport.tcp import Connection, Connections
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def of_source_ports(where: str, seen: SourcePorts) -> Verdict | None:
     return Verdict(None, f"it is silent from all of {len(tried)} source ports between 1024 and 65535")
 
 
-def _is_a_rule(rounds: Sequence[Sequence[From]]) -> bool:
+def _is_a_rule(rounds: Sequence[Sequence[SourcePortAttempt]]) -> bool:
     """Whether this is a rule's work and not chance: the same in both rounds, from one range of ports, and
     each answer to the first SYN.
     """
@@ -70,7 +70,7 @@ def _is_a_rule(rounds: Sequence[Sequence[From]]) -> bool:
     return first == second and changes == 2 and clean
 
 
-def _spans(tried: Iterable[From], *, heard: bool) -> str:
+def _spans(tried: Iterable[SourcePortAttempt], *, heard: bool) -> str:
     """`1024-32767 and 61000-65535`: from the first to the last port of each run that had the same answer."""
     known = [one for one in tried if answered(one) is not None]
     runs = [list(run) for same, run in groupby(known, key=lambda one: answered(one) is heard) if same]

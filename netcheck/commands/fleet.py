@@ -177,7 +177,7 @@ class _Survey:
         return 3 if self._stopped or Status.UNKNOWN in statuses or statuses <= {Status.SKIP} else 0
 
     def _account(self, role: str | None, done: set[str]) -> Iterator[Judged]:
-        from netcheck.aws.api.calls import Failed
+        from netcheck.aws.api.calls import ApiFailure
         from netcheck.aws.api.session import NoAws
         from netcheck.aws.msk.account import Account
         from netcheck.fleet.survey import Ended, survey
@@ -190,7 +190,7 @@ class _Survey:
         try:
             say("asking for the connectors ...")
             members = account.members()
-            if isinstance(members, Failed):
+            if isinstance(members, ApiFailure):
                 raise Stopped(members.reason)
             chosen = [one for one in members if fnmatchcase(one.name, args.name)]
             if not chosen:

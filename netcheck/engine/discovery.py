@@ -46,7 +46,7 @@ def discover(ctx: Context) -> Discovered:
     config = ctx.config
     file = _file(ctx) if config.connector_config else None
     looked = _look_up(ctx) if config.connector or config.cluster else None
-    found = _Found(config, file, looked)
+    found = _Discovery(config, file, looked)
     effective = found.effective()
     if config.snapshot and config.source_subnet:
         _check_subnets(ctx, config.snapshot)
@@ -89,12 +89,12 @@ def _file(ctx: Context) -> Connector:
 
 
 def _look_up(ctx: Context) -> LookedUp:
-    from netcheck.aws.msk.lookup import LookedUp, Wanted, look_up
+    from netcheck.aws.msk.lookup import LookedUp, LookupRequest, look_up
 
     config = ctx.config
     region = _region(config)
     hosts = tuple(host for host, _ in config.bootstrap)
-    wanted = Wanted(config.connector, config.cluster, hosts, interfaces=config.snapshot is None)
+    wanted = LookupRequest(config.connector, config.cluster, hosts, interfaces=config.snapshot is None)
     try:
         seen = ctx.observe_for(LOOKING_UP_SECONDS, look_up, region, config.profile, wanted)
     except (DeadlineExceeded, NotRecorded) as error:
@@ -117,7 +117,7 @@ def _region(config: Config) -> str | None:
     return next(iter(regions), config.region)
 
 
-class _Found:
+class _Discovery:
     """What was found, and which value comes from where."""
 
     def __init__(self, config: Config, file: Connector | None, looked: LookedUp | None) -> None:

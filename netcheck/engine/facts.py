@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from netcheck.aws.msk.neighbours import Neighbours
     from netcheck.aws.route53.model import Listed, Lookups
     from netcheck.core.credentials import KafkaLogin
-    from netcheck.engine.vantage_parity import Comparison
+    from netcheck.engine.vantage_parity import ParityResult
     from netcheck.iam.role_snapshot import RoleSnapshot
     from netcheck.path.aggregate import Traced
     from netcheck.path.name_resolution import Naming
@@ -236,12 +236,12 @@ def kafka_login(ctx: Context, target: Target) -> KafkaLogin | None:
 
 def _mechanism(ctx: Context, target: Target) -> str:
     """The SASL mechanism to ask a listener for: the run's, else that of MSK's listener."""
-    from netcheck.pipeline.msk_listeners import Login, listener_for
+    from netcheck.pipeline.msk_listeners import listener_for
 
     if ctx.config.sasl_mechanism:
         return ctx.config.sasl_mechanism
     listener = listener_for(ctx.get(pipeline).cluster, target.host, target.port)
-    return "AWS_MSK_IAM" if listener and listener.login is Login.IAM else "SCRAM-SHA-512"
+    return (listener and listener.mechanism) or "SCRAM-SHA-512"
 
 
 def kafka_metadata(ctx: Context, target: Target) -> KafkaMetadata:
@@ -518,7 +518,7 @@ def identity(ctx: Context) -> vantage_probe.Identity:
     return located(seen, _known(ctx), Workers(config.source_subnet, config.source_security_group))
 
 
-def parity(ctx: Context) -> Comparison:
+def parity(ctx: Context) -> ParityResult:
     """How this vantage differs from the workers', as far as both are known."""
     from netcheck.engine.vantage_parity import Workers, compare
 

@@ -22,6 +22,7 @@ from netcheck.core.context import (
 from netcheck.core.hostport import is_address
 from netcheck.core.model import Cause, Kind, Target
 from netcheck.engine import facts, targets
+from netcheck.pipeline.msk_listeners import VPC_PORTS, ports_beside
 from netcheck.probe.dns.loss import Losses, count_lost
 from netcheck.probe.tls.hello import Hellos, Variation, vary_hello
 from netcheck.probe.transport.ports import Ports, ask_ports
@@ -34,13 +35,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-KAFKA_PORTS = (
-    (9092, 9094, 9096, 9098),
-    (9194, 9196, 9198),
-    (20092, 20094, 20096, 20098),
-)
-"""MSK's listeners: inside the VPC, public, and over IPv6
-(https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html)."""
 
 CLICKHOUSE_PORTS = (8443, 9440, 8123, 9000, 443)
 """https://clickhouse.com/docs/guides/sre/network-ports, and 443, which ClickHouse Cloud has open too."""
@@ -130,9 +124,7 @@ def other_ports(ctx: Context, target: Target) -> Ports:
 
 
 def _other_ports(target: Target) -> tuple[int, ...]:
-    own: tuple[int, ...] = CLICKHOUSE_PORTS
-    if target.kind is Kind.KAFKA:
-        own = next((ports for ports in KAFKA_PORTS if target.port in ports), KAFKA_PORTS[0])
+    own = ports_beside(target.port) if target.kind is Kind.KAFKA else CLICKHOUSE_PORTS
     return tuple(port for port in own if port != target.port)
 
 
@@ -161,7 +153,7 @@ def _brokers(ctx: Context, target: Target) -> Iterator[str]:
         if port == target.port and host != target.host:
             yield host
     cluster = ctx.get(facts.pipeline).cluster
-    for node in cluster.nodes if cluster and target.port in KAFKA_PORTS[0] else ():
+    for node in cluster.nodes if cluster and target.port in VPC_PORTS else ():
         for name in node.names:
             if name.lower() != target.host:
                 yield name.lower()

@@ -38,7 +38,7 @@ class LoadError:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundChecks:
     """What there is to run, sorted by file and place in the file, and what could not be loaded."""
 
     checks: tuple[Check, ...]
@@ -56,7 +56,7 @@ def is_own(check: Check) -> bool:
     return type(check).__module__.partition(".")[0] == OWN_PACKAGE
 
 
-def find(folder: str | None = None) -> Found:
+def find(folder: str | None = None) -> FoundChecks:
     """Every check, each id once. Raises UsageError when `folder` is not a folder."""
     sources = [*_own(), *_installed(), *(_loose(Path(folder)) if folder else ())]
     checks: dict[str, Check] = {}
@@ -77,7 +77,7 @@ def find(folder: str | None = None) -> Found:
                 broken.append(LoadError(source.name, problem))
             else:
                 checks[check.id], origin[check.id] = check, source.name
-    return Found(tuple(checks.values()), tuple(broken))
+    return FoundChecks(tuple(checks.values()), tuple(broken))
 
 
 def load_own() -> None:

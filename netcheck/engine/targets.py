@@ -10,24 +10,8 @@ from urllib.parse import urlsplit
 from netcheck.core.hostport import EndpointError, Url, parse_url, shown
 from netcheck.core.model import PIPELINE, Kind, Security, Target
 from netcheck.pipeline.model import Cluster
-from netcheck.pipeline.msk_listeners import BY_STRING, Listener, Login, Reach, endpoints
+from netcheck.pipeline.msk_listeners import BY_PORT, BY_STRING, VPC_PORTS, Login, Reach, endpoints
 from netcheck.settings.config import Config, UsageError
-
-MSK_SECURITY = {
-    9092: Security.PLAINTEXT,
-    9094: Security.SSL,
-    9096: Security.SASL_SSL,
-    9098: Security.SASL_SSL,
-    9194: Security.SSL,
-    9196: Security.SASL_SSL,
-    9198: Security.SASL_SSL,
-    20092: Security.PLAINTEXT,
-    20094: Security.SSL,
-    20096: Security.SASL_SSL,
-    20098: Security.SASL_SSL,
-}
-"""What MSK speaks on each of its ports; any other port is taken for TLS
-(https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html)."""
 
 PLAIN_NATIVE_PORT = 9000
 """ClickHouse's native protocol without TLS; on any other port it is taken to be inside TLS, as on 9440
@@ -35,9 +19,6 @@ PLAIN_NATIVE_PORT = 9000
 
 CONNECTED_BY = {Login.NONE: "TLS", Login.IAM: "SASL_IAM", Login.SCRAM: "SASL_SCRAM"}
 """A listener's login as VpcConnection.Authentication of MSK's API has it."""
-
-PRIVATE_PORTS = frozenset({9092, 9094, 9096, 9098})
-"""The listeners inside the VPC, which every broker has at the names that ListNodes tells."""
 
 
 def of_arguments(config: Config) -> tuple[Target, ...]:
@@ -64,19 +45,20 @@ def named(config: Config) -> list[Target]:
 
 def brokers(config: Config) -> list[Target]:
     """The bootstrap servers."""
-    return [kafka_target(host, port, _spoken(config, port)) for host, port in config.bootstrap]
+    return [kafka_target(host, port, _security_protocol(config, port)) for host, port in config.bootstrap]
 
 
-def _spoken(config: Config, port: int) -> Security | None:
-    """How brokers are spoken to, where that was said: who gives a login means a listener that takes it."""
-    if config.security_protocol or port in MSK_SECURITY:
+def _security_protocol(config: Config, port: int) -> Security | None:
+    """The security protocol that the configuration asks for; a login implies a listener that accepts it."""
+    if config.security_protocol or port in BY_PORT:
         return config.security_protocol
     return Security.SASL_SSL if config.sasl_mechanism or config.kafka_login else None
 
 
 def kafka_target(host: str, port: int, security: Security | None) -> Target:
-    """A broker, spoken to as told, or as MSK does on that port."""
-    return Target(Kind.KAFKA, host, port, security or MSK_SECURITY.get(port, Security.SSL))
+    """A broker with this security protocol; without one, MSK's for that port, or TLS on any other port."""
+    by_port = BY_PORT[port].security if port in BY_PORT else Security.SSL
+    return Target(Kind.KAFKA, host, port, security or by_port)
 
 
 def other_brokers(config: Config, cluster: Cluster) -> Iterator[Target]:
@@ -87,7 +69,7 @@ def other_brokers(config: Config, cluster: Cluster) -> Iterator[Target]:
     names = [name for node in cluster.nodes for name in node.names]
     hosts = {host for host, _ in config.bootstrap}
     for port in dict.fromkeys(port for host, port in config.bootstrap if host in names):
-        if port in PRIVATE_PORTS:
+        if port in VPC_PORTS:
             yield from (kafka_target(n, port, config.security_protocol) for n in names if n not in hosts)
 
 
@@ -104,14 +86,7 @@ def listening(strings: Mapping[str, str], cluster: Cluster | None) -> Iterator[T
         if listener.reach is Reach.VPC_CONNECTION and CONNECTED_BY[listener.login] not in connected:
             continue
         for host, port in endpoints(text):
-            yield Target(Kind.KAFKA, host, port, security_of(listener))
-
-
-def security_of(listener: Listener) -> Security:
-    """How a listener is spoken to."""
-    if listener.login is Login.NONE:
-        return _security(listener.tls)
-    return Security.SASL_SSL if listener.tls else Security.SASL_PLAINTEXT
+            yield Target(Kind.KAFKA, host, port, listener.security)
 
 
 def _clickhouse(config: Config) -> list[Target]:

@@ -34,7 +34,7 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ParityResult:
     """The verdict, and each difference in a sentence. `why` says why the verdict is unknown."""
 
     parity: Parity
@@ -63,24 +63,24 @@ def located(identity: Identity, snapshot: Snapshot | None, workers: Workers) -> 
 
 def compare(
     identity: Identity, seen: Vantage, workers: Workers, snapshot: Snapshot | None, access: Access | None
-) -> Comparison:
+) -> ParityResult:
     """Compare. Without a snapshot only ids are compared."""
     if identity.kind == "outside":
-        return Comparison(Parity.DIFFERENT, ("this host is not in AWS",))
+        return ParityResult(Parity.DIFFERENT, ("this host is not in AWS",))
     if identity.kind == "unknown" or not identity.subnets:
         why = identity.detail or "AWS does not say which subnet this host is in"
-        return Comparison(Parity.UNKNOWN, tuple(_of_the_host(seen, None)), why)
+        return ParityResult(Parity.UNKNOWN, tuple(_of_the_host(seen, None)), why)
     place = tuple(_of_the_place(identity, workers, snapshot))
     dns = access.dns.get(identity.vpc or "") if access else None
     host = tuple(_of_the_host(seen, dns))
     if not place and (identity.security_groups is None or not workers.security_groups):
         whose = "this host's" if workers.security_groups else "the workers'"
         why = f"{whose} security groups are not known"
-        return Comparison(Parity.UNKNOWN, host, why)
+        return ParityResult(Parity.UNKNOWN, host, why)
     if not place:
-        return Comparison(Parity.SAME, host)
+        return ParityResult(Parity.SAME, host)
     near = snapshot is not None and identity.vpc in _vpcs(snapshot, workers)
-    return Comparison(
+    return ParityResult(
         Parity.SIMILAR if near or _shares(identity, workers) else Parity.DIFFERENT, (*place, *host)
     )
 

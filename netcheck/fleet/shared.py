@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from netcheck.aws.ec2.scope import Scope
 from netcheck.aws.ec2.source import Documents, collected
 from netcheck.aws.msk.account import Account
-from netcheck.aws.msk.lookup import Wanted, look_up
+from netcheck.aws.msk.lookup import LookupRequest, look_up
 from netcheck.core.context import NotRecorded
 from netcheck.core.recording import question_of
 from netcheck.probe.dns import resolve
@@ -36,7 +36,7 @@ class Shared:
         """Raises NotRecorded for what a fleet does not ask."""
         asked: Any = probe
         if asked is look_up:
-            return cast(T, self._account.look_up(cast(Wanted, args[-1])))
+            return cast(T, self._account.look_up(cast(LookupRequest, args[-1])))
         if asked is collected:
             return cast(T, self._network(*cast(tuple[tuple[str, ...], tuple[str, ...]], args[2:4])))
         if not self._live and not probe.__module__.startswith("netcheck.aws.") and asked not in HARMLESS:

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from netcheck.iam.patterns import is_pattern
-from netcheck.iam.providers import Named, Store, named
+from netcheck.iam.providers import Named, named
+from netcheck.pipeline.config_providers import Store
 from netcheck.pipeline.model import Connector, Pipeline
 
 INTERNAL = "__amazon_msk_connect_"

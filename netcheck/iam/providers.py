@@ -10,27 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from urllib.parse import unquote
 
-REFERENCE = re.compile(r"\$\{([^}:]*):(?:([^}:]*):)?([^}]*)\}")
+from netcheck.pipeline.config_providers import REFERENCE, Store, store_of
+
 NAMED = re.compile(r"config\.providers\.([^.]+)\.class")
-
-
-class Store(StrEnum):
-    """Where a config provider looks things up, as AWS's SDKs call it."""
-
-    SECRETS = "secretsmanager"
-    PARAMETERS = "ssm"
-    OBJECTS = "s3"
-
-
-CLASSES: Mapping[str, Store] = {
-    "SecretsManagerConfigProvider": Store.SECRETS,
-    "SsmParamStoreConfigProvider": Store.PARAMETERS,
-    "S3ImportConfigProvider": Store.OBJECTS,
-}
-"""The last part of a provider's class."""
 REGIONS = ("param.region", "param.aws.region")
 """Settings of a provider that name its Region."""
 
@@ -65,7 +49,7 @@ def named(settings: Mapping[str, str], worker: Mapping[str, str]) -> tuple[Named
 def _providers(settings: Mapping[str, str]) -> Iterator[tuple[str, tuple[Store, str | None]]]:
     for setting, value in settings.items():
         match = NAMED.fullmatch(setting)
-        store = CLASSES.get(value.strip().rpartition(".")[2]) if match else None
+        store = store_of(value) if match else None
         if match and store:
             alias = match[1]
             regions = (settings.get(f"config.providers.{alias}.{each}") for each in REGIONS)

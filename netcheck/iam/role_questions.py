@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from netcheck.iam.needs import exact, needs, stores
-from netcheck.iam.providers import Store
 from netcheck.iam.role_snapshot import Asked, Tried
+from netcheck.pipeline.config_providers import Store
 from netcheck.pipeline.model import Pipeline
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from netcheck.core.secret import HIDDEN
-from netcheck.pipeline.redaction import REFERENCE
+from netcheck.pipeline.config_providers import REFERENCE
 
 CLASS = "com.clickhouse.kafka.connect.ClickHouseSinkConnector"
 PORT = 8443

@@ -99,7 +99,7 @@ class Connector:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class BrokerNode:
     """A broker of a cluster: its network interface, address and the names it is reached by."""
 
     id: str
@@ -144,7 +144,7 @@ class Cluster:
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     vpc_configs: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
-    nodes: tuple[Node, ...] = ()
+    nodes: tuple[BrokerNode, ...] = ()
     scram_secrets: tuple[str, ...] | None = None
     multi_vpc: frozenset[str] = frozenset()
     vpc_connections: tuple[VpcConnection, ...] = ()

@@ -9,11 +9,12 @@ KafkaClusterEncryptionInTransit of its API): IAM always inside TLS.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from netcheck.core.hostport import EndpointError, parse_endpoint
+from netcheck.core.model import Security
 from netcheck.pipeline.model import Cluster
 
 
@@ -48,13 +49,25 @@ class Listener:
         return "TLS" if self.tls else "PLAINTEXT"
 
     @property
+    def security(self) -> Security:
+        """The security protocol that clients of this listener set."""
+        if self.login is Login.NONE:
+            return Security.SSL if self.tls else Security.PLAINTEXT
+        return Security.SASL_SSL if self.tls else Security.SASL_PLAINTEXT
+
+    @property
+    def mechanism(self) -> str | None:
+        """The SASL mechanism that clients of this listener set; None where there is no login."""
+        return {Login.SCRAM: "SCRAM-SHA-512", Login.IAM: "AWS_MSK_IAM"}.get(self.login)
+
+    @property
     def name(self) -> str:
         """As people say it."""
         words = {Login.NONE: "TLS" if self.tls else "plain-text", Login.SCRAM: "SASL/SCRAM", Login.IAM: "IAM"}
         return f"{'public ' if self.reach is Reach.PUBLIC else ''}{words[self.login]}"
 
 
-BY_PORT = {
+BY_PORT: Mapping[int, Listener] = {
     9092: Listener(Login.NONE, tls=False),
     9094: Listener(Login.NONE, tls=True),
     9096: Listener(Login.SCRAM, tls=True),
@@ -67,6 +80,13 @@ BY_PORT = {
     20096: Listener(Login.SCRAM, tls=True, ipv6=True),
     20098: Listener(Login.IAM, tls=True, ipv6=True),
 }
+
+VPC_PORTS = frozenset(p for p, one in BY_PORT.items() if one.reach is Reach.VPC and not one.ipv6)
+"""The listeners inside the VPC over IPv4: every broker has them at the names that ListNodes returns."""
+
+MULTI_VPC_PORTS = range(14001, 14101)
+"""Ports of listeners for managed VPC connections
+(https://docs.aws.amazon.com/msk/latest/developerguide/aws-access-mult-vpc.html)."""
 
 MSK_NAME = re.compile(r"\.kafka(-serverless)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$")
 """How the names of all of MSK's brokers end, in lower case."""
@@ -107,6 +127,14 @@ class Use:
             f"authenticationType={self.authentication}, encryptionType={self.encryption}, "
             f"bootstrapServers={self.bootstrap}"
         )
+
+
+def ports_beside(port: int) -> tuple[int, ...]:
+    """MSK's ports with the same reach and IP version as this one, itself included; for a port that is not
+    MSK's, those inside the VPC.
+    """
+    like = BY_PORT.get(port, BY_PORT[9092])
+    return tuple(p for p, one in BY_PORT.items() if (one.reach, one.ipv6) == (like.reach, like.ipv6))
 
 
 def endpoints(bootstrap: str) -> tuple[tuple[str, int], ...]:

@@ -10,9 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from netcheck.core.secret import HIDDEN, Scrubber
+from netcheck.pipeline.config_providers import REFERENCE
 
-REFERENCE = re.compile(r"\$\{[^}:\s]+:[^}]+\}")
-"""`${provider:path:key}` (Kafka's ConfigTransformer)."""
 SECRET_WORDS = (
     r"pass(?:word|wd|phrase)?|pwd|secret|token|jaas|credentials?|authorization"
     r"|api[._-]?key|access[._-]?key|private[._-]?key"
@@ -58,9 +57,7 @@ def is_reference(value: str) -> bool:
 
 def references(settings: Mapping[str, str]) -> frozenset[str]:
     """The names of the config providers that these settings ask for something."""
-    return frozenset(
-        text[2:].partition(":")[0] for value in settings.values() for text in REFERENCE.findall(value)
-    )
+    return frozenset(found[1] for value in settings.values() for found in REFERENCE.finditer(value))
 
 
 def _public(key: str, value: str) -> str:

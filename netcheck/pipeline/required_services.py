@@ -10,18 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from netcheck.pipeline import redaction
+from netcheck.pipeline import config_providers, redaction
 from netcheck.pipeline.model import Connector
 
 GLUE_CONVERTERS = "com.amazonaws.services.schemaregistry."
 """Package of AWS Glue Schema Registry's converters (github.com/awslabs/aws-glue-schema-registry)."""
-PROVIDERS = {
-    "SecretsManagerConfigProvider": "secretsmanager",
-    "SsmParamStoreConfigProvider": "ssm",
-    "S3ImportConfigProvider": "s3",
-}
-"""AWS's config providers, and Jeremy Custenborder's of the same name
-(https://docs.aws.amazon.com/msk/latest/developerguide/msk-connect-config-provider.html)."""
+
 SIDES = ("key", "value")
 
 
@@ -46,7 +40,7 @@ class Provider:
     @property
     def service(self) -> str | None:
         """The AWS service it reads from; None for one that is not known to be AWS's."""
-        return PROVIDERS.get(self.java_class.strip().rpartition(".")[2])
+        return config_providers.store_of(self.java_class)
 
 
 @dataclass(frozen=True, slots=True)

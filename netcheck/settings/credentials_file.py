@@ -7,16 +7,10 @@ from dataclasses import replace
 
 from netcheck.core.credentials import ClickHouseLogin, CloudKey, KafkaLogin, Trust
 from netcheck.core.secret import Secret
+from netcheck.pipeline.msk_listeners import BY_PORT
 from netcheck.settings.config import CLOUD_API, MECHANISMS, Config, UsageError, one_of
 from netcheck.settings.history_location import TablePlace
 from netcheck.settings.yaml_file import read_mapping
-
-MSK_SASL_PORTS = {
-    **dict.fromkeys((9096, 9196, 20096), "SCRAM-SHA-512"),
-    **dict.fromkeys((9098, 9198, 20098), "AWS_MSK_IAM"),
-}
-"""MSK's SASL listeners: in the VPC, public, and IPv6
-(https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html)."""
 
 VARIABLES = {
     "kafka_username": "NETCHECK_KAFKA_USERNAME",
@@ -87,7 +81,8 @@ def _must_be_text(given: Mapping[str, str]) -> None:
 
 
 def _mechanism_by_port(config: Config) -> str | None:
-    return next((MSK_SASL_PORTS[port] for _, port in config.bootstrap if port in MSK_SASL_PORTS), None)
+    listeners = (BY_PORT.get(port) for _, port in config.bootstrap)
+    return next((one.mechanism for one in listeners if one and one.mechanism), None)
 
 
 def _secret(given: Mapping[str, str], key: str) -> Secret | None:

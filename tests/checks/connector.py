@@ -13,10 +13,10 @@ from netcheck.engine import plugins
 from netcheck.engine.runner import Run, ignore_event
 from netcheck.pipeline.clickhouse_sink import CLASS
 from netcheck.pipeline.model import (
+    BrokerNode,
     Cluster,
     Connector,
     LogDestination,
-    Node,
     Pipeline,
     Plugin,
     WorkerConfiguration,
@@ -101,7 +101,7 @@ CLUSTER = Cluster(
     client_broker="TLS",
     network_type="IPV4",
     nodes=tuple(
-        Node(str(n), f"eni-{n}", f"10.0.{n}.7", f"subnet-{n}", (f"b-{n}.{SUFFIX}",)) for n in (1, 2, 3)
+        BrokerNode(str(n), f"eni-{n}", f"10.0.{n}.7", f"subnet-{n}", (f"b-{n}.{SUFFIX}",)) for n in (1, 2, 3)
     ),
 )
 

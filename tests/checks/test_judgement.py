@@ -55,7 +55,7 @@ def resolution(host: str, cause: Cause | None, *addresses: str) -> Asked:
 
 
 def name_server(cause: Cause | None, detail: str) -> resolve.NameServer:
-    asked = resolve.Asked((), cause, detail, 0.1)
+    asked = resolve.TransportAnswers((), cause, detail, 0.1)
     return resolve.NameServer("10.0.0.2", 53, asked, asked, cause, detail)
 
 

@@ -24,7 +24,7 @@ import pytest
 from netcheck.core.codec import decode, encode
 from netcheck.core.context import Deadline
 from netcheck.core.model import Cause
-from netcheck.probe.dns.answer import Answer
+from netcheck.probe.dns.answer import DnsAnswer
 from netcheck.probe.dns.resolve import (
     Address,
     NameServers,
@@ -429,6 +429,6 @@ def test_replies_of_every_shape(
     assert len(answers) == 3550
     for one in answers:
         assert (one.cause is None) == bool(one.addresses), one
-        assert decode(Answer, json.loads(json.dumps(encode(one)))) == one
+        assert decode(DnsAnswer, json.loads(json.dumps(encode(one)))) == one
     passed = sum(one.cause is None for one in answers)
     assert passed > 0 if may_pass else passed == 0, "a denial never becomes an address"

@@ -24,7 +24,7 @@ from netcheck.probe.dns.loss import Loss, Losses, count_lost
 from netcheck.probe.http.client import HttpAnswer
 from netcheck.probe.tls.hello import Hello, Hellos, Variation, vary_hello
 from netcheck.probe.transport.ports import Port, Ports, ask_ports
-from netcheck.probe.transport.source_ports import From, SourcePorts, sweep
+from netcheck.probe.transport.source_ports import SourcePortAttempt, SourcePorts, sweep
 from netcheck.probe.transport.tcp import Connection, Connections
 from tests.servers import peers
 from tests.servers.certificates import Certificates
@@ -39,11 +39,13 @@ SILENT, OPEN = Cause.TIMED_OUT, None
 PLACES = (1024, 32767, 32768, 49151, 49152, 60999, 61000, 65535)
 
 
-def tries(pattern: str, retransmits: int = 0, beside: int = 0) -> tuple[From, ...]:
+def tries(pattern: str, retransmits: int = 0, beside: int = 0) -> tuple[SourcePortAttempt, ...]:
     """`x` connects, `r` is refused, `.` is silent, `?` is not known."""
     causes = {"x": OPEN, "r": Cause.CONNECTION_REFUSED, ".": SILENT, "?": Cause.RESOURCES}
     return tuple(
-        From(port + (beside if number % 2 == 0 else -beside), causes[mark], 1 if mark == "." else retransmits)
+        SourcePortAttempt(
+            port + (beside if number % 2 == 0 else -beside), causes[mark], 1 if mark == "." else retransmits
+        )
         for number, (port, mark) in enumerate(zip(PLACES, pattern, strict=True))
     )
 

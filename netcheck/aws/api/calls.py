@@ -36,7 +36,7 @@ class Deadline(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ApiCall:
     """One operation with its parameters. `member` of the answer is wanted: a list or one object, "" for the
     whole answer. `service` is as botocore calls it.
     """
@@ -53,7 +53,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResult:
     """All pages of an answer: the items, or the one object; and how many calls it took.
 
     `whole` is False where AWS says that there is more, and gives no way to ask for it.
@@ -65,7 +65,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class ApiFailure:
     """No answer, or not all pages of it, which is no answer either. `code` is AWS's, "" where AWS did not
     answer.
     """
@@ -76,8 +76,8 @@ class Failed:
     code: str = ""
 
 
-Outcome = Answer | Failed
-Asker = Callable[[Sequence[Question]], Sequence[Outcome]]
+Outcome = ApiResult | ApiFailure
+ApiCaller = Callable[[Sequence[ApiCall]], Sequence[Outcome]]
 """Answers questions, in their order: AWS, or a memory of what it said."""
 
 
@@ -100,7 +100,7 @@ class _Pace:
         deadline.remaining()
 
 
-def ask(client: Any, questions: Sequence[Question], deadline: Deadline) -> list[Outcome]:
+def call_all(client: Any, questions: Sequence[ApiCall], deadline: Deadline) -> list[Outcome]:
     """Ask all of them side by side; the outcomes are in the same order. Never raises for what AWS does.
 
     `client` is one boto3 client, or a mapping with one for each service that is asked.
@@ -130,7 +130,7 @@ def ask(client: Any, questions: Sequence[Question], deadline: Deadline) -> list[
     for _ in range(min(WORKERS, len(questions))):
         # Daemon threads: one that hangs in a socket must not keep the process.
         threading.Thread(target=work, daemon=True, name="aws-call").start()
-    outcomes: list[Outcome] = [Failed(TOO_LATE)] * len(questions)
+    outcomes: list[Outcome] = [ApiFailure(TOO_LATE)] * len(questions)
     try:
         for _ in questions:
             index, outcome = done.get(timeout=deadline.remaining(3600))
@@ -165,7 +165,7 @@ def within(deadline: Deadline, work: Callable[[], T]) -> T:
 
 
 def _asked(
-    client: Any, question: Question, deadline: Deadline, pace: _Pace, stopped: threading.Event
+    client: Any, question: ApiCall, deadline: Deadline, pace: _Pace, stopped: threading.Event
 ) -> Outcome:
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
@@ -184,14 +184,14 @@ def _asked(
             token = next((name for name in TOKENS if name in members and page.get(name)), None)
             if token is None:
                 more = bool(page.get("AdditionalRoutesAvailable"))
-                return Answer(items, made, whole=not more)
+                return ApiResult(items, made, whole=not more)
             params[token] = page[token]
     except DeadlineExceeded:
-        return Failed(TOO_LATE, calls=made)
+        return ApiFailure(TOO_LATE, calls=made)
     except (BotoCoreError, ClientError, ResponseParserError, NotFromAws) as error:
         host = client.meta.endpoint_url.partition("://")[2].rstrip("/")
         failed = failure(error, question.action, host)
-        return Failed(failed.reason, failed.denied, made, failed.code)
+        return ApiFailure(failed.reason, failed.denied, made, failed.code)
 
 
 def _page_size(members: Mapping[str, Any]) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from netcheck.aws.api.calls import Failed, Question, ask
+from netcheck.aws.api.calls import ApiCall, ApiFailure, call_all
 from netcheck.aws.api.session import NoAws, open_session, service_client
 from netcheck.core.context import Deadline
 
@@ -28,13 +28,13 @@ def function_network(
     deadline: Deadline, region: str | None, profile: str | None, function: str
 ) -> FunctionNetwork:
     """Ask for a function's VPC configuration (Lambda API reference, GetFunctionConfiguration)."""
-    question = Question("GetFunctionConfiguration", "VpcConfig", {"FunctionName": function}, "lambda")
+    question = ApiCall("GetFunctionConfiguration", "VpcConfig", {"FunctionName": function}, "lambda")
     try:
         client = service_client(open_session(deadline, region, profile), "lambda", deadline)
     except NoAws as error:
         return FunctionNetwork("", (), (), str(error))
-    [outcome] = ask(client, [question], deadline)
-    if isinstance(outcome, Failed):
+    [outcome] = call_all(client, [question], deadline)
+    if isinstance(outcome, ApiFailure):
         return FunctionNetwork("", (), (), outcome.reason, question.action if outcome.denied else "")
     found = outcome.items[0] if outcome.items else {}
     config: Mapping[str, object] = found if isinstance(found, Mapping) else {}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netcheck.aws.api.calls import Answer, Asker, Deadline, Failed, Outcome, Question, ask
+from netcheck.aws.api.calls import ApiCall, ApiCaller, ApiFailure, ApiResult, Deadline, Outcome, call_all
 from netcheck.aws.api.session import NoAws, ec2_client, open_session
 from netcheck.aws.ec2 import scope as scopes
 from netcheck.aws.ec2.scope import Links, Scope
@@ -25,29 +25,27 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 EVERYTHING = "everything"
 
-REGION_WIDE: Mapping[str, Question] = {
-    "Vpcs": Question("DescribeVpcs", "Vpcs"),
-    "InternetGateways": Question("DescribeInternetGateways", "InternetGateways"),
+REGION_WIDE: Mapping[str, ApiCall] = {
+    "Vpcs": ApiCall("DescribeVpcs", "Vpcs"),
+    "InternetGateways": ApiCall("DescribeInternetGateways", "InternetGateways"),
     # These have no filter by VPC (EC2 API reference): all of the Region's are asked for.
-    "EgressOnlyInternetGateways": Question(
-        "DescribeEgressOnlyInternetGateways", "EgressOnlyInternetGateways"
-    ),
-    "Addresses": Question("DescribeAddresses", "Addresses"),
-    "ManagedPrefixLists": Question("DescribeManagedPrefixLists", "PrefixLists"),
-    "PrefixLists": Question("DescribePrefixLists", "PrefixLists"),
-    "VpcPeeringConnections": Question("DescribeVpcPeeringConnections", "VpcPeeringConnections"),
-    "TransitGateways": Question("DescribeTransitGateways", "TransitGateways"),
-    "TransitGatewayAttachments": Question("DescribeTransitGatewayAttachments", "TransitGatewayAttachments"),
-    "TransitGatewayVpcAttachments": Question(
+    "EgressOnlyInternetGateways": ApiCall("DescribeEgressOnlyInternetGateways", "EgressOnlyInternetGateways"),
+    "Addresses": ApiCall("DescribeAddresses", "Addresses"),
+    "ManagedPrefixLists": ApiCall("DescribeManagedPrefixLists", "PrefixLists"),
+    "PrefixLists": ApiCall("DescribePrefixLists", "PrefixLists"),
+    "VpcPeeringConnections": ApiCall("DescribeVpcPeeringConnections", "VpcPeeringConnections"),
+    "TransitGateways": ApiCall("DescribeTransitGateways", "TransitGateways"),
+    "TransitGatewayAttachments": ApiCall("DescribeTransitGatewayAttachments", "TransitGatewayAttachments"),
+    "TransitGatewayVpcAttachments": ApiCall(
         "DescribeTransitGatewayVpcAttachments", "TransitGatewayVpcAttachments"
     ),
-    "TransitGatewayRouteTables": Question("DescribeTransitGatewayRouteTables", "TransitGatewayRouteTables"),
-    "VpnGateways": Question("DescribeVpnGateways", "VpnGateways"),
-    "DhcpOptions": Question("DescribeDhcpOptions", "DhcpOptions"),
-    "VpcBlockPublicAccessOptions": Question(
+    "TransitGatewayRouteTables": ApiCall("DescribeTransitGatewayRouteTables", "TransitGatewayRouteTables"),
+    "VpnGateways": ApiCall("DescribeVpnGateways", "VpnGateways"),
+    "DhcpOptions": ApiCall("DescribeDhcpOptions", "DhcpOptions"),
+    "VpcBlockPublicAccessOptions": ApiCall(
         "DescribeVpcBlockPublicAccessOptions", "VpcBlockPublicAccessOptions"
     ),
-    "VpcBlockPublicAccessExclusions": Question(
+    "VpcBlockPublicAccessExclusions": ApiCall(
         "DescribeVpcBlockPublicAccessExclusions", "VpcBlockPublicAccessExclusions"
     ),
 }
@@ -124,14 +122,14 @@ def collect(
         client.close()
 
 
-def collect_from(asked: Asker, region: str, scope: Scope) -> Collected:
+def collect_from(asked: ApiCaller, region: str, scope: Scope) -> Collected:
     """The same, of whoever answers: AWS, or a memory of what it said."""
     return _Collection(asked, region, scope, lambda _: None).run()
 
 
 def _collected(client: Any, scope: Scope, deadline: Deadline, progress: Progress) -> Collected:
     region = client.meta.region_name
-    return _Collection(lambda questions: ask(client, questions, deadline), region, scope, progress).run()
+    return _Collection(lambda questions: call_all(client, questions, deadline), region, scope, progress).run()
 
 
 def _nothing(reason: str, calls: int) -> Collected:
@@ -141,7 +139,7 @@ def _nothing(reason: str, calls: int) -> Collected:
 class _Collection:
     """One collection under way: the documents and gaps so far."""
 
-    def __init__(self, asked: Asker, region: str, scope: Scope, progress: Progress) -> None:
+    def __init__(self, asked: ApiCaller, region: str, scope: Scope, progress: Progress) -> None:
         self._asked = asked
         self._region = region
         self._scope = scope
@@ -156,7 +154,7 @@ class _Collection:
             first |= dict(_of_vpcs(None))
         self._progress("the Region, and which VPCs matter")
         outcomes = self._ask(first)
-        failures = [outcome for outcome in outcomes.values() if isinstance(outcome, Failed)]
+        failures = [outcome for outcome in outcomes.values() if isinstance(outcome, ApiFailure)]
         if len(failures) == len(outcomes) and not any(failure.denied for failure in failures):
             return _nothing(Counter(failure.reason for failure in failures).most_common(1)[0][0], self._calls)
         for stem in first.keys() & ACTIONS.keys():
@@ -171,7 +169,7 @@ class _Collection:
         }
         return Collected(dict(sorted(self._documents.items())), gaps, self._calls)
 
-    def _ask(self, questions: Mapping[Any, Question]) -> dict[Any, Outcome]:
+    def _ask(self, questions: Mapping[Any, ApiCall]) -> dict[Any, Outcome]:
         outcomes = self._asked(list(questions.values()))
         self._calls += sum(outcome.calls for outcome in outcomes)
         return dict(zip(questions, outcomes, strict=True))
@@ -184,11 +182,11 @@ class _Collection:
             self._documents[stem] = {stem: (items[0] if items else {}) if one else items}
 
     def _whole(self, stem: str, outcomes: Sequence[Outcome]) -> list[Json] | None:
-        failed = next((outcome for outcome in outcomes if isinstance(outcome, Failed)), None)
+        failed = next((outcome for outcome in outcomes if isinstance(outcome, ApiFailure)), None)
         if failed is not None:
             self._gap(stem, ACTIONS[stem], failed.reason)
             return None
-        return [item for outcome in outcomes if isinstance(outcome, Answer) for item in outcome.items]
+        return [item for outcome in outcomes if isinstance(outcome, ApiResult) for item in outcome.items]
 
     def _gap(self, what: str, action: str, reason: str) -> None:
         self._gaps.setdefault(what, Gap(what, action, reason))
@@ -204,9 +202,9 @@ class _Collection:
         """The VPCs to collect, None for all of them: no scope, or none that could be made out."""
         listed = frozenset(vpc["VpcId"] for vpc in self._items("Vpcs")) if "Vpcs" in self._documents else None
         found: list[Any] = [
-            item for outcome in located.values() if isinstance(outcome, Answer) for item in outcome.items
+            item for outcome in located.values() if isinstance(outcome, ApiResult) for item in outcome.items
         ]
-        if any(isinstance(outcome, Failed) for outcome in located.values()):
+        if any(isinstance(outcome, ApiFailure) for outcome in located.values()):
             return None
         self._name_unknown_ids(found, listed)
         if not self._scope:
@@ -242,14 +240,14 @@ class _Collection:
     def _second(self, wanted: frozenset[str] | None) -> None:
         tables = self._transit_tables(wanted)
         attributed = self._attributed(wanted)
-        questions: dict[tuple[str, str], Question] = {}
+        questions: dict[tuple[str, str], ApiCall] = {}
         if wanted is not None:
             for part, values in enumerate(scopes.chunks(sorted(wanted))):
                 questions |= {(stem, str(part)): question for stem, question in _of_vpcs(values)}
         elif self._scope:
             questions |= {(stem, ""): question for stem, question in _of_vpcs(None)}
         questions |= {
-            (attribute, vpc): Question(
+            (attribute, vpc): ApiCall(
                 "DescribeVpcAttribute", _upper(attribute), {"VpcId": vpc, "Attribute": attribute}
             )
             for vpc in attributed
@@ -310,7 +308,7 @@ class _Collection:
         member = OF_TRANSIT_TABLES[stem][1]
         items: list[Json] = []
         for table, outcome in outcomes.items():
-            assert isinstance(outcome, Answer)
+            assert isinstance(outcome, ApiResult)
             item: dict[str, Json] = {"TransitGatewayRouteTableId": table, member: outcome.items}
             if stem == "TransitGatewayStaticRoutes":
                 item["AdditionalRoutesAvailable"] = not outcome.whole
@@ -337,7 +335,7 @@ class _Collection:
     def _prefix_lists(self) -> None:
         names = sorted(set(_named_lists(self._items("RouteTables"), self._items("SecurityGroups"))))
         questions = {
-            name: Question("GetManagedPrefixListEntries", "Entries", {"PrefixListId": name}) for name in names
+            name: ApiCall("GetManagedPrefixListEntries", "Entries", {"PrefixListId": name}) for name in names
         }
         outcomes = self._ask(questions)
         if self._whole("PrefixListEntries", list(outcomes.values())) is not None:
@@ -345,23 +343,23 @@ class _Collection:
                 "PrefixListEntries": [
                     {"PrefixListId": name, "Entries": outcome.items}
                     for name, outcome in outcomes.items()
-                    if isinstance(outcome, Answer)
+                    if isinstance(outcome, ApiResult)
                 ]
             }
 
 
-def _of_vpcs(vpcs: list[str] | None) -> Iterator[tuple[str, Question]]:
+def _of_vpcs(vpcs: list[str] | None) -> Iterator[tuple[str, ApiCall]]:
     for stem, operation in OF_VPCS.items():
         parameter = "Filter" if operation == "DescribeNatGateways" else "Filters"
         params = {} if vpcs is None else scopes.filtered("vpc-id", vpcs, parameter)
-        yield stem, Question(operation, stem, params)
+        yield stem, ApiCall(operation, stem, params)
 
 
-def _of_transit_table(stem: str, table: str) -> Question:
+def _of_transit_table(stem: str, table: str) -> ApiCall:
     operation, member = OF_TRANSIT_TABLES[stem]
     # SearchTransitGatewayRoutes takes no request without a filter: this one leaves nothing out.
     params = scopes.filtered("type", list(ROUTE_TYPES)) if operation == "SearchTransitGatewayRoutes" else {}
-    return Question(operation, member, {"TransitGatewayRouteTableId": table, **params})
+    return ApiCall(operation, member, {"TransitGatewayRouteTableId": table, **params})
 
 
 def _named_lists(tables: Iterable[Any], groups: Iterable[Any]) -> Iterator[str]:
@@ -380,4 +378,4 @@ def _upper(attribute: str) -> str:
 
 
 def _first(outcome: Outcome) -> Json:
-    return outcome.items[0] if isinstance(outcome, Answer) and outcome.items else {}
+    return outcome.items[0] if isinstance(outcome, ApiResult) and outcome.items else {}

@@ -39,12 +39,12 @@ from netcheck.aws.ec2.entities import (
     Vpc,
     VpcEndpoint,
 )
-from netcheck.aws.ec2.reading import Node
+from netcheck.aws.ec2.reading import JsonObject
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "icmpv6": ICMPV6, "-1": ALL_PROTOCOLS}
 
 
-def _protocol(node: Node, key: str) -> int:
+def _protocol(node: JsonObject, key: str) -> int:
     text = node.text(key)
     if text in _PROTOCOLS:
         return _PROTOCOLS[text]
@@ -55,7 +55,7 @@ def _protocol(node: Node, key: str) -> int:
     )
 
 
-def _port_range(node: Node, first: int, last: int, key: str) -> tuple[int, int]:
+def _port_range(node: JsonObject, first: int, last: int, key: str) -> tuple[int, int]:
     if (first, last) == (-1, -1):
         return WHOLE_RANGE
     if not 0 <= first <= last <= 65535:
@@ -63,7 +63,7 @@ def _port_range(node: Node, first: int, last: int, key: str) -> tuple[int, int]:
     return first, last
 
 
-def _icmp_range(node: Node, kind: int, code: int, key: str) -> tuple[int, int]:
+def _icmp_range(node: JsonObject, kind: int, code: int, key: str) -> tuple[int, int]:
     """An ICMP type and code as one number, type * 256 + code; -1 stands for all."""
     if kind == -1:
         return WHOLE_RANGE
@@ -72,14 +72,14 @@ def _icmp_range(node: Node, kind: int, code: int, key: str) -> tuple[int, int]:
     return (kind << 8, kind << 8 | 255) if code == -1 else (kind << 8 | code, kind << 8 | code)
 
 
-def _associated(node: Node, set_key: str, block_key: str, state_key: str) -> Iterator[Prefix]:
+def _associated(node: JsonObject, set_key: str, block_key: str, state_key: str) -> Iterator[Prefix]:
     for item in node.items(set_key):
         state = item.maybe_child(state_key)
         if state is None or state.text_or("State", "associated") == "associated":
             yield item.prefix(block_key)
 
 
-def _blocks(node: Node) -> tuple[Prefix, ...]:
+def _blocks(node: JsonObject) -> tuple[Prefix, ...]:
     """The IPv4 and IPv6 blocks of a VPC or a subnet that are associated now, the primary first."""
     primary = [node.prefix("CidrBlock")] if node.has("CidrBlock") else []
     if node.has("CidrBlockAssociationSet"):
@@ -91,11 +91,11 @@ def _blocks(node: Node) -> tuple[Prefix, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def vpc(node: Node, region: str) -> Vpc:
+def vpc(node: JsonObject, region: str) -> Vpc:
     return Vpc(node.text("VpcId"), region, _blocks(node))
 
 
-def subnet(node: Node) -> Subnet:
+def subnet(node: JsonObject) -> Subnet:
     name = node.text("SubnetId")
     if not node.flag_or("Ipv6Native", False):
         node.text("CidrBlock")
@@ -103,7 +103,7 @@ def subnet(node: Node) -> Subnet:
     return Subnet(name, node.text("VpcId"), node.text("AvailabilityZone"), _blocks(node), free)
 
 
-def _rule_range(node: Node, protocol: int) -> tuple[int, int]:
+def _rule_range(node: JsonObject, protocol: int) -> tuple[int, int]:
     if protocol in (TCP, UDP):
         return _port_range(node, node.number("FromPort"), node.number("ToPort"), "FromPort")
     if protocol == ICMPV6 and not node.has("FromPort") and not node.has("ToPort"):
@@ -116,7 +116,7 @@ def _rule_range(node: Node, protocol: int) -> tuple[int, int]:
 _PEER_KEYS = ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
 
 
-def _peers(node: Node) -> Iterator[Prefix | GroupReference | PrefixListReference]:
+def _peers(node: JsonObject) -> Iterator[Prefix | GroupReference | PrefixListReference]:
     for item in node.items("IpRanges"):
         yield item.prefix("CidrIp")
     for item in node.items("Ipv6Ranges"):
@@ -127,7 +127,7 @@ def _peers(node: Node) -> Iterator[Prefix | GroupReference | PrefixListReference
         yield GroupReference(item.text("GroupId"), item.maybe_text("UserId"), item.maybe_text("VpcId"))
 
 
-def _rules(node: Node, key: str) -> tuple[SecurityGroupRule, ...]:
+def _rules(node: JsonObject, key: str) -> tuple[SecurityGroupRule, ...]:
     found = []
     for permission in node.required_items(key):
         protocol = _protocol(permission, "IpProtocol")
@@ -138,7 +138,7 @@ def _rules(node: Node, key: str) -> tuple[SecurityGroupRule, ...]:
     return tuple(found)
 
 
-def security_group(node: Node) -> SecurityGroup:
+def security_group(node: JsonObject) -> SecurityGroup:
     return SecurityGroup(
         node.text("GroupId"),
         node.maybe_text("VpcId"),
@@ -147,7 +147,7 @@ def security_group(node: Node) -> SecurityGroup:
     )
 
 
-def _nacl_range(node: Node, protocol: int) -> tuple[int, int]:
+def _nacl_range(node: JsonObject, protocol: int) -> tuple[int, int]:
     """Ports count for TCP and UDP, types for ICMP; any other entry covers everything (NetworkAclEntry)."""
     if protocol in (TCP, UDP):
         ports = node.child("PortRange")
@@ -158,7 +158,7 @@ def _nacl_range(node: Node, protocol: int) -> tuple[int, int]:
     return WHOLE_RANGE
 
 
-def _nacl_entry(node: Node) -> NaclEntry:
+def _nacl_entry(node: JsonObject) -> NaclEntry:
     protocol = _protocol(node, "Protocol")
     first, last = _nacl_range(node, protocol)
     action = node.one_of("RuleAction", "allow", "deny")
@@ -172,7 +172,7 @@ def _nacl_entry(node: Node) -> NaclEntry:
     return NaclEntry(number, protocol, first, last, prefix, action == "allow")
 
 
-def network_acl(node: Node) -> NetworkAcl:
+def network_acl(node: JsonObject) -> NetworkAcl:
     """Entries come in any order and are kept by number: the lowest matching number decides."""
     sides: dict[bool, list[NaclEntry]] = {True: [], False: []}
     taken: dict[tuple[bool, int, int], NaclEntry] = {}
@@ -209,7 +209,7 @@ _TARGETS = (
 )
 
 
-def _route_target(node: Node) -> tuple[str, str]:
+def _route_target(node: JsonObject) -> tuple[str, str]:
     for key in _TARGETS:
         target = node.maybe_text(key)
         if target:
@@ -217,7 +217,7 @@ def _route_target(node: Node) -> tuple[str, str]:
     return "", "a target this snapshot does not name"
 
 
-def _route(node: Node) -> Route:
+def _route(node: JsonObject) -> Route:
     destination: Prefix | str
     if node.has("DestinationPrefixListId"):
         destination = node.text("DestinationPrefixListId")
@@ -229,7 +229,7 @@ def _route(node: Node) -> Route:
     return Route(destination, *_route_target(node), node.text("State"), propagated)
 
 
-def route_table(node: Node) -> RouteTable:
+def route_table(node: JsonObject) -> RouteTable:
     main, subnets, gateways = False, [], []
     for item in node.items("Associations"):
         state = item.maybe_child("AssociationState")
@@ -253,7 +253,7 @@ def route_table(node: Node) -> RouteTable:
     )
 
 
-def _public_address(node: Node) -> int | None:
+def _public_address(node: JsonObject) -> int | None:
     """The public address of an `Association`, if it is one: a carrier's or customer's address is not."""
     association = node.maybe_child("Association")
     if association is None or association.has("CarrierIp") or association.has("CustomerOwnedIp"):
@@ -261,7 +261,7 @@ def _public_address(node: Node) -> int | None:
     return association.address_of("PublicIp", 4)
 
 
-def _interface_addresses(node: Node) -> tuple[list[int], dict[int, int]]:
+def _interface_addresses(node: JsonObject) -> tuple[list[int], dict[int, int]]:
     private: list[int] = []
     public: dict[int, int | None] = {}
     for item in node.items("PrivateIpAddresses"):
@@ -275,7 +275,7 @@ def _interface_addresses(node: Node) -> tuple[list[int], dict[int, int]]:
     return private, {address: found for address, found in public.items() if found is not None}
 
 
-def network_interface(node: Node) -> NetworkInterface:
+def network_interface(node: JsonObject) -> NetworkInterface:
     private, public = _interface_addresses(node)
     ipv6 = tuple(item.address_of("Ipv6Address", 6) for item in node.items("Ipv6Addresses"))
     attachment = node.maybe_child("Attachment")
@@ -297,7 +297,7 @@ def network_interface(node: Node) -> NetworkInterface:
     )
 
 
-def instance(node: Node) -> Instance:
+def instance(node: JsonObject) -> Instance:
     state = node.maybe_child("State")
     interfaces = sorted(node.items("NetworkInterfaces"), key=_device)
     return Instance(
@@ -307,13 +307,13 @@ def instance(node: Node) -> Instance:
     )
 
 
-def _device(interface: Node) -> int:
+def _device(interface: JsonObject) -> int:
     """0 for the primary interface of an instance: AWS lists the interfaces in no order."""
     attachment = interface.maybe_child("Attachment")
     return attachment.number_or("DeviceIndex", 0) if attachment is not None else 0
 
 
-def _nat_address(node: Node) -> NatAddress:
+def _nat_address(node: JsonObject) -> NatAddress:
     return NatAddress(
         node.address_of("PrivateIp", 4) if node.has("PrivateIp") else None,
         node.address_of("PublicIp", 4) if node.has("PublicIp") else None,
@@ -325,7 +325,7 @@ def _nat_address(node: Node) -> NatAddress:
 _SWITCH = ("enabled", "disabled")
 
 
-def nat_gateway(node: Node) -> NatGateway:
+def nat_gateway(node: JsonObject) -> NatGateway:
     addresses = tuple(
         _nat_address(item)
         for item in node.items("NatGatewayAddresses")
@@ -344,12 +344,12 @@ def nat_gateway(node: Node) -> NatGateway:
     )
 
 
-def internet_gateway(node: Node, id_key: str) -> InternetGateway:
+def internet_gateway(node: JsonObject, id_key: str) -> InternetGateway:
     attachments = {item.text("VpcId"): item.text("State") for item in node.required_items("Attachments")}
     return InternetGateway(node.text(id_key), attachments)
 
 
-def vpc_endpoint(node: Node) -> VpcEndpoint:
+def vpc_endpoint(node: JsonObject) -> VpcEndpoint:
     return VpcEndpoint(
         node.text("VpcEndpointId"),
         node.text("VpcId"),
@@ -361,15 +361,15 @@ def vpc_endpoint(node: Node) -> VpcEndpoint:
     )
 
 
-def prefix_blocks(node: Node) -> tuple[Prefix, ...]:
+def prefix_blocks(node: JsonObject) -> tuple[Prefix, ...]:
     """The blocks of one item of PrefixLists (describe-prefix-lists)."""
     from_texts = []
     for text in node.texts("Cidrs"):
-        from_texts.append(Node({"Cidr": text}, node, "Cidrs").prefix("Cidr"))
+        from_texts.append(JsonObject({"Cidr": text}, node, "Cidrs").prefix("Cidr"))
     return tuple(from_texts)
 
 
-def _peering_side(node: Node) -> PeeringSide:
+def _peering_side(node: JsonObject) -> PeeringSide:
     blocks = [item.prefix("CidrBlock") for item in node.items("CidrBlockSet")]
     if not blocks and node.has("CidrBlock"):
         blocks = [node.prefix("CidrBlock")]
@@ -377,7 +377,7 @@ def _peering_side(node: Node) -> PeeringSide:
     return PeeringSide(node.text("VpcId"), node.text("Region"), node.text_or("OwnerId", ""), tuple(blocks))
 
 
-def peering(node: Node) -> Peering:
+def peering(node: JsonObject) -> Peering:
     return Peering(
         node.text("VpcPeeringConnectionId"),
         node.child("Status").text("Code"),
@@ -386,13 +386,13 @@ def peering(node: Node) -> Peering:
     )
 
 
-def transit_gateway(node: Node) -> TransitGateway:
+def transit_gateway(node: JsonObject) -> TransitGateway:
     options = node.maybe_child("Options")
     support = options.text_or("SecurityGroupReferencingSupport", "disable") if options else "disable"
     return TransitGateway(node.text("TransitGatewayId"), support == "enable")
 
 
-def transit_route(node: Node) -> TransitRoute:
+def transit_route(node: JsonObject) -> TransitRoute:
     destination: Prefix | str
     if node.has("DestinationCidrBlock"):
         destination = node.prefix("DestinationCidrBlock")
@@ -406,7 +406,7 @@ def transit_route(node: Node) -> TransitRoute:
     )
 
 
-def propagation(node: Node) -> Propagation:
+def propagation(node: JsonObject) -> Propagation:
     return Propagation(
         node.text("TransitGatewayAttachmentId"),
         node.text_or("ResourceId", ""),
@@ -415,5 +415,5 @@ def propagation(node: Node) -> Propagation:
     )
 
 
-def gap(node: Node) -> Gap:
+def gap(node: JsonObject) -> Gap:
     return Gap(node.text("what"), node.text_or("action", ""), node.text_or("reason", "not collected"))

@@ -28,12 +28,12 @@ def _kind(value: object) -> str:
     return type(value).__name__
 
 
-class Node:
+class JsonObject:
     """One JSON object and where it was found. Unknown keys are never looked at, so they never matter."""
 
     __slots__ = ("_key", "_parent", "_value")
 
-    def __init__(self, value: object, parent: Node | None, key: str) -> None:
+    def __init__(self, value: object, parent: JsonObject | None, key: str) -> None:
         self._parent = parent
         self._key = key
         if type(value) is not dict:
@@ -104,16 +104,16 @@ class Node:
     def flag_or(self, key: str, default: bool) -> bool:
         return default if self._value.get(key) is None else self.flag(key)
 
-    def child(self, key: str) -> Node:
+    def child(self, key: str) -> JsonObject:
         value = self._value.get(key)
         if value is None:
             raise self._wrong(key, value, "an object")
-        return Node(value, self, key)
+        return JsonObject(value, self, key)
 
-    def maybe_child(self, key: str) -> Node | None:
+    def maybe_child(self, key: str) -> JsonObject | None:
         return None if self._value.get(key) is None else self.child(key)
 
-    def items(self, key: str) -> Iterator[Node]:
+    def items(self, key: str) -> Iterator[JsonObject]:
         """The objects of a list; a list that is absent has none."""
         value = self._value.get(key)
         if value is None:
@@ -121,9 +121,9 @@ class Node:
         if type(value) is not list:
             raise self._wrong(key, value, "a list")
         for position, item in enumerate(value):
-            yield Node(item, self, f"{key}[{position}]")
+            yield JsonObject(item, self, f"{key}[{position}]")
 
-    def required_items(self, key: str) -> list[Node]:
+    def required_items(self, key: str) -> list[JsonObject]:
         if self._value.get(key) is None:
             raise self._wrong(key, None, "a list")
         return list(self.items(key))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from netcheck.aws.api.calls import Question
+from netcheck.aws.api.calls import ApiCall
 
 MOST_FILTER_VALUES = 200
 """Values that one EC2 request may filter by (EC2 API reference, Using filtering)."""
@@ -72,7 +72,7 @@ def links(peerings: Iterable[Any], attachments: Iterable[Any], vpc_attachments: 
     )
 
 
-def questions(scope: Scope) -> dict[str, Question]:
+def questions(scope: Scope) -> dict[str, ApiCall]:
     """What to ask to learn which VPCs a scope is in: one question for each kind of id, however many ids."""
     version = {text: ipaddress.ip_address(text).version for text in scope.addresses}
     v4 = frozenset(text for text in version if version[text] == 4)
@@ -87,7 +87,7 @@ def questions(scope: Scope) -> dict[str, Question]:
         (interfaces, "NetworkInterfaces", "ipv6-addresses.ipv6-address", v6),
     ]
     return {
-        f"{name} {part}": Question(operation, member, filtered(name, values))
+        f"{name} {part}": ApiCall(operation, member, filtered(name, values))
         for operation, member, name, wanted in asked
         for part, values in enumerate(chunks(sorted(wanted)))
     }

@@ -38,7 +38,7 @@ from netcheck.aws.ec2.entities import (
     Vpc,
     VpcEndpoint,
 )
-from netcheck.aws.ec2.reading import Node, SnapshotError
+from netcheck.aws.ec2.reading import JsonObject, SnapshotError
 
 __all__ = ["ACTIONS", "Gap", "Snapshot", "SnapshotError", "from_documents", "load"]
 
@@ -203,8 +203,8 @@ class _Builder:
         self.blocks: dict[str, list[Prefix]] = {}
         self.public_access: dict[str, tuple[str, dict[str, str]]] = {}
         self.dns_support: dict[str, bool] = {}
-        self.attachments: dict[str, Node] = {}
-        self.vpc_attachments: dict[str, Node] = {}
+        self.attachments: dict[str, JsonObject] = {}
+        self.vpc_attachments: dict[str, JsonObject] = {}
         self.associations: dict[str, tuple[str, str]] = {}
         self.transit_routes: dict[str, tuple[TransitRoute, ...]] = {}
         self.propagations: dict[str, tuple[Propagation, ...]] = {}
@@ -220,7 +220,7 @@ class _Builder:
             )
         self.collected[region] = before | files
         for stem, value in known.items():
-            root = Node(value, None, names.get(stem, f"{stem}.json"))
+            root = JsonObject(value, None, names.get(stem, f"{stem}.json"))
             if stem == "VpcBlockPublicAccessOptions":
                 self._public_access(region, root)
                 continue
@@ -236,19 +236,19 @@ class _Builder:
         """What the file lists is true, but there is more: so whatever it does not list is not known."""
         self.gaps.setdefault((region, stem), Gap(stem, ACTIONS[stem], reason))
 
-    def _public_access(self, region: str, root: Node) -> None:
+    def _public_access(self, region: str, root: JsonObject) -> None:
         options = root.child("VpcBlockPublicAccessOptions")
         mode = options.one_of("InternetGatewayBlockMode", "off", "block-bidirectional", "block-ingress")
         exclusions = self.public_access.get(region, ("", {}))[1]
         self.public_access[region] = (mode, exclusions)
 
-    def _put(self, table: str, node: Node, key: str, entity: object) -> None:
+    def _put(self, table: str, node: JsonObject, key: str, entity: object) -> None:
         entities = self.tables.setdefault(table, {})
         name = node.text(key)
         if entities.setdefault(name, entity) != entity:
             raise node.fail(key, f"{name} is there twice, with different contents")
 
-    def _add_item(self, stem: str, region: str, node: Node) -> None:
+    def _add_item(self, stem: str, region: str, node: JsonObject) -> None:
         match stem:
             case "Vpcs":
                 self._put("vpcs", node, "VpcId", parse.vpc(node, region))
@@ -280,7 +280,7 @@ class _Builder:
             case _:
                 self._add_other(stem, region, node)
 
-    def _add_other(self, stem: str, region: str, node: Node) -> None:
+    def _add_other(self, stem: str, region: str, node: JsonObject) -> None:
         match stem:
             case "Gaps":
                 gap = parse.gap(node)
@@ -299,7 +299,7 @@ class _Builder:
             case _:
                 self._add_transit(stem, node)
 
-    def _add_transit(self, stem: str, node: Node) -> None:
+    def _add_transit(self, stem: str, node: JsonObject) -> None:
         match stem:
             case "TransitGateways":
                 self._put("transit_gateways", node, "TransitGatewayId", parse.transit_gateway(node))
@@ -325,7 +325,7 @@ class _Builder:
                 name = node.text("TransitGatewayRouteTableId")
                 self.propagations[name] = self.propagations.get(name, ()) + found
 
-    def _exclusion(self, region: str, node: Node) -> None:
+    def _exclusion(self, region: str, node: JsonObject) -> None:
         if node.text("State") in (
             "create-failed",
             "delete-complete",
@@ -355,7 +355,7 @@ class _Builder:
         return {key: item for key, item in self.tables.get(name, {}).items() if isinstance(item, kind)}
 
 
-def _attachment(name: str, general: Node | None, of_vpc: Node | None) -> TransitAttachment:
+def _attachment(name: str, general: JsonObject | None, of_vpc: JsonObject | None) -> TransitAttachment:
     node = general or of_vpc
     assert node is not None
     options = of_vpc.maybe_child("Options") if of_vpc else None

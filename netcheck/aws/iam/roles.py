@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from netcheck.aws.api.calls import Answer, Deadline, Failed, Question, ask
+from netcheck.aws.api.calls import ApiCall, ApiFailure, ApiResult, Deadline, call_all
 from netcheck.aws.api.session import NoAws, open_session, service_client
 from netcheck.iam.role_snapshot import Asked, Document, Key, Role, RoleSnapshot, Secret, Simulated, Tried
 from netcheck.pipeline.model import Missing
@@ -65,20 +65,20 @@ class _Look:
             missing=tuple(self._missing.values()),
         )
 
-    def _round(self, asked: Iterator[tuple[Place, Question]]) -> Answers:
+    def _round(self, asked: Iterator[tuple[Place, ApiCall]]) -> Answers:
         """The items of each answer; [{}] where AWS says that there is no such policy."""
         questions = list(asked)
-        outcomes = ask(self._clients, [question for _, question in questions], self._deadline)
+        outcomes = call_all(self._clients, [question for _, question in questions], self._deadline)
         found: Answers = {}
         for (place, question), outcome in zip(questions, outcomes, strict=True):
             match outcome:
-                case Answer():
+                case ApiResult():
                     found[place] = outcome.items
-                case Failed(code=code) if code in NO_POLICY.get(place[0], frozenset()):
+                case ApiFailure(code=code) if code in NO_POLICY.get(place[0], frozenset()):
                     found[place] = [{}]
-                case Failed(code=code) if code in NO_SUCH_THING:
+                case ApiFailure(code=code) if code in NO_SUCH_THING:
                     self._absent.append(place[1] or self._asked.role)
-                case Failed():
+                case ApiFailure():
                     what = " ".join(place).strip()
                     self._missing[place] = Missing(what, question.action, outcome.reason)
         return found
@@ -136,40 +136,40 @@ Place = tuple[str, str]
 Answers = dict[Place, list[Any]]
 
 
-def _first(asked: Asked) -> Iterator[tuple[Place, Question]]:
+def _first(asked: Asked) -> Iterator[tuple[Place, ApiCall]]:
     role = {"RoleName": role_name(asked.role)}
-    yield (ROLE, ""), Question("GetRole", "Role", role, "iam")
-    yield (INLINE_NAMES, ""), Question("ListRolePolicies", "PolicyNames", role, "iam")
-    yield (MANAGED_NAMES, ""), Question("ListAttachedRolePolicies", "AttachedPolicies", role, "iam")
+    yield (ROLE, ""), ApiCall("GetRole", "Role", role, "iam")
+    yield (INLINE_NAMES, ""), ApiCall("ListRolePolicies", "PolicyNames", role, "iam")
+    yield (MANAGED_NAMES, ""), ApiCall("ListAttachedRolePolicies", "AttachedPolicies", role, "iam")
     for tried in asked.tried:
         yield _simulation(asked.role, tried)
     for name in dict.fromkeys((*asked.secrets, *asked.scram_secrets)):
-        yield (SECRET, name), Question("DescribeSecret", "", {"SecretId": name}, "secretsmanager")
+        yield (SECRET, name), ApiCall("DescribeSecret", "", {"SecretId": name}, "secretsmanager")
     for name in asked.secrets:
         yield (
             (SECRET_POLICY, name),
-            Question("GetResourcePolicy", "", {"SecretId": name}, "secretsmanager"),
+            ApiCall("GetResourcePolicy", "", {"SecretId": name}, "secretsmanager"),
         )
     if asked.cluster:
         arn = {"ClusterArn": asked.cluster}
-        yield (CLUSTER_POLICY, asked.cluster), Question("GetClusterPolicy", "", arn, "kafka")
+        yield (CLUSTER_POLICY, asked.cluster), ApiCall("GetClusterPolicy", "", arn, "kafka")
     for bucket in asked.buckets:
-        yield (BUCKET_POLICY, bucket), Question("GetBucketPolicy", "", {"Bucket": bucket}, "s3")
+        yield (BUCKET_POLICY, bucket), ApiCall("GetBucketPolicy", "", {"Bucket": bucket}, "s3")
 
 
-def _second(asked: Asked, first: Answers, secrets: Sequence[Secret]) -> Iterator[tuple[Place, Question]]:
+def _second(asked: Asked, first: Answers, secrets: Sequence[Secret]) -> Iterator[tuple[Place, ApiCall]]:
     for name in first.get((INLINE_NAMES, ""), []):
         place = {"RoleName": role_name(asked.role), "PolicyName": name}
-        yield (INLINE, name), Question("GetRolePolicy", "", place, "iam")
+        yield (INLINE, name), ApiCall("GetRolePolicy", "", place, "iam")
     attached = [each["PolicyArn"] for each in first.get((MANAGED_NAMES, ""), [])]
     seen = _role(first)
     for arn in dict.fromkeys([*attached, *([seen.boundary] if seen and seen.boundary else [])]):
-        yield (MANAGED, arn), Question("GetPolicy", "Policy", {"PolicyArn": arn}, "iam")
+        yield (MANAGED, arn), ApiCall("GetPolicy", "Policy", {"PolicyArn": arn}, "iam")
     arns = tuple(dict.fromkeys(secret.arn for secret in secrets if secret.asked in asked.secrets))
     if arns:
         yield _simulation(asked.role, Tried(("secretsmanager:GetSecretValue",), arns))
     for key in dict.fromkeys(secret.key for secret in secrets if secret.key):
-        yield (KEY, key), Question("DescribeKey", "KeyMetadata", {"KeyId": key}, "kms")
+        yield (KEY, key), ApiCall("DescribeKey", "KeyMetadata", {"KeyId": key}, "kms")
 
 
 def _third(
@@ -177,30 +177,30 @@ def _third(
     second: Answers,
     secrets: Sequence[Secret],
     keys: Sequence[Key],
-) -> Iterator[tuple[Place, Question]]:
+) -> Iterator[tuple[Place, ApiCall]]:
     for (kind, arn), items in second.items():
         if kind == MANAGED:
             version = {"PolicyArn": arn, "VersionId": items[0]["DefaultVersionId"]}
-            yield (VERSION, arn), Question("GetPolicyVersion", "PolicyVersion", version, "iam")
+            yield (VERSION, arn), ApiCall("GetPolicyVersion", "PolicyVersion", version, "iam")
     used = {secret.key for secret in secrets if secret.asked in asked.secrets}
     decrypt = dict.fromkeys(key.arn for key in keys if key.asked in used and key.manager == "CUSTOMER")
     for arn in decrypt:
         yield (
             (KEY_POLICY, arn),
-            Question("GetKeyPolicy", "", {"KeyId": arn, "PolicyName": "default"}, "kms"),
+            ApiCall("GetKeyPolicy", "", {"KeyId": arn, "PolicyName": "default"}, "kms"),
         )
     if decrypt:
         yield _simulation(asked.role, Tried(("kms:Decrypt",), tuple(decrypt)))
 
 
-def _simulation(role: str, tried: Tried) -> tuple[Place, Question]:
+def _simulation(role: str, tried: Tried) -> tuple[Place, ApiCall]:
     params = {
         "PolicySourceArn": role,
         "ActionNames": list(tried.actions),
         "ResourceArns": list(tried.resources),
     }
     place = SIMULATION, f"{', '.join(tried.actions)} on {', '.join(tried.resources)}"
-    return place, Question("SimulatePrincipalPolicy", "EvaluationResults", params, "iam")
+    return place, ApiCall("SimulatePrincipalPolicy", "EvaluationResults", params, "iam")
 
 
 def role_name(arn: str) -> str:

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netcheck.aws.api.calls import Answer, Failed, Outcome, Question, ask
+from netcheck.aws.api.calls import ApiCall, ApiFailure, ApiResult, Outcome, call_all
 from netcheck.aws.api.session import open_session, service_client
 from netcheck.aws.ec2.collect import REGION_WIDE, collect_from
 from netcheck.aws.ec2.scope import Scope, chunks, filtered
 from netcheck.aws.ec2.source import Documents
 from netcheck.aws.msk import connectors
-from netcheck.aws.msk.lookup import LookedUp, Wanted, converse
+from netcheck.aws.msk.lookup import LookedUp, LookupRequest, converse
 from netcheck.core.context import Deadline
 
 if TYPE_CHECKING:
@@ -64,13 +64,13 @@ class Account:
         """
         return self._refused or ("" if self._deadline.left() else "no time left")
 
-    def asked(self, questions: Sequence[Question]) -> list[Outcome]:
+    def asked(self, questions: Sequence[ApiCall]) -> list[Outcome]:
         """The outcomes, in order; AWS is asked what it has not been asked before."""
         keys = [_key(question) for question in questions]
         new = {
             key: question
             for key, question in zip(keys, questions, strict=True)
-            if not isinstance(self._known.get(key), Answer)
+            if not isinstance(self._known.get(key), ApiResult)
         }
         step = max(1, int(self._rate))
         todo = list(new.items())
@@ -78,16 +78,16 @@ class Account:
             self._ask(todo[start : start + step])
         return [self._known[key] for key in keys]
 
-    def _ask(self, some: Sequence[tuple[str, Question]]) -> None:
+    def _ask(self, some: Sequence[tuple[str, ApiCall]]) -> None:
         began = time.monotonic()
         for _, question in some:
             if question.service not in self._clients:
                 self._clients[question.service] = service_client(
                     self._session, question.service, self._deadline
                 )
-        told = ask(self._clients, [question for _, question in some], self._deadline)
+        told = call_all(self._clients, [question for _, question in some], self._deadline)
         self._known.update(zip((key for key, _ in some), told, strict=True))
-        refused = (one.reason for one in told if isinstance(one, Failed) and one.code in NO_MORE)
+        refused = (one.reason for one in told if isinstance(one, ApiFailure) and one.code in NO_MORE)
         self._refused = self._refused or next(refused, "")
         calls = sum(outcome.calls for outcome in told)
         self.calls += calls
@@ -95,10 +95,10 @@ class Account:
         if pause > 0:
             time.sleep(min(pause, self._deadline.left()))
 
-    def members(self) -> list[Member] | Failed:
+    def members(self) -> list[Member] | ApiFailure:
         """Every connector, with the VPC of its subnets. A call a page, and one for every 200 subnets."""
         (listed,) = self.asked([connectors.named("")])
-        if isinstance(listed, Failed):
+        if isinstance(listed, ApiFailure):
             return listed
         raw: list[Any] = list(listed.items)
         homes = self._homes({subnet for one in raw for subnet in connectors.subnets_of(one)})
@@ -116,11 +116,14 @@ class Account:
     def _homes(self, subnets: Iterable[str]) -> dict[str, str]:
         """The VPC of each subnet. Filters rather than ids: a subnet that is gone must not fail the others."""
         questions = [
-            Question("DescribeSubnets", "Subnets", filtered("subnet-id", some))
+            ApiCall("DescribeSubnets", "Subnets", filtered("subnet-id", some))
             for some in chunks(sorted(subnets))
         ]
         found: list[Any] = [
-            item for outcome in self.asked(questions) if isinstance(outcome, Answer) for item in outcome.items
+            item
+            for outcome in self.asked(questions)
+            if isinstance(outcome, ApiResult)
+            for item in outcome.items
         ]
         return {item["SubnetId"]: item["VpcId"] for item in found}
 
@@ -130,7 +133,7 @@ class Account:
         """
         self.asked([question for one in members for question in _of(one)])
 
-    def look_up(self, wanted: Wanted) -> LookedUp:
+    def look_up(self, wanted: LookupRequest) -> LookedUp:
         """A pipeline, from what was told and what has still to be asked."""
         return converse(wanted, self.region, self.asked)
 
@@ -154,10 +157,10 @@ class Account:
             client.close()
 
 
-def _of(member: Member) -> tuple[Question, ...]:
+def _of(member: Member) -> tuple[ApiCall, ...]:
     """What has to be asked of each connector on its own."""
     return connectors.described(member.arn), connectors.operations(member.arn)
 
 
-def _key(question: Question) -> str:
+def _key(question: ApiCall) -> str:
     return f"{question.action}{json.dumps(question.params, sort_keys=True)}"

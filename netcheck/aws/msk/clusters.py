@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netcheck.aws.api.calls import Question
-from netcheck.pipeline.model import Cluster, Node, VpcConnection
+from netcheck.aws.api.calls import ApiCall
+from netcheck.pipeline.model import BrokerNode, Cluster, VpcConnection
 
 SERVICE = "kafka"
 PROVISIONED = re.compile(
@@ -20,9 +20,7 @@ and `b-1.scram.NAME...`; in lower case whatever the cluster's name is."""
 SERVERLESS = re.compile(
     r"(?:boot|b\d+)-(?P<id>[a-z0-9-]+)\.c\d+\.kafka-serverless\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?"
 )
-MULTI_VPC_PORTS = range(14001, 14101)
-"""Ports of listeners for managed VPC connections
-(https://docs.aws.amazon.com/msk/latest/developerguide/aws-access-mult-vpc.html)."""
+
 
 Raw = Mapping[str, Any]
 
@@ -45,33 +43,33 @@ def msk_host(host: str) -> MskHost | None:
     return None
 
 
-def named(name: str) -> Question:
+def named(name: str) -> ApiCall:
     """The clusters whose names begin so, all of their descriptions."""
-    return Question("ListClustersV2", "ClusterInfoList", {"ClusterNameFilter": name}, SERVICE)
+    return ApiCall("ListClustersV2", "ClusterInfoList", {"ClusterNameFilter": name}, SERVICE)
 
 
-def serverless() -> Question:
-    return Question("ListClustersV2", "ClusterInfoList", {"ClusterTypeFilter": "SERVERLESS"}, SERVICE)
+def serverless() -> ApiCall:
+    return ApiCall("ListClustersV2", "ClusterInfoList", {"ClusterTypeFilter": "SERVERLESS"}, SERVICE)
 
 
-def described(arn: str) -> Question:
-    return Question("DescribeClusterV2", "ClusterInfo", {"ClusterArn": arn}, SERVICE)
+def described(arn: str) -> ApiCall:
+    return ApiCall("DescribeClusterV2", "ClusterInfo", {"ClusterArn": arn}, SERVICE)
 
 
-def bootstrap(arn: str) -> Question:
-    return Question("GetBootstrapBrokers", "", {"ClusterArn": arn}, SERVICE)
+def bootstrap(arn: str) -> ApiCall:
+    return ApiCall("GetBootstrapBrokers", "", {"ClusterArn": arn}, SERVICE)
 
 
-def nodes(arn: str) -> Question:
-    return Question("ListNodes", "NodeInfoList", {"ClusterArn": arn}, SERVICE)
+def nodes(arn: str) -> ApiCall:
+    return ApiCall("ListNodes", "NodeInfoList", {"ClusterArn": arn}, SERVICE)
 
 
-def secrets(arn: str) -> Question:
-    return Question("ListScramSecrets", "SecretArnList", {"ClusterArn": arn}, SERVICE)
+def secrets(arn: str) -> ApiCall:
+    return ApiCall("ListScramSecrets", "SecretArnList", {"ClusterArn": arn}, SERVICE)
 
 
-def vpc_connections() -> Question:
-    return Question("ListVpcConnections", "VpcConnections", {}, SERVICE)
+def vpc_connections() -> ApiCall:
+    return ApiCall("ListVpcConnections", "VpcConnections", {}, SERVICE)
 
 
 def is_serverless(raw: Raw) -> bool:
@@ -139,9 +137,9 @@ def _authentication(said: Raw) -> frozenset[str]:
     return frozenset(name for name, way in ways.items() if way.get("Enabled"))
 
 
-def _node(broker: Raw) -> Node:
+def _node(broker: Raw) -> BrokerNode:
     number = broker.get("BrokerId", 0)
-    return Node(
+    return BrokerNode(
         id=f"{number:g}",
         interface=broker.get("AttachedENIId"),
         address=broker.get("ClientVpcIpAddress"),

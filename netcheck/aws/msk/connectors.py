@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from netcheck.aws.api.calls import Question
+from netcheck.aws.api.calls import ApiCall
 from netcheck.pipeline import java_properties, redaction
 from netcheck.pipeline.model import Connector, LogDestination, Operation, Plugin, WorkerConfiguration
 
@@ -22,44 +22,44 @@ FAILED = frozenset(
 Raw = Mapping[str, Any]
 
 
-def named(prefix: str) -> Question:
+def named(prefix: str) -> ApiCall:
     """The connectors whose names begin so: all that describes them but for their settings."""
-    return Question("ListConnectors", "connectors", {"connectorNamePrefix": prefix}, SERVICE)
+    return ApiCall("ListConnectors", "connectors", {"connectorNamePrefix": prefix}, SERVICE)
 
 
-def every() -> Question:
+def every() -> ApiCall:
     """All connectors of the Region, described in the same way."""
-    return Question("ListConnectors", "connectors", {}, SERVICE)
+    return ApiCall("ListConnectors", "connectors", {}, SERVICE)
 
 
-def described(arn: str) -> Question:
-    return Question("DescribeConnector", "", {"connectorArn": arn}, SERVICE)
+def described(arn: str) -> ApiCall:
+    return ApiCall("DescribeConnector", "", {"connectorArn": arn}, SERVICE)
 
 
-def operations(arn: str) -> Question:
-    return Question("ListConnectorOperations", "connectorOperations", {"connectorArn": arn}, SERVICE)
+def operations(arn: str) -> ApiCall:
+    return ApiCall("ListConnectorOperations", "connectorOperations", {"connectorArn": arn}, SERVICE)
 
 
-def operation(arn: str) -> Question:
-    return Question("DescribeConnectorOperation", "", {"connectorOperationArn": arn}, SERVICE)
+def operation(arn: str) -> ApiCall:
+    return ApiCall("DescribeConnectorOperation", "", {"connectorOperationArn": arn}, SERVICE)
 
 
-def worker_configuration(arn: str) -> Question:
-    return Question("DescribeWorkerConfiguration", "", {"workerConfigurationArn": arn}, SERVICE)
+def worker_configuration(arn: str) -> ApiCall:
+    return ApiCall("DescribeWorkerConfiguration", "", {"workerConfigurationArn": arn}, SERVICE)
 
 
-def plugin(arn: str) -> Question:
-    return Question("DescribeCustomPlugin", "", {"customPluginArn": arn}, SERVICE)
+def plugin(arn: str) -> ApiCall:
+    return ApiCall("DescribeCustomPlugin", "", {"customPluginArn": arn}, SERVICE)
 
 
-def interfaces(subnets: Sequence[str], groups: Sequence[str]) -> Question:
+def interfaces(subnets: Sequence[str], groups: Sequence[str]) -> ApiCall:
     """The ENIs of the workers in these subnets: also those of a second connector with the same network."""
     filters = [
         {"Name": "tag-key", "Values": [MANAGED_TAG]},
         {"Name": "subnet-id", "Values": sorted(subnets)},
         *([{"Name": "group-id", "Values": sorted(groups)}] if groups else []),
     ]
-    return Question("DescribeNetworkInterfaces", "NetworkInterfaces", {"Filters": filters})
+    return ApiCall("DescribeNetworkInterfaces", "NetworkInterfaces", {"Filters": filters})
 
 
 def bootstrap_of(raw: Raw) -> str:

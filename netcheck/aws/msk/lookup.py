@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from netcheck.aws.api.calls import Answer, Asker, Failed, Outcome, Question, ask
+from netcheck.aws.api.calls import ApiCall, ApiCaller, ApiFailure, ApiResult, Outcome, call_all
 from netcheck.aws.api.session import NoAws, open_session, service_client
 from netcheck.aws.msk import clusters, connectors
 from netcheck.aws.msk.clusters import MskHost, msk_host
@@ -20,6 +20,7 @@ from netcheck.core.arn import parse_arn
 from netcheck.core.context import Deadline, DeadlineExceeded
 from netcheck.pipeline.java_properties import PropertiesError
 from netcheck.pipeline.model import Cluster, Connector, Missing, WorkerConfiguration
+from netcheck.pipeline.msk_listeners import MULTI_VPC_PORTS
 
 MOST_ROUNDS = 5
 MOST_CANDIDATES = 30
@@ -31,7 +32,7 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LookupRequest:
     """What to look up: an ARN or a name each, or None; and the bootstrap hosts, where the user gave them."""
 
     connector: str | None
@@ -60,7 +61,7 @@ class LookedUp:
     calls: int = 0
 
 
-def look_up(deadline: Deadline, region: str | None, profile: str | None, wanted: Wanted) -> LookedUp:
+def look_up(deadline: Deadline, region: str | None, profile: str | None, wanted: LookupRequest) -> LookedUp:
     """Ask MSK Connect, MSK and EC2. Only List, Describe and Get calls. Never raises for what AWS does."""
     try:
         session = open_session(deadline, region, profile)
@@ -69,13 +70,13 @@ def look_up(deadline: Deadline, region: str | None, profile: str | None, wanted:
     except NoAws as error:
         return LookedUp(region=region, trouble=str(error))
     try:
-        return converse(wanted, session.region_name, lambda questions: ask(clients, questions, deadline))
+        return converse(wanted, session.region_name, lambda questions: call_all(clients, questions, deadline))
     finally:
         for client in clients.values():
             client.close()
 
 
-def converse(wanted: Wanted, region: str, asked: Asker) -> LookedUp:
+def converse(wanted: LookupRequest, region: str, asked: ApiCaller) -> LookedUp:
     """The same, of whoever answers: AWS, or a memory of what it said. Ends early where time runs out."""
     conversation = _Conversation(wanted, region)
     try:
@@ -94,9 +95,9 @@ class _Conversation:
 
     def __init__(
         self,
-        wanted: Wanted,
+        wanted: LookupRequest,
         region: str,
-        asked: Mapping[Key, Question] | None = None,
+        asked: Mapping[Key, ApiCall] | None = None,
         outcomes: Mapping[Key, Outcome] | None = None,
         rounds: int = 0,
     ) -> None:
@@ -106,25 +107,25 @@ class _Conversation:
         self.outcomes = dict(outcomes or {})
         self.rounds = rounds
 
-    def after(self, new: Mapping[Key, Question], told: Sequence[Outcome]) -> _Conversation:
+    def after(self, new: Mapping[Key, ApiCall], told: Sequence[Outcome]) -> _Conversation:
         outcomes = self.outcomes | dict(zip(new, told, strict=True))
         return _Conversation(self.wanted, self.region, self.asked | dict(new), outcomes, self.rounds + 1)
 
     # What to ask
 
-    def questions(self) -> dict[Key, Question]:
+    def questions(self) -> dict[Key, ApiCall]:
         """Everything that can be asked with what is known by now, what was asked before too."""
         return {**self._about_connector(), **self._about_cluster(), **self._about_account()}
 
-    def _about_account(self) -> dict[Key, Question]:
+    def _about_account(self) -> dict[Key, ApiCall]:
         by_arn = [name for name in (self.wanted.connector, self.wanted.cluster) if name and parse_arn(name)]
-        return {("identity",): Question("GetCallerIdentity", "", {}, "sts")} if by_arn else {}
+        return {("identity",): ApiCall("GetCallerIdentity", "", {}, "sts")} if by_arn else {}
 
-    def _about_connector(self) -> dict[Key, Question]:
+    def _about_connector(self) -> dict[Key, ApiCall]:
         wanted = self.wanted.connector
         if wanted is None:
             return {}
-        found: dict[Key, Question] = {}
+        found: dict[Key, ApiCall] = {}
         if not parse_arn(wanted):
             found["connectors",] = connectors.named(wanted)
         arn = self._connector_arn
@@ -143,8 +144,8 @@ class _Conversation:
             found["interfaces",] = connectors.interfaces(subnets, connectors.groups_of(raw))
         return found
 
-    def _about_cluster(self) -> dict[Key, Question]:
-        found: dict[Key, Question] = {}
+    def _about_cluster(self) -> dict[Key, ApiCall]:
+        found: dict[Key, ApiCall] = {}
         wanted, host = self.wanted.cluster, self._host
         if wanted and parse_arn(wanted):
             found["cluster",] = clusters.described(wanted)
@@ -166,7 +167,7 @@ class _Conversation:
 
     def _items(self, *key: str) -> list[Any]:
         outcome = self.outcomes.get(key)
-        return list(outcome.items) if isinstance(outcome, Answer) else []
+        return list(outcome.items) if isinstance(outcome, ApiResult) else []
 
     def _first(self, *key: str) -> Any:
         """The one object that was answered, {} without."""
@@ -203,7 +204,7 @@ class _Conversation:
     def _may_be_connected(self) -> bool:
         """Whether the way to the cluster may be a managed VPC connection: told by the port, or unsaid."""
         ports = (part.rpartition(":")[2] for part in connectors.bootstrap_of(self._connector).split(","))
-        return any(port.strip().isdigit() and int(port) in clusters.MULTI_VPC_PORTS for port in ports) or (
+        return any(port.strip().isdigit() and int(port) in MULTI_VPC_PORTS for port in ports) or (
             self.wanted.connector is None and self.wanted.cluster is not None
         )
 
@@ -234,7 +235,7 @@ class _Conversation:
     def _is_of(self, arn: str) -> bool:
         """Whether the brokers are this cluster's, by its id in their names; by the name if that is denied."""
         assert self._host
-        if isinstance(self.outcomes.get(("bootstrap", arn)), Failed):
+        if isinstance(self.outcomes.get(("bootstrap", arn)), ApiFailure):
             return len(self._candidates) == 1 and bool(self._host.name)
         strings = self._first("bootstrap", arn).values()
         named = [msk_host(host) for text in strings if isinstance(text, str) for host in hosts_of(text)]
@@ -305,7 +306,7 @@ class _Conversation:
             raw,
             self._bootstrap(),
             self._items("nodes", arn),
-            [str(item) for item in secrets.items] if isinstance(secrets, Answer) else None,
+            [str(item) for item in secrets.items] if isinstance(secrets, ApiResult) else None,
             self._items("vpc connections"),
         )
 
@@ -318,7 +319,7 @@ class _Conversation:
 
     def _missing(self) -> Iterable[Missing]:
         for key, outcome in self.outcomes.items():
-            if isinstance(outcome, Failed) and not self._is_idle(key):
+            if isinstance(outcome, ApiFailure) and not self._is_idle(key):
                 action = self.asked[key].action if outcome.denied else ""
                 yield Missing(_what(key), action, outcome.reason + self._other_account(key))
         yield from self._hidden_cluster()
@@ -344,9 +345,9 @@ class _Conversation:
     def _hidden_cluster(self) -> Iterable[Missing]:
         """The brokers are MSK's, and AWS answered, and no cluster here is theirs."""
         listed = self.outcomes.get(("clusters",))
-        if self._cluster or self.wanted.cluster or not self._host or not isinstance(listed, Answer):
+        if self._cluster or self.wanted.cluster or not self._host or not isinstance(listed, ApiResult):
             return
-        if any(isinstance(self.outcomes.get(("bootstrap", arn)), Failed) for arn in self._candidates):
+        if any(isinstance(self.outcomes.get(("bootstrap", arn)), ApiFailure) for arn in self._candidates):
             return
         same = [
             raw for raw in self._candidates.values() if raw.get("ClusterName", "").lower() == self._host.name
@@ -381,10 +382,12 @@ class _Conversation:
         if not name:
             return ""
         outcome = self.outcomes.get(("connector",))
-        if isinstance(outcome, Failed) and (outcome.code in NOT_FOUND or self._other_account(("connector",))):
+        if isinstance(outcome, ApiFailure) and (
+            outcome.code in NOT_FOUND or self._other_account(("connector",))
+        ):
             whose = self._other_account(("connector",))
             return f"--connector {name}: {_unfound('connector', self.region)}{whose}"
-        if isinstance(self.outcomes.get(("connectors",)), Answer) and len(self._same_name) != 1:
+        if isinstance(self.outcomes.get(("connectors",)), ApiResult) and len(self._same_name) != 1:
             all_ = [(raw["connectorName"], raw["connectorArn"]) for raw in self._items("connectors")]
             return f"--connector {name}: " + _choose(name, all_, "connector", self.region)
         return ""
@@ -394,9 +397,9 @@ class _Conversation:
         if not name:
             return ""
         outcome = self.outcomes.get(("cluster",))
-        if isinstance(outcome, Failed) and outcome.code in NOT_FOUND:
+        if isinstance(outcome, ApiFailure) and outcome.code in NOT_FOUND:
             return f"--cluster {name}: {_unfound('cluster', self.region)}{self._other_account(('cluster',))}"
-        if isinstance(self.outcomes.get(("clusters",)), Answer) and len(self._candidates) != 1:
+        if isinstance(self.outcomes.get(("clusters",)), ApiResult) and len(self._candidates) != 1:
             all_ = [(raw["ClusterName"], raw["ClusterArn"]) for raw in self._items("clusters")]
             return f"--cluster {name}: " + _choose(name, all_, "cluster", self.region)
         return ""

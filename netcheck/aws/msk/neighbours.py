@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from netcheck.aws.api.calls import Answer, Failed, ask
+from netcheck.aws.api.calls import ApiFailure, ApiResult, call_all
 from netcheck.aws.api.session import NoAws, open_session, service_client
 from netcheck.aws.msk import connectors
 from netcheck.core.context import Deadline
@@ -61,16 +61,16 @@ def neighbours(deadline: Deadline, region: str | None, profile: str | None, own:
 
 def _asked(client: Any, deadline: Deadline, own: str, what: str) -> Neighbours:
     question = connectors.every()
-    (listed,) = ask(client, [question], deadline)
-    if isinstance(listed, Failed):
+    (listed,) = call_all(client, [question], deadline)
+    if isinstance(listed, ApiFailure):
         return Neighbours(missing=(Missing(what, question.action if listed.denied else "", listed.reason),))
     others = _others(listed, own)
     asked = others[:MOST_DESCRIBED]
     questions = [connectors.described(raw["connectorArn"]) for raw in asked]
     described: list[Neighbour] = []
     missing: list[Missing] = []
-    for raw, one, outcome in zip(asked, questions, ask(client, questions, deadline), strict=True):
-        if isinstance(outcome, Failed):
+    for raw, one, outcome in zip(asked, questions, call_all(client, questions, deadline), strict=True):
+        if isinstance(outcome, ApiFailure):
             action = one.action if outcome.denied else ""
             missing.append(Missing(raw["connectorName"], action, outcome.reason))
         else:
@@ -79,7 +79,7 @@ def _asked(client: Any, deadline: Deadline, own: str, what: str) -> Neighbours:
     return Neighbours(tuple(described), tuple(missing), unseen)
 
 
-def _others(listed: Answer, own: str) -> list[Any]:
+def _others(listed: ApiResult, own: str) -> list[Any]:
     """Every connector but this one and those that are going: first what runs the same plugin."""
     every: list[Any] = listed.items
     ours: set[str] = set()

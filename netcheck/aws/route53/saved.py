@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netcheck.aws.api.calls import Answer, Deadline, Failed, Question, ask
+from netcheck.aws.api.calls import ApiCall, ApiFailure, ApiResult, Deadline, call_all
 from netcheck.aws.api.session import service_client
 from netcheck.aws.ec2.snapshot import Gap
 from netcheck.aws.route53.model import Lookups, Records
@@ -50,18 +50,20 @@ def collect_names(session: Session, vpcs: Sequence[str], deadline: Deadline) -> 
     clients = {name: service_client(session, name, deadline) for name in (ROUTE53, RESOLVER)}
     where = {"VPCRegion": session.region_name}
     zoned = [
-        Question("ListHostedZonesByVPC", "HostedZoneSummaries", {"VPCId": vpc, **where}, ROUTE53)
+        ApiCall("ListHostedZonesByVPC", "HostedZoneSummaries", {"VPCId": vpc, **where}, ROUTE53)
         for vpc in vpcs
     ]
     first = [
         *zoned,
-        Question("ListResolverRules", "ResolverRules", {}, RESOLVER),
-        Question("ListResolverRuleAssociations", "ResolverRuleAssociations", {}, RESOLVER),
+        ApiCall("ListResolverRules", "ResolverRules", {}, RESOLVER),
+        ApiCall("ListResolverRuleAssociations", "ResolverRuleAssociations", {}, RESOLVER),
     ]
-    told = ask(clients, first, deadline)
-    gaps = [_gap(ZONES, q, o) for q, o in zip(zoned, told, strict=False) if isinstance(o, Failed)]
-    gaps += [_gap(RULES, q, o) for q, o in zip(first[-2:], told[-2:], strict=True) if isinstance(o, Failed)]
-    zones = {v: o.items for v, o in zip(vpcs, told, strict=False) if isinstance(o, Answer)}
+    told = call_all(clients, first, deadline)
+    gaps = [_gap(ZONES, q, o) for q, o in zip(zoned, told, strict=False) if isinstance(o, ApiFailure)]
+    gaps += [
+        _gap(RULES, q, o) for q, o in zip(first[-2:], told[-2:], strict=True) if isinstance(o, ApiFailure)
+    ]
+    zones = {v: o.items for v, o in zip(vpcs, told, strict=False) if isinstance(o, ApiResult)}
     records, lost, calls = _records(clients, zones, deadline)
     documents: dict[str, Json] = {
         ZONES: {
@@ -72,7 +74,7 @@ def collect_names(session: Session, vpcs: Sequence[str], deadline: Deadline) -> 
         }
     }
     rules, associations = told[-2:]
-    if isinstance(rules, Answer) and isinstance(associations, Answer):
+    if isinstance(rules, ApiResult) and isinstance(associations, ApiResult):
         documents[RULES] = {
             RULES: [{"VpcId": v, RULES: _of_vpc(v, rules.items, associations.items)} for v in vpcs]
         }
@@ -124,16 +126,16 @@ def _records(
     every = [zone for found in zones.values() for zone in found if isinstance(zone, dict)]
     own = dict.fromkeys(str(zone.get("HostedZoneId")) for zone in every if not _service(zone))
     questions = [
-        Question("ListResourceRecordSets", "ResourceRecordSets", {"HostedZoneId": zone}, ROUTE53)
+        ApiCall("ListResourceRecordSets", "ResourceRecordSets", {"HostedZoneId": zone}, ROUTE53)
         for zone in own
     ]
-    outcomes = ask(clients, questions, deadline)
+    outcomes = call_all(clients, questions, deadline)
     kept = {
         zone: [item for item in outcome.items if isinstance(item, dict) and item.get("Type") in KEPT_TYPES]
         for zone, outcome in zip(own, outcomes, strict=True)
-        if isinstance(outcome, Answer)
+        if isinstance(outcome, ApiResult)
     }
-    lost = [_gap(ZONES, q, o) for q, o in zip(questions, outcomes, strict=True) if isinstance(o, Failed)]
+    lost = [_gap(ZONES, q, o) for q, o in zip(questions, outcomes, strict=True) if isinstance(o, ApiFailure)]
     return {zone: list(items) for zone, items in kept.items()}, lost, sum(o.calls for o in outcomes)
 
 
@@ -157,5 +159,5 @@ def _of_vpc(vpc: str, rules: Sequence[Any], associations: Sequence[Any]) -> list
     return [rule for rule in rules if rule.get("Id") in wanted]
 
 
-def _gap(what: str, question: Question, outcome: Failed) -> Gap:
+def _gap(what: str, question: ApiCall, outcome: ApiFailure) -> Gap:
     return Gap(what, question.action, outcome.reason)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from netcheck.aws.api.calls import Answer, Failed, Outcome, Question, ask
+from netcheck.aws.api.calls import ApiCall, ApiFailure, ApiResult, Outcome, call_all
 from netcheck.aws.api.session import NoAws, open_session, service_client
 from netcheck.aws.route53.model import FirewallRule, Listed, Lookups, Records, Rule, Zone
 from netcheck.core.context import Deadline
@@ -34,27 +34,27 @@ def look_up(deadline: Deadline, region: str | None, profile: str | None, vpc: st
         return Lookups((), (), (), (), str(error))
     of_vpc = [{"Name": "VPCId", "Values": [vpc]}]
     first = {
-        "zones": Question(
+        "zones": ApiCall(
             "ListHostedZonesByVPC",
             "HostedZoneSummaries",
             {"VPCId": vpc, "VPCRegion": clients[RESOLVER].meta.region_name},
             ROUTE53,
         ),
-        "associations": Question(
+        "associations": ApiCall(
             "ListResolverRuleAssociations", "ResolverRuleAssociations", {"Filters": of_vpc}, RESOLVER
         ),
-        "rules": Question("ListResolverRules", "ResolverRules", {}, RESOLVER),
-        "groups": Question(
+        "rules": ApiCall("ListResolverRules", "ResolverRules", {}, RESOLVER),
+        "groups": ApiCall(
             "ListFirewallRuleGroupAssociations", "FirewallRuleGroupAssociations", {"VpcId": vpc}, RESOLVER
         ),
-        "lists": Question("ListFirewallDomainLists", "FirewallDomainLists", {}, RESOLVER),
+        "lists": ApiCall("ListFirewallDomainLists", "FirewallDomainLists", {}, RESOLVER),
     }
-    outcomes = dict(zip(first, ask(clients, list(first.values()), deadline), strict=True))
+    outcomes = dict(zip(first, call_all(clients, list(first.values()), deadline), strict=True))
     items = {name: _items(outcome) for name, outcome in outcomes.items()}
     missing = [
         Missing(_WHAT[name], first[name].action, outcome.reason)
         for name, outcome in outcomes.items()
-        if isinstance(outcome, Failed)
+        if isinstance(outcome, ApiFailure)
         and (name != "lists" or items["groups"])
         and (name != "rules" or items["associations"])
     ]
@@ -82,7 +82,7 @@ def records(
         return Records((), (), Missing(what, "", str(error)))
     names = possible(host, domain)
     questions = [
-        Question(
+        ApiCall(
             "ListResourceRecordSets",
             "ResourceRecordSets",
             {"HostedZoneId": zone, "StartRecordName": name, "MaxItems": RECORDS},
@@ -90,9 +90,9 @@ def records(
         )
         for name in names
     ]
-    outcomes = ask(clients, questions, deadline)
+    outcomes = call_all(clients, questions, deadline)
     for outcome in outcomes:
-        if isinstance(outcome, Failed):
+        if isinstance(outcome, ApiFailure):
             return Records((), (), Missing(what, action, outcome.reason))
     return nearest(names, [_items(outcome) for outcome in outcomes], domain)
 
@@ -107,18 +107,18 @@ def listed(
         return Listed((), (Missing("DNS Firewall domain lists", "", str(error)),))
     asked = lists[:MOST_LISTS]
     action = "ListFirewallDomains"
-    questions = [Question(action, "Domains", {"FirewallDomainListId": x}, RESOLVER) for x in asked]
-    outcomes = ask(clients, questions, deadline)
+    questions = [ApiCall(action, "Domains", {"FirewallDomainListId": x}, RESOLVER) for x in asked]
+    outcomes = call_all(clients, questions, deadline)
     missing = [
         Missing(name, f"{RESOLVER}:{action}", outcome.reason)
         for name, outcome in zip(asked, outcomes, strict=True)
-        if isinstance(outcome, Failed)
+        if isinstance(outcome, ApiFailure)
     ]
     missing += [Missing(name, "", f"more than {MOST_LISTS} domain lists") for name in lists[MOST_LISTS:]]
     held = (
         name
         for name, outcome in zip(asked, outcomes, strict=True)
-        if isinstance(outcome, Answer) and any(_is_listed(str(entry), host) for entry in outcome.items)
+        if isinstance(outcome, ApiResult) and any(_is_listed(str(entry), host) for entry in outcome.items)
     )
     return Listed(tuple(held), tuple(missing))
 
@@ -138,7 +138,7 @@ def _clients(deadline: Deadline, region: str | None, profile: str | None, *servi
 
 
 def _items(outcome: Outcome) -> list[Any]:
-    return outcome.items if isinstance(outcome, Answer) else []
+    return outcome.items if isinstance(outcome, ApiResult) else []
 
 
 def _plain(name: object) -> str:
@@ -182,13 +182,13 @@ def _firewall(
     ordered = sorted(groups, key=lambda group: group.get("Priority", 0))
     names = [str(group.get("FirewallRuleGroupId", "")) for group in ordered]
     questions = [
-        Question("ListFirewallRules", "FirewallRules", {"FirewallRuleGroupId": name}, RESOLVER)
+        ApiCall("ListFirewallRules", "FirewallRules", {"FirewallRuleGroupId": name}, RESOLVER)
         for name in names
     ]
     rules: list[FirewallRule] = []
     missing: list[Missing] = []
-    for name, question, outcome in zip(names, questions, ask(clients, questions, deadline), strict=True):
-        if isinstance(outcome, Failed):
+    for name, question, outcome in zip(names, questions, call_all(clients, questions, deadline), strict=True):
+        if isinstance(outcome, ApiFailure):
             missing.append(Missing("DNS Firewall", question.action, outcome.reason))
         for rule in sorted(_items(outcome), key=lambda rule: rule.get("Priority", 0)):
             domains = rule.get("FirewallDomainListId")

@@ -20,7 +20,7 @@ from netcheck.core.credentials import CloudKey, Trust
 from netcheck.core.model import Cause
 from netcheck.core.secret import Secret
 from netcheck.probe.dns.resolve import resolve
-from netcheck.probe.http.client import Clock, Header, Reply, exchange, host_field, text
+from netcheck.probe.http.client import FirstByteClock, Header, Reply, exchange, host_field, text
 from netcheck.probe.tls.stream import Tls, open_stream
 from netcheck.probe.transport.failure import Failed
 
@@ -109,7 +109,7 @@ class _Client:
         with open_stream(self.deadline, self.address, self.port, tls=self.tls) as stream:
             authority = host_field(self.host, self.port, self.tls)
             headers: list[Header] = [("Authorization", header), ("Accept", "application/json")]
-            return exchange(stream, "GET", authority, path, headers, clock=Clock(), limit=LARGEST)
+            return exchange(stream, "GET", authority, path, headers, clock=FirstByteClock(), limit=LARGEST)
 
 
 def _is_this_host(host: str) -> bool:

@@ -137,7 +137,7 @@ def _asked(
     deadline: Deadline, address: str, port: int, tls: Tls | None, login: ClickHouseLogin | None
 ) -> _Greeting | _Refusal:
     with open_stream(deadline, address, port, tls=tls) as stream:
-        answer = _Answer(stream)
+        answer = _ReplyReader(stream)
         try:
             stream.send(_hello_packet(login))
             return answer.read()
@@ -205,7 +205,7 @@ def _looked_at_again(
     return failure
 
 
-class _Answer:
+class _ReplyReader:
     """The server's packet, read as it comes and never further than it has to be."""
 
     def __init__(self, stream: Stream) -> None:

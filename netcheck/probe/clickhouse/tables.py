@@ -178,7 +178,7 @@ class _Transport:
                 f"{parts.path or '/'}?{parts.query}",
                 kept,
                 body,
-                clock=client.Clock(),
+                clock=client.FirstByteClock(),
                 limit=_LARGEST_ANSWER,
             )
         if len(reply.body) >= _LARGEST_ANSWER:

@@ -8,7 +8,7 @@ from netcheck.core.model import Cause
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DnsAnswer:
     """What one server said to one question.
 
     `cause` is None when it gave addresses; `dns_no_address` when the name is there without any of this type.

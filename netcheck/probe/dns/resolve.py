@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from netcheck.core.context import Deadline
 from netcheck.core.model import Cause
-from netcheck.probe.dns.answer import Answer
+from netcheck.probe.dns.answer import DnsAnswer
 from netcheck.probe.transport.background import in_background
 from netcheck.probe.transport.failure import cause_of, is_long_enough
 
@@ -86,12 +86,12 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TransportAnswers:
     """What one server answered over one transport to A and AAAA each; `cause` is None where that has an
     address.
     """
 
-    answers: tuple[Answer, ...]
+    answers: tuple[DnsAnswer, ...]
     cause: Cause | None
     detail: str
     seconds: float
@@ -109,8 +109,8 @@ class NameServer:
 
     address: str
     port: int
-    udp: Asked
-    tcp: Asked
+    udp: TransportAnswers
+    tcp: TransportAnswers
     cause: Cause | None
     detail: str
 
@@ -131,7 +131,7 @@ class NameServers:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ViewComparison:
     """Where views of a name differ in a way that matters, one sentence each, and then `dns_views_differ`."""
 
     differences: tuple[str, ...]
@@ -186,7 +186,7 @@ def read_name_servers(resolv_conf: str) -> tuple[tuple[str, int], ...]:
     return tuple(dict.fromkeys(one for one in named if one is not None)) or (_LOCAL_SERVER,)
 
 
-def compare(resolution: Resolution, servers: NameServers) -> Comparison:
+def compare(resolution: Resolution, servers: NameServers) -> ViewComparison:
     """Compare this host's view of a name with its name servers', and these with one another.
 
     Worth a warning: one view has addresses and the other has none; one is private and the other public; both
@@ -206,7 +206,7 @@ def compare(resolution: Resolution, servers: NameServers) -> Comparison:
         pairs += [(here, view) for view in views]
     found = (_difference(*first, *second) for first, second in pairs)
     differences = tuple(one for one in found if one is not None)
-    return Comparison(differences, Cause.DNS_VIEWS_DIFFER if differences else None)
+    return ViewComparison(differences, Cause.DNS_VIEWS_DIFFER if differences else None)
 
 
 def _difference(who: str, has: tuple[Address, ...], other: str, others: tuple[Address, ...]) -> str | None:
@@ -240,10 +240,10 @@ def _ask_all(deadline: Deadline, name: Name, where: tuple[tuple[str, int], ...])
 
     tcp_deadline = deadline.step(_TCP_PATIENCE)
 
-    def ask_over_tcp(place: tuple[str, int], kind: Type) -> Future[Answer]:
+    def ask_over_tcp(place: tuple[str, int], kind: Type) -> Future[DnsAnswer]:
         return in_background(lambda: over_tcp(tcp_deadline, place, name, kind))
 
-    def ask_over_udp(place: tuple[str, int]) -> Future[tuple[Answer, ...]]:
+    def ask_over_udp(place: tuple[str, int]) -> Future[tuple[DnsAnswer, ...]]:
         return in_background(lambda: over_udp(deadline, place, name))
 
     asked = [(ask_over_udp(place), [ask_over_tcp(place, kind) for kind in TYPES]) for place in where]
@@ -254,23 +254,25 @@ def _ask_all(deadline: Deadline, name: Name, where: tuple[tuple[str, int], ...])
     )
 
 
-def _name_server(address: str, port: int, udp: Asked, tcp: Asked) -> NameServer:
+def _name_server(address: str, port: int, udp: TransportAnswers, tcp: TransportAnswers) -> NameServer:
     detail = udp.detail
     if udp.cause not in _DEFINITE and tcp.cause in _DEFINITE:
         detail += "; over TCP it answers"
     return NameServer(address, port, udp, tcp, udp.cause, detail)
 
 
-def _asked(answers: tuple[Answer, ...]) -> Asked:
+def _asked(answers: tuple[DnsAnswer, ...]) -> TransportAnswers:
     """Both answers as one: fine with any address, else what stands in the way of one."""
     seconds = max(one.seconds for one in answers)
     if any(one.addresses for one in answers):
-        return Asked(answers, None, "", seconds)
+        return TransportAnswers(answers, None, "", seconds)
     if all(one.cause is Cause.DNS_NO_ADDRESS for one in answers):
-        return Asked(answers, Cause.DNS_NO_ADDRESS, "the name is there, but has no A or AAAA record", seconds)
+        return TransportAnswers(
+            answers, Cause.DNS_NO_ADDRESS, "the name is there, but has no A or AAAA record", seconds
+        )
     # Not even the type that has no records may hide that the other was not answered.
     telling = next(one for one in answers if one.cause is not Cause.DNS_NO_ADDRESS)
-    return Asked(answers, telling.cause, telling.detail, seconds)
+    return TransportAnswers(answers, telling.cause, telling.detail, seconds)
 
 
 def _getaddrinfo(host: str, start: float) -> Resolution:

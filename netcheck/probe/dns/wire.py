@@ -22,7 +22,7 @@ import dns.rrset
 
 from netcheck.core.context import Deadline
 from netcheck.core.model import Cause
-from netcheck.probe.dns.answer import Answer
+from netcheck.probe.dns.answer import DnsAnswer
 from netcheck.probe.transport.failure import Failed, failed, is_long_enough
 from netcheck.probe.transport.wire import Wire
 
@@ -47,13 +47,13 @@ def absolute(host: str) -> dns.name.Name:
         raise ValueError(f"{host!r} is not a host name: {error}") from None
 
 
-def over_udp(deadline: Deadline, server: tuple[str, int], name: dns.name.Name) -> tuple[Answer, ...]:
+def over_udp(deadline: Deadline, server: tuple[str, int], name: dns.name.Name) -> tuple[DnsAnswer, ...]:
     """Ask for each of TYPES over UDP, all at once; what comes truncated is asked again over TCP."""
     exchange = _UdpExchange(deadline, server, name)
     return tuple(_completed(deadline, server, name, one) if one.truncated else one for one in exchange.run())
 
 
-def over_tcp(deadline: Deadline, server: tuple[str, int], name: dns.name.Name, kind: Type) -> Answer:
+def over_tcp(deadline: Deadline, server: tuple[str, int], name: dns.name.Name, kind: Type) -> DnsAnswer:
     """Ask for one type over TCP."""
     start = time.monotonic()
     query = _query(name, kind)
@@ -69,7 +69,7 @@ def over_tcp(deadline: Deadline, server: tuple[str, int], name: dns.name.Name, k
     return _read(query, kind, data, time.monotonic() - start)
 
 
-def _completed(deadline: Deadline, server: tuple[str, int], name: dns.name.Name, cut: Answer) -> Answer:
+def _completed(deadline: Deadline, server: tuple[str, int], name: dns.name.Name, cut: DnsAnswer) -> DnsAnswer:
     whole = over_tcp(deadline, server, name, dns.rdatatype.from_text(cut.type))
     detail = whole.detail and f"truncated over UDP, so over TCP: {whole.detail}"
     return replace(whole, truncated=True, detail=detail, seconds=cut.seconds + whole.seconds)
@@ -84,10 +84,10 @@ class _UdpExchange:
         self._step = deadline.left()
         self._start = time.monotonic()
         self._open = {kind: _query(name, kind) for kind in TYPES}
-        self._answers: dict[Type, Answer] = {}
+        self._answers: dict[Type, DnsAnswer] = {}
         self._strays = 0
 
-    def run(self) -> list[Answer]:
+    def run(self) -> list[DnsAnswer]:
         """The answers, in the order of TYPES."""
         family = socket.AF_INET6 if ":" in self._where[0] else socket.AF_INET
         try:
@@ -148,11 +148,11 @@ def _query(name: dns.name.Name, kind: Type) -> dns.message.QueryMessage:
     return dns.message.make_query(name, kind, use_edns=0, payload=_EDNS_PAYLOAD)
 
 
-def _no_answer(kind: Type, failure: Failed, seconds: float) -> Answer:
-    return Answer(kind.name, (), (), None, "", "", False, failure.cause, failure.detail, seconds)
+def _no_answer(kind: Type, failure: Failed, seconds: float) -> DnsAnswer:
+    return DnsAnswer(kind.name, (), (), None, "", "", False, failure.cause, failure.detail, seconds)
 
 
-def _read(query: dns.message.QueryMessage, kind: Type, data: bytes, seconds: float) -> Answer:
+def _read(query: dns.message.QueryMessage, kind: Type, data: bytes, seconds: float) -> DnsAnswer:
     """Make sense of a reply; `dns_malformed` where there is none to be made."""
     try:
         reply = dns.message.from_wire(data, ignore_trailing=True)
@@ -172,7 +172,7 @@ def _read(query: dns.message.QueryMessage, kind: Type, data: bytes, seconds: flo
     cause, detail = _judged(reply.rcode(), bool(addresses), kind.name)
     zone, primary = ("", "") if addresses else _soa(reply)
     ttl = min((records.ttl for records in used), default=None)
-    return Answer(kind.name, addresses, aliases, ttl, zone, primary, truncated, cause, detail, seconds)
+    return DnsAnswer(kind.name, addresses, aliases, ttl, zone, primary, truncated, cause, detail, seconds)
 
 
 def _judged(rcode: dns.rcode.Rcode, has_addresses: bool, kind: str) -> tuple[Cause | None, str]:

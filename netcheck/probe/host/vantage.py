@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from netcheck.core.context import Deadline
 from netcheck.core.model import Cause
-from netcheck.probe.http.client import Clock, exchange, host_field
+from netcheck.probe.http.client import FirstByteClock, exchange, host_field
 from netcheck.probe.tls.stream import open_stream
 from netcheck.probe.transport.failure import Failed
 
@@ -217,6 +217,6 @@ def _asked(
     with open_stream(deadline.step(METADATA_SECONDS), host, port) as stream:
         authority = host_field(host, port, None)
         reply = exchange(
-            stream, method, authority, path, headers.items(), clock=Clock(), limit=METADATA_LARGEST
+            stream, method, authority, path, headers.items(), clock=FirstByteClock(), limit=METADATA_LARGEST
         )
     return reply.status, reply.body.decode("utf-8", "replace")

@@ -78,7 +78,7 @@ class Reply:
 
 
 @dataclass(slots=True)
-class Clock:
+class FirstByteClock:
     """When the first byte of the answer came, counted from the request; kept when the rest goes wrong."""
 
     first_byte: float | None = None
@@ -98,7 +98,7 @@ def get(
     A cause is there only where no complete answer came: the transport's, TLS's, or that what came was not
     HTTP.
     """
-    started, clock = time.monotonic(), Clock()
+    started, clock = time.monotonic(), FirstByteClock()
     authority = host_field(host, port, tls)
     patience = ReservedDeadline(deadline)
     if tls is None:
@@ -132,7 +132,7 @@ def exchange(
     headers: Iterable[Header] = (),
     body: bytes = b"",
     *,
-    clock: Clock,
+    clock: FirstByteClock,
     limit: int,
 ) -> Reply:
     """Send one request on a fresh stream and read the answer, its body as far as `limit` bytes. Raises
@@ -188,7 +188,7 @@ def answers_plainly(deadline: Deadline, address: str, port: int, host: str) -> b
     try:
         with open_stream(deadline.step(LONGEST), address, port) as stream:
             reply = exchange(
-                stream, "GET", host_field(host, port, None), "/ping", clock=Clock(), limit=EXCERPT
+                stream, "GET", host_field(host, port, None), "/ping", clock=FirstByteClock(), limit=EXCERPT
             )
     except Failed:
         return False
@@ -247,7 +247,7 @@ class _Counted(io.RawIOBase):
     limit.
     """
 
-    def __init__(self, stream: Stream, started: float, clock: Clock, limit: int) -> None:
+    def __init__(self, stream: Stream, started: float, clock: FirstByteClock, limit: int) -> None:
         self._stream = stream
         self._started = started
         self._clock = clock

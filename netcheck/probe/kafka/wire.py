@@ -57,7 +57,7 @@ class Apis:
 
 
 @dataclass(frozen=True, slots=True)
-class Handshake:
+class SaslHandshakeResult:
     """The answer to a SaslHandshake: an error code, and the mechanisms that the listener offers."""
 
     error: int
@@ -65,7 +65,7 @@ class Handshake:
 
 
 @dataclass(frozen=True, slots=True)
-class Authenticated:
+class SaslAuthenticateResult:
     """The answer to a SaslAuthenticate request."""
 
     error: int
@@ -100,7 +100,7 @@ class Conversation:
             raise Failed(Cause.KAFKA_MALFORMED, "the list of APIs makes no sense")
         return Apis(versions)
 
-    def sasl_handshake(self, apis: Apis, mechanism: str) -> Handshake:
+    def sasl_handshake(self, apis: Apis, mechanism: str) -> SaslHandshakeResult:
         """Name a mechanism; carries no credentials. Version 1, as version 0 is not followed by
         SaslAuthenticate.
         """
@@ -109,16 +109,18 @@ class Conversation:
         apis.best(_SASL_HANDSHAKE, "SaslHandshake", 1, 1)
         request = SaslHandshakeRequest(version=1, mechanism=mechanism)
         answer = self._ask(request, SaslHandshakeResponse, SMALL_FRAME)
-        return Handshake(answer.error_code, tuple(name for name in answer.mechanisms or () if name))
+        return SaslHandshakeResult(answer.error_code, tuple(name for name in answer.mechanisms or () if name))
 
-    def sasl_authenticate(self, apis: Apis, data: bytes) -> Authenticated:
+    def sasl_authenticate(self, apis: Apis, data: bytes) -> SaslAuthenticateResult:
         """One step of a login."""
         from kafka.protocol.sasl import SaslAuthenticateRequest, SaslAuthenticateResponse
 
         version = apis.best(_SASL_AUTHENTICATE, "SaslAuthenticate", 0, 2)
         request = SaslAuthenticateRequest(version=version, auth_bytes=data)
         answer = self._ask(request, SaslAuthenticateResponse, SMALL_FRAME)
-        return Authenticated(answer.error_code, answer.error_message or "", bytes(answer.auth_bytes or b""))
+        return SaslAuthenticateResult(
+            answer.error_code, answer.error_message or "", bytes(answer.auth_bytes or b"")
+        )
 
     def metadata(self, apis: Apis) -> Any:
         """The cluster and its brokers. Names no topic, and forbids the broker to create one.

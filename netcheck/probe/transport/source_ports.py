@@ -26,7 +26,7 @@ _CHOICES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class From:
+class SourcePortAttempt:
     """A connection from one source port. `cause` is None when it connected; `retransmits` counts repeated
     SYNs, None where the kernel does not tell. `port` is 0 where none was to be had.
     """
@@ -46,7 +46,7 @@ class SourcePorts:
 
     address: str
     port: int
-    rounds: tuple[tuple[From, ...], ...]
+    rounds: tuple[tuple[SourcePortAttempt, ...], ...]
     seconds: float
 
 
@@ -55,7 +55,7 @@ def sweep(deadline: Deadline, address: str, port: int) -> SourcePorts:
     answer and some do not, again from those beside, in the other half.
     """
     start = time.monotonic()
-    rounds: list[tuple[From, ...]] = []
+    rounds: list[tuple[SourcePortAttempt, ...]] = []
     for number in range(2):
         half = deadline.left() / (2 - number)
         if not is_long_enough(half, half) or (rounds and not is_split(rounds[0])):
@@ -64,13 +64,13 @@ def sweep(deadline: Deadline, address: str, port: int) -> SourcePorts:
     return SourcePorts(address, port, tuple(rounds), time.monotonic() - start)
 
 
-def is_split(tried: Iterable[From]) -> bool:
+def is_split(tried: Iterable[SourcePortAttempt]) -> bool:
     """Whether some were answered and others met silence."""
     kinds = {answered(one) for one in tried}
     return {True, False} <= kinds
 
 
-def answered(one: From) -> bool | None:
+def answered(one: SourcePortAttempt) -> bool | None:
     """Whether anything came back: a refusal crosses the path as well. None where that is not known."""
     match one.cause:
         case None | Cause.CONNECTION_REFUSED | Cause.CONNECTION_RESET:
@@ -81,7 +81,7 @@ def answered(one: From) -> bool | None:
             return None
 
 
-def _round(deadline: Deadline, address: str, port: int, number: int) -> tuple[From, ...]:
+def _round(deadline: Deadline, address: str, port: int, number: int) -> tuple[SourcePortAttempt, ...]:
     opened = [open_to(address, port, _choices(end, step, number)) for end, step in _ends()]
     ports = [one.getsockname()[1] if isinstance(one, socket.socket) else 0 for one in opened]
     ended = finish(deadline, opened, [address] * len(opened))
@@ -98,5 +98,5 @@ def _choices(end: int, inwards: int, number: int) -> list[int]:
     return [end + inwards * (2 * choice + number) for choice in range(_CHOICES)]
 
 
-def _from(port: int, one: Connection) -> From:
-    return From(port, one.cause, one.kernel.retransmits if one.kernel else None)
+def _from(port: int, one: Connection) -> SourcePortAttempt:
+    return SourcePortAttempt(port, one.cause, one.kernel.retransmits if one.kernel else None)
