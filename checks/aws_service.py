@@ -16,7 +16,7 @@ from netcheck.engine import facts
 if TYPE_CHECKING:
     from netcheck.aws.ec2.endpoints import Endpoint
     from netcheck.path.aggregate import Traced
-    from netcheck.path.service_access import Way
+    from netcheck.path.service_access import ServicePath
 
 NEAR_SKEW_SECONDS, MOST_SKEW_SECONDS, MOST_SKEW_OF_S3_SECONDS = 240.0, 300.0, 900.0
 """AWS refuses a signature that is five minutes off
@@ -117,11 +117,11 @@ class AllowsByPolicy(Check):
     after = frozenset({"aws-service.path"})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
-        from netcheck.path.service_access import Kind as Leaving
+        from netcheck.path.service_access import AccessKind
 
         ways = _ways(target, ctx)
         access = ctx.get(facts.access)
-        used = (Leaving.INTERFACE, Leaving.GATEWAY)
+        used = (AccessKind.INTERFACE, AccessKind.GATEWAY)
         names = dict.fromkeys(way.component for way in ways if way.kind in used)
         endpoints = [access.endpoints[name] for name in names if name in access.endpoints]
         if not endpoints:
@@ -130,23 +130,23 @@ class AllowsByPolicy(Check):
             yield _by_policy(endpoint, target, ctx)
 
 
-def _ways(target: Target, ctx: Context) -> tuple[Way, ...]:
+def _ways(target: Target, ctx: Context) -> tuple[ServicePath, ...]:
     """The way from each worker subnet."""
 
-    from netcheck.path.name_resolution import By
+    from netcheck.path.name_resolution import ResolvedBy
     from netcheck.path.service_access import Question, trace_service_path
     from netcheck.path.trace import QuestionError
 
     vpcs = ctx.get(facts.worker_vpcs)
     known, access = ctx.get(facts.snapshot), ctx.get(facts.access)
-    namings = {vpc: ctx.get(facts.naming, vpc, target.host) for vpc in vpcs}
-    if any(naming.by is By.NOBODY or not naming.held for naming in namings.values()):
-        raise PrerequisiteFailed("; ".join(naming.text for naming in namings.values()))
+    resolutions = {vpc: ctx.get(facts.name_resolution, vpc, target.host) for vpc in vpcs}
+    if any(resolution.by is ResolvedBy.NOBODY or not resolution.held for resolution in resolutions.values()):
+        raise PrerequisiteFailed("; ".join(resolution.text for resolution in resolutions.values()))
     live = tuple(one.address for one in ctx.get(facts.resolution, target.host).addresses)
     asked = Question(target.host, target.port, ctx.config.source_security_group or None, live)
     try:
         return tuple(
-            trace_service_path(known, access, subnet, namings[known.subnets[subnet].vpc], asked)
+            trace_service_path(known, access, subnet, resolutions[known.subnets[subnet].vpc], asked)
             for subnet in ctx.config.source_subnet
             if subnet in known.subnets
         )
@@ -154,13 +154,13 @@ def _ways(target: Target, ctx: Context) -> tuple[Way, ...]:
         raise FactUnavailable(str(error)) from error
 
 
-def _not_available(ways: Sequence[Way], target: Target, ctx: Context) -> Iterator[Finding]:
+def _not_available(ways: Sequence[ServicePath], target: Target, ctx: Context) -> Iterator[Finding]:
     """Endpoints that the name leads to and that are not there yet, or not any more."""
 
-    from netcheck.path.service_access import Kind as Leaving
+    from netcheck.path.service_access import AccessKind
 
     access = ctx.get(facts.access)
-    for name in dict.fromkeys(way.component for way in ways if way.kind is Leaving.INTERFACE):
+    for name in dict.fromkeys(way.component for way in ways if way.kind is AccessKind.INTERFACE):
         endpoint = access.endpoints.get(name)
         if endpoint is not None and endpoint.state.lower() != "available":
             yield Finding(
@@ -174,7 +174,7 @@ def _not_available(ways: Sequence[Way], target: Target, ctx: Context) -> Iterato
             )
 
 
-def _unnamed(ways: Sequence[Way], target: Target) -> Iterator[Finding]:
+def _unnamed(ways: Sequence[ServicePath], target: Target) -> Iterator[Finding]:
     """Endpoints that the service's name does not lead to: harmless where there is another way out."""
     for endpoint in dict.fromkeys(way.unused for way in ways):
         if endpoint is None:
@@ -223,7 +223,7 @@ def _global(stop: Finding, target: Target) -> Finding:
     return replace(stop, summary=text, code="STS_GLOBAL_NAME", component=target.host, evidence=evidence)
 
 
-def _unknown(ways: Sequence[Way], target: Target) -> Iterator[Finding]:
+def _unknown(ways: Sequence[ServicePath], target: Target) -> Iterator[Finding]:
     for text, action in dict.fromkeys((way.unknown, way.action) for way in ways if way.unknown):
         evidence: dict[str, Json] = {"missing_permission": action} if action else {}
         needs = f" (needs {action})" if action else ""
@@ -236,7 +236,7 @@ def _unknown(ways: Sequence[Way], target: Target) -> Iterator[Finding]:
         )
 
 
-def _told(ways: Sequence[Way], target: Target) -> str:
+def _told(ways: Sequence[ServicePath], target: Target) -> str:
     by_way: dict[str, list[str]] = {}
     for one in ways:
         by_way.setdefault(f"{one.component} ({one.kind})", []).append(one.subnet)

@@ -125,7 +125,7 @@ def _endpoint(vpc: str, target: Target, ctx: Context) -> Endpoint | None:
     subnets = [name for name in ctx.config.source_subnet if name in known.subnets]
     here = [name for name in subnets if known.subnets[name].vpc == vpc]
     if access.serving(vpc, target.host) or target.host.lower().endswith(facts.CLICKHOUSE_PRIVATE):
-        named = ctx.get(facts.naming, vpc, target.host).endpoint
+        named = ctx.get(facts.name_resolution, vpc, target.host).endpoint
         if named:
             return access.endpoints.get(named)
     for subnet in here[:1]:
@@ -167,25 +167,25 @@ def _state(endpoint: Endpoint, target: Target) -> Finding:
 def _unnamed(vpc: str, target: Target, ctx: Context) -> Iterator[Finding]:
     """A private name that leads to no endpoint that is known here."""
 
-    from netcheck.path.name_resolution import By
+    from netcheck.path.name_resolution import ResolvedBy
 
-    seen = ctx.get(facts.naming, vpc, target.host)
+    seen = ctx.get(facts.name_resolution, vpc, target.host)
     evidence: dict[str, Json] = {"vpc": vpc, "by": str(seen.by)}
     match seen.by:
-        case By.PUBLIC if _public_answer(target, ctx):
+        case ResolvedBy.PUBLIC if _public_answer(target, ctx):
             text = f"{target.host} is a PrivateLink name and resolves to public addresses from here"
             yield Finding(Status.WARN, text, Cause.PRIVATELINK_NO_RECORD, Layer.DNS, evidence, component=vpc)
-        case By.PUBLIC:
+        case ResolvedBy.PUBLIC:
             text = f"no endpoint's private DNS and no private zone in {vpc} answers for {target.host}"
             yield Finding(
                 Status.FAIL, text, Cause.PRIVATELINK_NO_RECORD, Layer.DNS, evidence,
                 code="PRIVATELINK_NO_RECORD", component=vpc,
             )  # fmt: skip
-        case By.ZONE if seen.held:
+        case ResolvedBy.ZONE if seen.held:
             yield Finding(Status.PASS, seen.text, None, Layer.DNS, evidence)
-        case By.ZONE | By.NOBODY:
+        case ResolvedBy.ZONE | ResolvedBy.NOBODY:
             raise PrerequisiteFailed(seen.text)
-        case By.UNKNOWN if not ctx.config.snapshot:
+        case ResolvedBy.UNKNOWN if not ctx.config.snapshot:
             action = seen.missing.action if seen.missing else ""
             evidence |= {"missing_permission": action} if action else {}
             text = f"whether {target.host} leads to a VPC endpoint is not known: {seen.text}"
@@ -204,7 +204,7 @@ def _in_public(vpc: str, target: Target, ctx: Context) -> Iterator[Finding]:
     if not host.endswith(PUBLIC_CLOUD):
         raise Skip("not reached by PrivateLink")
     private = host.removesuffix(PUBLIC_CLOUD) + facts.CLICKHOUSE_PRIVATE
-    seen = None if ctx.config.snapshot else ctx.get(facts.naming, vpc, private)
+    seen = None if ctx.config.snapshot else ctx.get(facts.name_resolution, vpc, private)
     endpoint = seen.endpoint if seen is not None else ""
     for one in () if endpoint else _attached(vpc, target, ctx):
         endpoint = one.id

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netcheck.aws.ec2.endpoints import VpcDns
     from netcheck.aws.route53.model import FirewallRule, Listed
     from netcheck.path.aggregate import Traced
-    from netcheck.path.name_resolution import Naming
+    from netcheck.path.name_resolution import NameResolution
 
 ROUTING = frozenset({Concern.ROUTE, Concern.INTERNET, Concern.ENDPOINT})
 SERVERLESS = ".kafka-serverless."
@@ -69,20 +69,20 @@ class NothingHides(Check):
     kinds = WITH_PORT
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
-        from netcheck.path.name_resolution import By
+        from netcheck.path.name_resolution import ResolvedBy
 
         _is_a_name(target)
         for vpc in ctx.get(facts.worker_vpcs):
-            seen = ctx.get(facts.naming, vpc, target.host)
+            seen = ctx.get(facts.name_resolution, vpc, target.host)
             evidence: dict[str, Json] = {"vpc": vpc, "by": str(seen.by), "addresses": list(seen.addresses)}
             if not seen.held:
                 yield Finding(
                     Status.FAIL, f"{seen.text}: workers in {vpc} cannot resolve it", Cause.DNS_SHADOWED,
                     Layer.DNS, evidence, code="PRIVATE_ZONE_LACKS_RECORD", component=seen.component,
                 )  # fmt: skip
-            elif seen.by is By.UNKNOWN:
+            elif seen.by is ResolvedBy.UNKNOWN:
                 yield _not_known(seen, target, ctx)
-            elif seen.by is By.PUBLIC and SERVERLESS in target.host and not _is_in_cluster(vpc, ctx):
+            elif seen.by is ResolvedBy.PUBLIC and SERVERLESS in target.host and not _is_in_cluster(vpc, ctx):
                 text = f"{target.host} resolves in the VPCs of its serverless cluster only, not in {vpc}"
                 yield Finding(
                     Status.FAIL, text, Cause.DNS_NXDOMAIN, Layer.DNS, evidence,
@@ -217,20 +217,20 @@ def _stopped(traced: list[Traced], asked: Target) -> Iterator[Finding]:
     yield from path_findings.stopped(traced, asked, ROUTING, Cause.PATH_NO_ROUTE, Layer.ROUTE)
 
 
-def _by_aws(seen: Naming, evidence: dict[str, Json]) -> Finding:
-    from netcheck.path.name_resolution import By
+def _by_aws(seen: NameResolution, evidence: dict[str, Json]) -> Finding:
+    from netcheck.path.name_resolution import ResolvedBy
 
     match seen.by:
-        case By.FORWARD | By.OWN_SERVERS:
+        case ResolvedBy.FORWARD | ResolvedBy.OWN_SERVERS:
             text = f"{seen.text}: what they answer is not in AWS's configuration, dns.servers asks from here"
             return Finding(Status.SKIP, text, None, Layer.DNS, evidence)
-        case By.NOBODY:
+        case ResolvedBy.NOBODY:
             return Finding(Status.SKIP, seen.text, Cause.NOT_ASKED, Layer.DNS, evidence)
         case _:
             return Finding(Status.PASS, seen.text, None, Layer.DNS, evidence)
 
 
-def _not_known(seen: Naming, target: Target, ctx: Context) -> Finding:
+def _not_known(seen: NameResolution, target: Target, ctx: Context) -> Finding:
     if ctx.config.snapshot:
         raise Skip(seen.text)
     action = seen.missing.action if seen.missing else ""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from netcheck.engine.vantage_parity import ParityResult
     from netcheck.iam.role_snapshot import RoleSnapshot
     from netcheck.path.aggregate import Traced
-    from netcheck.path.name_resolution import Naming
+    from netcheck.path.name_resolution import NameResolution
     from netcheck.pipeline.model import Pipeline
     from netcheck.probe.clickhouse.cloud import CloudService, CloudServices
     from netcheck.probe.clickhouse.https import ClickHouseLookUp
@@ -396,19 +396,19 @@ def blocked_lists(ctx: Context, lists: tuple[str, ...], host: str) -> Listed:
     return ctx.observe_for(NAMES_SECONDS, listed, ctx.config.region, ctx.config.profile, lists, host)
 
 
-def naming(ctx: Context, vpc: str, host: str) -> Naming:
+def name_resolution(ctx: Context, vpc: str, host: str) -> NameResolution:
     """What a name leads to for the hosts of a VPC. What cannot be learnt is `unknown` inside."""
     from netcheck.aws.route53.model import Zone
     from netcheck.aws.route53.saved import saved_records
     from netcheck.aws.route53.zones import records
-    from netcheck.path.name_resolution import Naming, by_route53, resolving, without_route53
+    from netcheck.path.name_resolution import NameResolution, by_route53, resolving, without_route53
 
     known, ways = ctx.get(snapshot), ctx.get(access)
     early = without_route53(known, ways, vpc, host)
     if early is not None:
         return early
     chosen = resolving(ways, vpc, host, ctx.get(lookups, vpc))
-    if isinstance(chosen, Naming):
+    if isinstance(chosen, NameResolution):
         return chosen
     found = None
     if isinstance(chosen, Zone) and not chosen.service and ctx.config.snapshot:
@@ -429,7 +429,7 @@ def workers_see(ctx: Context, subnet: str, host: str) -> tuple[str, ...]:
     Those of a VPC endpoint or a private zone of the workers' VPC where AWS's configuration says that the name
     leads there; else what the name resolves to here.
     """
-    from netcheck.path.name_resolution import By
+    from netcheck.path.name_resolution import ResolvedBy
 
     live = ctx.get(resolution, host).addresses
     here = tuple(one.address for one in live if one.family == 4) or tuple(one.address for one in live)
@@ -439,8 +439,8 @@ def workers_see(ctx: Context, subnet: str, host: str) -> tuple[str, ...]:
     private = not here or host.lower().endswith(CLICKHOUSE_PRIVATE)
     if not private and not ctx.get(access).serving(home.vpc, host):
         return here
-    seen = ctx.get(naming, home.vpc, host)
-    if seen.by in (By.OWN_SERVERS, By.FORWARD) and here:
+    seen = ctx.get(name_resolution, home.vpc, host)
+    if seen.by in (ResolvedBy.OWN_SERVERS, ResolvedBy.FORWARD) and here:
         return here
     return seen.addresses or here
 

@@ -93,7 +93,7 @@ def _names_senders(one: Traced, blocker: Blocker) -> bool:
 
 
 def unknowns(traced: Iterable[Traced]) -> tuple[Unknown, ...]:
-    """Everything that is not known and that any verdict depends on, each once."""
+    """Every gap that an unknown verdict depends on, each once."""
     found = (
         unknown for one in traced if one.path.verdict is Verdict.UNKNOWN for unknown in one.path.unknowns
     )

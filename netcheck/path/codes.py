@@ -1,7 +1,7 @@
 """Explanation codes: those of the AWS VPC Reachability Analyzer.
 
-Source: docs.aws.amazon.com/vpc/latest/reachability/explanation-codes.html. People know them and can look
-them up, so we use them for every verdict of the configured path, also where AWS's analyzer cannot look.
+Source: docs.aws.amazon.com/vpc/latest/reachability/explanation-codes.html. They are
+documented, so netcheck uses them for every verdict, also for paths that AWS's analyzer does not support.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Code(StrEnum):
     MORE_SPECIFIC_ROUTE = "MORE_SPECIFIC_ROUTE"
     NGW_REQUIRES_SOURCE_IN_VPC = "NGW_REQUIRES_SOURCE_IN_VPC"
     NGW_ROUTES_TO_ITSELF = "NGW_ROUTES_TO_ITSELF"
-    """Ours: the subnet of a NAT gateway routes back to the same NAT gateway."""
+    """netcheck's: the subnet of a NAT gateway routes back to the same NAT gateway."""
     NGW_SOURCE_ADDRESS_REASSIGN = "NGW_SOURCE_ADDRESS_REASSIGN"
     NO_PATH = "NO_PATH"
     NO_POSSIBLE_DESTINATION = "NO_POSSIBLE_DESTINATION"

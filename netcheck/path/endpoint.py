@@ -1,4 +1,4 @@
-"""Gateway endpoints (S3, DynamoDB) as route targets, and what an interface endpoint's interface needs.
+"""Gateway endpoints (S3, DynamoDB) as route targets, and the state of interface endpoints.
 
 Sources: AWS PrivateLink guide: gateway endpoints (IPv4 and IPv6 of the service's prefix list, only from the
 VPC itself, not over peering, transit gateway or VPN), interface endpoints (one interface in each subnet).
@@ -15,80 +15,80 @@ from netcheck.path.trace_state import End, TraceState
 from netcheck.path.verdict import Blocker, Leg
 
 
-def through_endpoint(walk: TraceState, endpoint_id: str, vpc: str, piece: Region) -> Onward:
+def through_endpoint(state: TraceState, endpoint_id: str, vpc: str, flows: Region) -> Onward:
     """Follow a route to a VPC endpoint."""
-    walk.hop(endpoint_id)
-    endpoint = walk.snapshot.endpoints.get(endpoint_id)
+    state.hop(endpoint_id)
+    endpoint = state.snapshot.endpoints.get(endpoint_id)
     if endpoint is None:
-        walk.give_up_absent(piece, "VpcEndpoints", endpoint_id, endpoint_id, vpc)
+        state.give_up_absent(flows, "VpcEndpoints", endpoint_id, endpoint_id, vpc)
     elif endpoint.kind != "Gateway":
-        walk.give_up(
-            piece,
+        state.give_up(
+            flows,
             Code.UNSUPPORTED_COMPONENT,
             endpoint_id,
             Gap(
                 "VpcEndpoints",
                 "",
-                f"{endpoint_id} ({endpoint.kind}) sends traffic through an appliance or firewall; "
-                "what that does is not modelled.",
+                f"{endpoint_id} ({endpoint.kind}) sends traffic through an appliance or firewall, "
+                "which is not modelled.",
             ),
         )
-    elif walk.leg is Leg.RETURN:
-        text = f"The reply to {walk.target_text(piece)} is routed to {endpoint_id} and does not come back."
-        walk.stop(piece, Code.NO_POSSIBLE_DESTINATION, endpoint_id, text)
+    elif state.leg is Leg.RETURN:
+        text = f"The reply to {state.target_text(flows)} is routed to {endpoint_id} and is lost there."
+        state.stop(flows, Code.NO_POSSIBLE_DESTINATION, endpoint_id, text)
     else:
-        _into_service(walk, endpoint, vpc, piece)
+        _into_service(state, endpoint, vpc, flows)
     return ENDED
 
 
-def _check_state(walk: TraceState, endpoint: VpcEndpoint, piece: Region) -> None:
+def _check_state(state: TraceState, endpoint: VpcEndpoint, flows: Region) -> None:
     if not endpoint.state:
         meaning = f"whether {endpoint.id} is available (State)"
-        walk.doubt(piece, walk.absent("VpcEndpoints", endpoint.id, meaning, endpoint.vpc))
+        state.doubt(flows, state.absent("VpcEndpoints", endpoint.id, meaning, endpoint.vpc))
     elif endpoint.state != "available":
         text = f"{endpoint.id} ({endpoint.service}) is {endpoint.state}, not available."
-        walk.fault(piece, Blocker(Code.BAD_STATE, walk.leg, endpoint.id, None, None, text))
+        state.fault(flows, Blocker(Code.BAD_STATE, state.leg, endpoint.id, None, None, text))
 
 
-def _into_service(walk: TraceState, endpoint: VpcEndpoint, vpc: str, piece: Region) -> None:
-    flow, own_vpc = walk.flow, endpoint.vpc
-    _check_state(walk, endpoint, piece)
-    if walk.stretch.vpc != vpc or own_vpc != vpc:
-        walk.stop(
-            piece,
+def _into_service(state: TraceState, endpoint: VpcEndpoint, vpc: str, flows: Region) -> None:
+    flow, own_vpc = state.flow, endpoint.vpc
+    _check_state(state, endpoint, flows)
+    if state.segment.vpc != vpc or own_vpc != vpc:
+        state.stop(
+            flows,
             Code.CANNOT_ROUTE,
             endpoint.id,
-            f"{endpoint.id} serves {own_vpc} only; traffic from {walk.stretch.vpc} cannot use it.",
+            f"{endpoint.id} serves only {own_vpc}; traffic from {state.segment.vpc} cannot use it.",
         )
         return
     if flow.protocol not in (TCP, ICMP, ICMPV6):
-        walk.stop(
-            piece,
+        state.stop(
+            flows,
             Code.VPCE_GATEWAY_PROTOCOL_RESTRICTION,
             endpoint.id,
-            f"{endpoint.id} carries TCP and ICMP echo only, not {flow.name}.",
+            f"{endpoint.id} supports only TCP and ICMP echo, not {flow.name}.",
         )
         return
-    walk.assumptions.append(
-        f"{endpoint.service} behind {endpoint.id} is assumed to answer; its policy is not judged here."
+    state.assumptions.append(
+        f"{endpoint.service} behind {endpoint.id} is assumed to respond; its policy is not evaluated here."
     )
-    walk.end = End("service", vpc, gateway=endpoint.id)
+    state.end = End("service", vpc, gateway=endpoint.id)
 
 
-def check_interface_endpoint(walk: TraceState, interface: NetworkInterface, piece: Region) -> None:
-    """An interface endpoint must be available, and installed in the zone of the interface that is asked."""
-    endpoint = walk.snapshot.endpoint_of_interface.get(interface.id)
+def check_interface_endpoint(state: TraceState, interface: NetworkInterface, flows: Region) -> None:
+    """An interface endpoint must be available, and deployed in the subnet of the destination interface."""
+    endpoint = state.snapshot.endpoint_of_interface.get(interface.id)
     if endpoint is None:
         if interface.kind == "vpc_endpoint":
             what = f"the endpoint of {interface.id}"
-            walk.doubt(piece, walk.absent("VpcEndpoints", interface.id, what, interface.vpc))
+            state.doubt(flows, state.absent("VpcEndpoints", interface.id, what, interface.vpc))
         return
-    walk.assumptions.append(f"{endpoint.service} behind {endpoint.id} is assumed to answer.")
-    _check_state(walk, endpoint, piece)
+    state.assumptions.append(f"{endpoint.service} behind {endpoint.id} is assumed to respond.")
+    _check_state(state, endpoint, flows)
     if endpoint.subnets and interface.subnet not in endpoint.subnets:
-        subnet = walk.snapshot.subnets.get(interface.subnet)
-        zone = subnet.zone if subnet and subnet.zone else "its zone"
-        text = f"{endpoint.id} ({endpoint.service}) is not installed in {interface.subnet}, {zone}."
-        walk.fault(
-            piece, Blocker(Code.VPCE_SERVICE_NOT_INSTALLED_IN_AZ, walk.leg, endpoint.id, None, None, text)
+        subnet = state.snapshot.subnets.get(interface.subnet)
+        zone = f" ({subnet.zone})" if subnet and subnet.zone else ""
+        text = f"{endpoint.id} ({endpoint.service}) is not deployed in {interface.subnet}{zone}."
+        state.fault(
+            flows, Blocker(Code.VPCE_SERVICE_NOT_INSTALLED_IN_AZ, state.leg, endpoint.id, None, None, text)
         )

@@ -1,9 +1,9 @@
-"""Security groups and network ACLs, compiled once and asked for sets of addresses and ports.
+"""Security groups and network ACLs, compiled once and evaluated for sets of addresses and ports.
 
-Network ACLs: entries are tried from the lowest number; the first match decides; what matches none is denied
-(VPC user guide, Network ACL rules). Security groups: the rules of all groups of an interface are one list of
-permissions; a reference stands for the private addresses of the interfaces that hold the group (VPC user
-guide, Security group referencing).
+Network ACLs: rules are evaluated from the lowest number; the first match decides; traffic that matches none
+is denied (VPC user guide, Network ACL rules). Security groups: the rules of all groups of an interface form
+one list of permissions; a reference means the private addresses of the interfaces that have the group (VPC
+user guide, Security group referencing).
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ CLOSING_ENTRIES = {
     version: NaclEntry(CLOSING_RULE, ALL_PROTOCOLS, *WHOLE_RANGE, Prefix(version, 0, LARGEST[version]), False)
     for version in (4, 6)
 }
-"""The rule `*` that denies what no other entry matches, also where a snapshot leaves it out."""
+"""The rule `*` that denies traffic no other entry matches; a snapshot may leave it out."""
 
 
 class AclAnswer(NamedTuple):
     allowed_by: NaclEntry | None
-    """The entry that let (the first part of) the traffic pass."""
+    """The entry that allows (the first part of) the traffic."""
     denied: list[tuple[NaclEntry | None, Rectangle]]
-    """What does not pass and the entry that says so; None is the closing rule `*`."""
+    """The denied traffic and the entry that denies it; None is the closing rule `*`."""
 
 
 class AclLine(NamedTuple):
@@ -47,13 +47,13 @@ class AclLine(NamedTuple):
     allow: bool
     entry: NaclEntry
     passes: AclAnswer
-    """The answer where this entry lets all of the traffic pass: by far the most frequent one."""
+    """The answer where this entry allows all of the traffic: by far the most frequent case."""
 
 
 def acl_lines(
     snapshot: Snapshot, acl: NetworkAcl, egress: bool, version: int, protocol: int
 ) -> tuple[AclLine, ...]:
-    """The entries of one direction that can match this version and protocol, in the order they are tried."""
+    """The entries of one direction that can match this version and protocol, in evaluation order."""
     key = ("acl", acl.id, egress, version, protocol)
     found = snapshot.memo.get(key)
     if not isinstance(found, tuple):
@@ -74,7 +74,7 @@ def compile_acl(entries: Iterable[NaclEntry], version: int, protocol: int) -> It
 
 
 def ask_acl(lines: tuple[AclLine, ...], traffic: Rectangle) -> AclAnswer:
-    """Decide for all remote addresses × ports in `traffic` at once."""
+    """Evaluate all remote addresses × ports in `traffic` at once."""
     first, last, low, high = traffic
     for (a, b, p, q), allow, entry, passes in lines:
         if b < first or last < a or q < low or high < p:
@@ -132,7 +132,7 @@ class CompiledGroups:
     empty_groups: frozenset[str]
     """Groups with no rule at all in this direction."""
     by_port: dict[int, tuple[GroupLine, ...]] = field(default_factory=dict, compare=False)
-    """Lines that cover a port, remembered: brokers are asked for on few ports."""
+    """Lines that cover a port, cached: most questions are about a few broker ports."""
 
     def lines_for(self, port: int) -> tuple[GroupLine, ...]:
         found = self.by_port.get(port)
@@ -143,12 +143,12 @@ class CompiledGroups:
 
 
 class GroupAnswer(NamedTuple):
-    admitted_by: tuple[SecurityGroupRule, str] | None
-    """The rule and the group that let (the first part of) the traffic pass."""
-    refused: list[Range]
-    """Remote addresses that no rule admits."""
+    allowed_by: tuple[SecurityGroupRule, str] | None
+    """The rule and the group that allow (the first part of) the traffic."""
+    denied: list[Range]
+    """Remote addresses that no rule allows."""
     references: list[tuple[SecurityGroupRule, str]]
-    """Rules that would admit it if the remote end held their group, or if its groups were known."""
+    """Rules that would allow the traffic if the remote end had their group, or if its groups were known."""
     unknown_lists: list[tuple[SecurityGroupRule, str]]
 
 
@@ -174,7 +174,7 @@ def _resolve(
 def compiled_groups(
     snapshot: Snapshot, groups: tuple[str, ...], egress: bool, version: int, protocol: int
 ) -> CompiledGroups:
-    """The groups' rules ready to be asked, compiled on first use and remembered in the snapshot."""
+    """The groups' rules, compiled on first use and cached in the snapshot."""
     key = ("groups", groups, egress, version, protocol)
     found = snapshot.memo.get(key)
     if isinstance(found, CompiledGroups):
@@ -206,9 +206,9 @@ def compiled_groups(
 def ask_groups(
     compiled: CompiledGroups, port: int, first: int, last: int, peer_groups: frozenset[str]
 ) -> GroupAnswer:
-    """Decide for the remote addresses first..last on one port.
+    """Evaluate the remote addresses first..last on one port.
 
-    `peer_groups` are the groups that the remote end holds and that the path keeps; empty if it keeps none.
+    `peer_groups` are the groups of the remote end, as far as the path preserves references; else empty.
     """
     for line in compiled.lines_for(port):
         if line.first <= first and last <= line.last:
@@ -227,12 +227,12 @@ def _ask_groups_in_parts(
     last: int,
     references: list[tuple[SecurityGroupRule, str]],
 ) -> GroupAnswer:
-    refused: list[Range] = [(first, last)]
-    admitted_by: tuple[SecurityGroupRule, str] | None = None
+    denied: list[Range] = [(first, last)]
+    allowed_by: tuple[SecurityGroupRule, str] | None = None
     for line in compiled.lines_for(port):
-        left = subtract_ranges(refused, line.first, line.last)
-        if left != refused:
-            admitted_by = admitted_by or (line.rule, line.group)
-            refused = left
+        left = subtract_ranges(denied, line.first, line.last)
+        if left != denied:
+            allowed_by = allowed_by or (line.rule, line.group)
+            denied = left
     unknown = [item for item in compiled.unknown_lists if item[0].first <= port <= item[0].last]
-    return GroupAnswer(admitted_by, refused, references, unknown)
+    return GroupAnswer(allowed_by, denied, references, unknown)

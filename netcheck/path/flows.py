@@ -1,7 +1,7 @@
 """Sets of flows: exact unions of rectangles (source addresses × source ports).
 
 A worker may get any address of its subnet and any ephemeral port. The engine therefore never samples: it
-carries the whole set, and what a filter takes away is again a set of rectangles. All bounds are included.
+traces the whole set, and a filter removes a set of rectangles from it. All bounds are inclusive.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TRANSLATED: Range = (1024, 65535)
 
 
 def overlap(one: Rectangle, other: Rectangle) -> Rectangle | None:
-    """The part that both rectangles share, or None."""
+    """The intersection of two rectangles, or None."""
     a, b = max(one[0], other[0]), min(one[1], other[1])
     p, q = max(one[2], other[2]), min(one[3], other[3])
     return (a, b, p, q) if a <= b and p <= q else None
@@ -46,17 +46,17 @@ def without(one: Rectangle, taken: Rectangle) -> list[Rectangle]:
 
 
 def subtract(region: Iterable[Rectangle], taken: Iterable[Rectangle]) -> Region:
-    """What is in `region` and in none of `taken`; disjoint if `region` was."""
+    """The part of `region` outside all of `taken`; disjoint if `region` is."""
     left = list(region)
     for rectangle in taken:
-        left = [piece for one in left for piece in without(one, rectangle)]
+        left = [part for one in left for part in without(one, rectangle)]
         if not left:
             break
     return tuple(left)
 
 
 def join_ranges(ranges: Iterable[Range]) -> list[Range]:
-    """The same numbers as sorted ranges that neither overlap nor touch."""
+    """The same numbers as sorted ranges that neither overlap nor adjoin."""
     joined: list[Range] = []
     ordered = sorted(ranges)
     if len(ordered) == 1:
@@ -84,7 +84,7 @@ def subtract_ranges(ranges: Iterable[Range], first: int, last: int) -> list[Rang
 
 
 def by_ports(region: Iterable[Rectangle]) -> list[tuple[list[Range], list[Range]]]:
-    """The region as few (addresses, ports) pairs: addresses with the same ports are told together."""
+    """The region as few (addresses, ports) pairs: addresses with the same ports form one pair."""
     rectangles = list(region)
     edges = sorted({r[0] for r in rectangles} | {r[1] + 1 for r in rectangles})
     grouped: dict[tuple[Range, ...], list[Range]] = {}

@@ -1,7 +1,7 @@
-"""What a name leads to for hosts of a VPC, as AWS is configured: endpoint, private zone, rule or public DNS.
+"""How a VPC resolves a name, as AWS is configured: VPC endpoint, private zone, Resolver rule or public DNS.
 
-Of everything that matches, the most specific wins; of a Resolver rule and a private zone that are equally
-specific, the rule (Route 53 developer guide, Private hosted zones and Resolver rules). Pure.
+The most specific match wins; a Resolver rule wins over a private zone for the same domain (Route 53 developer
+guide, Private hosted zones and Resolver rules). Pure.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ENDPOINT_ZONES = ("vpce.amazonaws.com",)
-"""Who owns the zones that an endpoint's private DNS makes (ListHostedZonesByVPC, Owner.OwningService)."""
+"""Owners of the zones that private DNS of an endpoint creates (ListHostedZonesByVPC, Owner.OwningService)."""
 
 
-class By(StrEnum):
-    """Who answers for a name in a VPC."""
+class ResolvedBy(StrEnum):
+    """What answers queries for a name in a VPC."""
 
     ENDPOINT = "endpoint"
     ZONE = "zone"
@@ -38,14 +38,14 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
-    """Who answers for a name, and with what, as far as AWS's configuration says.
+class NameResolution:
+    """What answers queries for a name, and with which addresses, as far as AWS's configuration says.
 
-    `component` is the endpoint, zone, rule or VPC; `endpoint` the VPC endpoint that the name leads to and
-    `addresses` its private ones. `held` is False where a zone is asked that lacks the name.
+    `component` is the endpoint, zone, rule or VPC; `endpoint` the VPC endpoint that the name resolves to and
+    `addresses` its private addresses. `held` is False where the responsible zone has no record of the name.
     """
 
-    by: By
+    by: ResolvedBy
     component: str
     text: str
     endpoint: str = ""
@@ -54,25 +54,29 @@ class Naming:
     missing: Missing | None = None
 
 
-def without_route53(snapshot: Snapshot, access: Access, vpc: str, host: str) -> Naming | None:
-    """What the snapshot alone decides: name servers of one's own, DNS off, or an endpoint's private DNS."""
+def without_route53(snapshot: Snapshot, access: Access, vpc: str, host: str) -> NameResolution | None:
+    """What the snapshot alone decides: custom name servers, DNS off, or private DNS of an endpoint."""
 
     from netcheck.aws.ec2.endpoints import answers_privately
 
     dns = access.dns.get(vpc)
     if dns is not None and dns.asks_aws is False:
-        told = ", ".join(dns.servers or ()) or "none"
-        return Naming(By.OWN_SERVERS, dns.options, f"{vpc} uses its own name servers ({told}; {dns.options})")
+        servers = ", ".join(dns.servers or ()) or "none"
+        return NameResolution(
+            ResolvedBy.OWN_SERVERS, dns.options, f"{vpc} uses custom name servers ({servers}; {dns.options})"
+        )
     if dns is not None and dns.support is False:
-        return Naming(By.NOBODY, vpc, f"enableDnsSupport of {vpc} is off")
+        return NameResolution(ResolvedBy.NOBODY, vpc, f"enableDnsSupport of {vpc} is off")
     for endpoint in access.serving(vpc, host):
         if answers_privately(endpoint, dns, host):
             return to_endpoint(snapshot, endpoint, f"private DNS of {endpoint.id} answers for {host}")
     return None
 
 
-def to_endpoint(snapshot: Snapshot, endpoint: Endpoint, text: str) -> Naming:
-    return Naming(By.ENDPOINT, endpoint.id, text, endpoint.id, addresses_of(snapshot, endpoint))
+def to_endpoint(snapshot: Snapshot, endpoint: Endpoint, text: str) -> NameResolution:
+    return NameResolution(
+        ResolvedBy.ENDPOINT, endpoint.id, text, endpoint.id, addresses_of(snapshot, endpoint)
+    )
 
 
 def addresses_of(snapshot: Snapshot, endpoint: Endpoint) -> tuple[str, ...]:
@@ -82,7 +86,7 @@ def addresses_of(snapshot: Snapshot, endpoint: Endpoint) -> tuple[str, ...]:
 
 
 def most_specific(lookups: Lookups, dns: VpcDns | None, host: str) -> Zone | Rule | None:
-    """The private zone or the forwarding rule that a lookup of this name ends at, None for public DNS."""
+    """The private zone or forwarding rule that answers for this name, None for public DNS."""
     rule = _longest(lookups.rules, [one.domain for one in lookups.rules], host)
     usable = dns is None or dns.private_names is not False
     zones = [zone for zone in lookups.zones if usable and zone.service not in ENDPOINT_ZONES]
@@ -94,40 +98,40 @@ def most_specific(lookups: Lookups, dns: VpcDns | None, host: str) -> Zone | Rul
 
 def by_route53(
     snapshot: Snapshot, access: Access, host: str, chosen: Zone | Rule | None, records: Records | None
-) -> Naming:
-    """What the chosen zone or rule makes of the name. `records` are the zone's, None of a service's zone."""
+) -> NameResolution:
+    """What the chosen zone or rule returns. `records` are those of the zone, None for a zone of a service."""
 
     from netcheck.aws.route53.model import Rule
 
     match chosen:
         case None:
-            return Naming(By.PUBLIC, "", f"public DNS answers for {host}")
+            return NameResolution(ResolvedBy.PUBLIC, "", f"public DNS answers for {host}")
         case Rule():
-            told = ", ".join(chosen.targets) or "another resolver"
-            text = f"{chosen.id} forwards {chosen.domain or 'every name'} to {told}"
-            return Naming(By.FORWARD, chosen.id, text)
+            targets = ", ".join(chosen.targets) or "another resolver"
+            text = f"{chosen.id} forwards {chosen.domain or 'every name'} to {targets}"
+            return NameResolution(ResolvedBy.FORWARD, chosen.id, text)
     where = f"private zone {chosen.name} ({chosen.id})"
     if records is None:
-        return Naming(By.ZONE, chosen.id, f"{where} of {chosen.service} answers for {host}")
+        return NameResolution(ResolvedBy.ZONE, chosen.id, f"{where} of {chosen.service} answers for {host}")
     if records.missing is not None:
-        text = f"{where} answers for {host}; what it holds is not known"
-        return Naming(By.UNKNOWN, chosen.id, text, missing=records.missing)
+        text = f"{where} answers for {host}; its records are not known"
+        return NameResolution(ResolvedBy.UNKNOWN, chosen.id, text, missing=records.missing)
     if records.delegated:
-        return Naming(By.FORWARD, chosen.id, f"{where} delegates {host}")
+        return NameResolution(ResolvedBy.FORWARD, chosen.id, f"{where} delegates {host}")
     if not records.there:
-        text = f"{where} answers in place of public DNS and lacks {host}"
-        return Naming(By.ZONE, chosen.id, text, held=False)
-    return _held(snapshot, access, chosen, records, f"{where} holds {host}")
+        text = f"{where} answers instead of public DNS and has no record of {host}"
+        return NameResolution(ResolvedBy.ZONE, chosen.id, text, held=False)
+    return _held(snapshot, access, chosen, records, f"{where} has {host}")
 
 
-def _held(snapshot: Snapshot, access: Access, zone: Zone, records: Records, text: str) -> Naming:
+def _held(snapshot: Snapshot, access: Access, zone: Zone, records: Records, text: str) -> NameResolution:
     names = {*records.aliases, *(value.lower().rstrip(".") for value in records.values)}
     for endpoint in access.endpoints.values():
         if names & set(endpoint.own_names):
             found = addresses_of(snapshot, endpoint)
-            return Naming(By.ZONE, zone.id, f"{text}: {endpoint.id}", endpoint.id, found)
+            return NameResolution(ResolvedBy.ZONE, zone.id, f"{text}: {endpoint.id}", endpoint.id, found)
     plain = tuple(value for value in records.values if is_address(value))
-    return Naming(By.ZONE, zone.id, text, "", plain)
+    return NameResolution(ResolvedBy.ZONE, zone.id, text, "", plain)
 
 
 def _longest(items: Iterable[T], domains: Iterable[str], host: str) -> T | None:
@@ -140,10 +144,12 @@ def _longest(items: Iterable[T], domains: Iterable[str], host: str) -> T | None:
     return max(fits, key=lambda pair: pair[0])[1] if fits else None
 
 
-def resolving(access: Access, vpc: str, host: str, lookups: Lookups) -> Naming | Zone | Rule | None:
-    """What decides the name: already known, or the zone or rule to look into, or None for public DNS."""
+def resolving(access: Access, vpc: str, host: str, lookups: Lookups) -> NameResolution | Zone | Rule | None:
+    """What answers for the name: known already, or the zone or rule to look into, or None for public DNS."""
     gap = lookups.lacks("private hosted zones", "Resolver rules")
     if lookups.error or gap is not None:
         why = gap.reason if gap else lookups.error
-        return Naming(By.UNKNOWN, vpc, f"which private zones {vpc} uses is not known: {why}", missing=gap)
+        return NameResolution(
+            ResolvedBy.UNKNOWN, vpc, f"which private zones {vpc} uses is not known: {why}", missing=gap
+        )
     return most_specific(lookups, access.dns.get(vpc), host)

@@ -1,7 +1,7 @@
-"""Questions and answers as plain data: one JSON object in, one out.
+"""Queries and answers as plain data: one JSON object in, one out.
 
-A question: {"id", "from", "to", "port", "protocol"?, "source_port"?, "security_groups"?, "source_address"?}.
-The answer is described in docs/path-engine.md; what cannot be answered becomes {"id", "error"}.
+A query: {"id", "from", "to", "port", "protocol"?, "source_port"?, "security_groups"?, "source_address"?}.
+The answer is described in docs/path-engine.md; a query that cannot be answered yields {"id", "error"}.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from netcheck.path.trace import (
     from_instance,
     from_interface,
     from_subnet,
-    walked,
+    trace_with_state,
 )
 from netcheck.path.trace_state import TraceState
 from netcheck.path.verdict import Blocker, Path, Unknown, Verdict
@@ -34,7 +34,7 @@ _ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}
 
 
 def answer(query: Mapping[str, object], snapshot: Snapshot) -> dict[str, object]:
-    """Answer one question; never raises for what the question says."""
+    """Answer one query; an invalid query yields an error, never an exception."""
     try:
         path = ask(query, snapshot)
     except QuestionError as reason:
@@ -43,12 +43,12 @@ def answer(query: Mapping[str, object], snapshot: Snapshot) -> dict[str, object]
 
 
 def ask(query: Mapping[str, object], snapshot: Snapshot) -> Path:
-    """Answer one question with the typed path. Raises QuestionError."""
-    return ask_closely(query, snapshot)[0]
+    """Answer one query with the typed path. Raises QuestionError."""
+    return ask_with_state(query, snapshot)[0]
 
 
-def ask_closely(query: Mapping[str, object], snapshot: Snapshot) -> tuple[Path, TraceState]:
-    """As `ask`, with the walk that the path was concluded from. Raises QuestionError."""
+def ask_with_state(query: Mapping[str, object], snapshot: Snapshot) -> tuple[Path, TraceState]:
+    """Like `ask`, with the final state of the trace. Raises QuestionError."""
     protocol = _protocol(query.get("protocol"))
     source = _source(query, snapshot)
     name, port = _target(query)
@@ -57,9 +57,9 @@ def ask_closely(query: Mapping[str, object], snapshot: Snapshot) -> tuple[Path, 
         right = "icmp" if destination.version == 4 else "icmpv6"
         shown = format_address(destination.version, destination.address)
         raise QuestionError(
-            f"'protocol': {shown} is an IPv{destination.version} address, which takes {right}"
+            f"'protocol': {shown} is an IPv{destination.version} address, which needs {right}"
         )
-    return walked(
+    return trace_with_state(
         snapshot,
         source,
         destination,
@@ -83,7 +83,7 @@ def _protocol(value: object) -> int:
 def _text(query: Mapping[str, object], key: str) -> str:
     value = query.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise QuestionError(f"{key!r}: expected a text, found {value!r}")
+        raise QuestionError(f"{key!r}: expected text, found {value!r}")
     return value.strip()
 
 
@@ -108,7 +108,7 @@ def _source(query: Mapping[str, object], snapshot: Snapshot) -> Source:
             return from_subnet(snapshot, name, groups)
         if kind in (ComponentType.NETWORK_INTERFACE, ComponentType.INSTANCE):
             if groups:
-                raise QuestionError(f"'security_groups' go with a subnet; {name} has its own")
+                raise QuestionError(f"'security_groups' apply to a subnet; {name} already has groups")
             if kind is ComponentType.INSTANCE:
                 return from_instance(snapshot, name)
             return from_interface(snapshot, name, spoofed)
@@ -124,7 +124,7 @@ def _source(query: Mapping[str, object], snapshot: Snapshot) -> Source:
             Code.NO_SOURCE_OR_DESTINATION,
         ) from None
     if groups and source.interface is not None:
-        raise QuestionError(f"'security_groups' go with a subnet; {source.interface.id} has its own")
+        raise QuestionError(f"'security_groups' apply to a subnet; {source.interface.id} already has groups")
     return source
 
 
@@ -190,7 +190,7 @@ def _require_unicast(name: str, version: int, number: int) -> None:
         unusable = number <= 1 or number >> 120 == 0xFF or number >> 118 == 0xFE80 >> 6
         unusable = unusable or number >> 32 == 0xFFFF  # an IPv4 address written as IPv6 (RFC 4291, 2.5.5.2)
     if unusable:
-        raise QuestionError(f"'to': {name} is not an address that VPC routing carries")
+        raise QuestionError(f"'to': {name} is not an address that a VPC routes")
 
 
 def _port(protocol: int, port: int | None, to: str) -> int:
@@ -244,7 +244,7 @@ def as_json(path: Path) -> dict[str, object]:
 
 
 def steps(path: Path) -> dict[str, list[dict[str, str | None]]]:
-    """Both legs' hops with the rule or route that applied at each: what a picture of the path needs."""
+    """The hops of both legs with the rule or route that applied: the data for drawing the path."""
     return {
         leg: [{"component": hop.component, "direction": hop.direction, "text": hop.detail} for hop in hops]
         for leg, hops in (("forward", path.forward), ("return", path.returning))

@@ -1,7 +1,7 @@
-"""Which route a packet takes: longest prefix, then AWS's priority among equals.
+"""Route selection: longest prefix, then AWS's route priority.
 
 Source: VPC user guide, Route priority: longest prefix first; among equal destinations static routes before
-prefix list routes before propagated ones; a local route is preferred to propagated routes inside it.
+prefix list routes before propagated ones; a local route is preferred over propagated routes inside it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STATIC, FROM_PREFIX_LIST, PROPAGATED = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Candidate(Generic[RouteT]):
-    """One block that one route covers. Of equal blocks the lowest rank wins."""
+    """A CIDR block of a route. Of equal blocks the lowest rank wins."""
 
     prefix: Prefix
     rank: int
@@ -31,7 +31,7 @@ class Candidate(Generic[RouteT]):
 
 @dataclass(frozen=True, slots=True)
 class Hit(Generic[RouteT]):
-    """The route that wins for an address, and whether AWS documents the choice at all."""
+    """The best route for an address, and a route with the same priority, if any."""
 
     prefix: Prefix
     route: RouteT
@@ -57,7 +57,7 @@ class CompiledTable(Generic[RouteT]):
                 return hit
         return None
 
-    def pieces(self, first: int, last: int) -> Iterator[tuple[int, int, Hit[RouteT] | None]]:
+    def split(self, first: int, last: int) -> Iterator[tuple[int, int, Hit[RouteT] | None]]:
         """Split first..last where the winning route changes."""
         position = bisect_right(self.edges, first)
         while position < len(self.edges) and self.edges[position] <= last:
@@ -113,7 +113,7 @@ def compile_table(
 def table_candidates(
     table: RouteTable, prefix_lists: Mapping[str, tuple[Prefix, ...]]
 ) -> tuple[list[Candidate[Route]], tuple[Route, ...]]:
-    """Every block that a VPC route table covers, and the routes whose prefix list is not known."""
+    """Every CIDR block of a VPC route table, and the routes whose prefix list is not known."""
     found: list[Candidate[Route]] = []
     unresolved = []
     for route in table.routes:
@@ -134,7 +134,7 @@ def _inside(prefix: Prefix, block: Prefix) -> bool:
 
 
 def compiled(snapshot: Snapshot, table: RouteTable, version: int) -> CompiledTable[Route]:
-    """The table ready for lookups, compiled on first use and remembered in the snapshot."""
+    """The table ready for lookups, compiled on first use and cached in the snapshot."""
     key = ("table", table.id, version)
     found = snapshot.memo.get(key)
     if not isinstance(found, CompiledTable):

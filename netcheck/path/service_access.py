@@ -1,8 +1,8 @@
-"""Which way workers reach an AWS service, from each of their subnets, as AWS is configured. Pure.
+"""How workers reach an AWS service from each of their subnets, as AWS is configured. Pure.
 
-By an interface endpoint whose private DNS takes the service's name over, by a gateway endpoint in the
-subnet's route table (S3, DynamoDB), or over the internet. The path engine judges each way: route, security
-groups, network ACLs, and the endpoint's own group.
+Through an interface endpoint whose private DNS resolves the service's name, through a gateway endpoint in the
+subnet's route table (S3, DynamoDB), or over the internet. The path engine traces each path: routes, security
+groups, network ACLs, and the endpoint's security groups.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from netcheck.aws.ec2.snapshot import Snapshot
 from netcheck.core.components import ComponentType, component_type
 from netcheck.path.aggregate import Traced
 from netcheck.path.internet import is_private
-from netcheck.path.name_resolution import By, Naming, addresses_of
+from netcheck.path.name_resolution import NameResolution, ResolvedBy, addresses_of
 from netcheck.path.trace import Destination, from_subnet, trace
 from netcheck.path.verdict import Path, Verdict
 
 SHARED = parse_prefix("100.64.0.0/10")
 LINK_LOCAL = 169 << 8 | 254
 ANYWHERE = "192.0.2.1"
-"""Stands for any public address where none of the service is known: TEST-NET-1 (RFC 5737), in no VPC."""
+"""A stand-in for a public address of a service where none is known: TEST-NET-1 (RFC 5737), in no VPC."""
 
 _EXITS = (
     ComponentType.NAT_GATEWAY,
@@ -38,9 +38,12 @@ _EXITS = (
     ComponentType.VPN_GATEWAY,
 )
 
+_PRIVATE_ANSWERS = (ResolvedBy.FORWARD, ResolvedBy.OWN_SERVERS, ResolvedBy.ZONE, ResolvedBy.UNKNOWN)
+"""Sources that may answer with private addresses."""
 
-class Kind(StrEnum):
-    """How a subnet's traffic to a service goes."""
+
+class AccessKind(StrEnum):
+    """What a subnet's traffic to a service goes through."""
 
     INTERFACE = "interface endpoint"
     GATEWAY = "gateway endpoint"
@@ -50,15 +53,15 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """One worker subnet's way to a service: the component it leaves by, and each path that was traced.
+class ServicePath:
+    """How one worker subnet reaches a service: the component it leaves through, and the traced paths.
 
-    `unused` is an endpoint of the service in this VPC that the name does not lead to. `unknown` says what
-    has to be known before a way can be told; `action` the IAM action that would tell.
+    `unused` is an endpoint of the service in this VPC that the name does not resolve to. `unknown` says which
+    information is missing; `action` is the IAM action that returns it.
     """
 
     subnet: str
-    kind: Kind
+    kind: AccessKind
     component: str
     traced: tuple[Traced, ...]
     unused: Endpoint | None = None
@@ -67,7 +70,7 @@ class Way:
 
     @property
     def works(self) -> bool:
-        """Whether everything that was traced is reached, whole."""
+        """Whether every traced path is wholly reachable."""
         return bool(self.traced) and all(one.path.verdict is Verdict.REACHABLE for one in self.traced)
 
     @property
@@ -77,8 +80,8 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """From where to where: `groups` are the workers' security groups, None if nobody said; `live` what the
-    name resolves to here.
+    """What to trace: `groups` are the workers' security groups, None if not given; `live` the addresses that
+    the name resolves to from this host.
     """
 
     host: str
@@ -88,38 +91,43 @@ class Question:
 
 
 def trace_service_path(
-    snapshot: Snapshot, access: Access, subnet: str, naming: Naming, asked: Question
-) -> Way:
-    """The way of one subnet. Raises QuestionError for what the snapshot does not know at all."""
+    snapshot: Snapshot, access: Access, subnet: str, resolution: NameResolution, asked: Question
+) -> ServicePath:
+    """The path of one subnet. Raises QuestionError for a component that is not in the snapshot."""
     vpc = snapshot.subnets[subnet].vpc if subnet in snapshot.subnets else ""
-    endpoint = access.endpoints.get(naming.endpoint)
+    endpoint = access.endpoints.get(resolution.endpoint)
     if endpoint is not None:
         return _by_endpoint(snapshot, subnet, endpoint, asked)
-    if naming.addresses:
-        return _by_addresses(snapshot, subnet, naming.addresses, naming.component, asked)
+    if resolution.addresses:
+        return _by_addresses(snapshot, subnet, resolution.addresses, resolution.component, asked)
     near = tuple(a for a in asked.live if not _is_public(a))
-    if near and naming.by in (By.FORWARD, By.OWN_SERVERS, By.ZONE, By.UNKNOWN):
-        return _by_addresses(snapshot, subnet, near, naming.component, asked)
-    if naming.by is By.ZONE:
-        return Way(subnet, Kind.UNKNOWN, naming.component, (), None, naming.text)
-    return _in_the_open(snapshot, access, vpc, subnet, naming, asked)
+    if near and resolution.by in (
+        ResolvedBy.FORWARD,
+        ResolvedBy.OWN_SERVERS,
+        ResolvedBy.ZONE,
+        ResolvedBy.UNKNOWN,
+    ):
+        return _by_addresses(snapshot, subnet, near, resolution.component, asked)
+    if resolution.by is ResolvedBy.ZONE:
+        return ServicePath(subnet, AccessKind.UNKNOWN, resolution.component, (), None, resolution.text)
+    return _by_public_address(snapshot, access, vpc, subnet, resolution, asked)
 
 
-def _by_endpoint(snapshot: Snapshot, subnet: str, endpoint: Endpoint, asked: Question) -> Way:
+def _by_endpoint(snapshot: Snapshot, subnet: str, endpoint: Endpoint, asked: Question) -> ServicePath:
     found = _traced(snapshot, subnet, addresses_of(snapshot, endpoint), asked)
     gap = "" if found else f"the network interfaces of {endpoint.id} are not in the snapshot"
     action = "" if found else "ec2:DescribeNetworkInterfaces"
-    return Way(subnet, Kind.INTERFACE, endpoint.id, found, None, gap, action)
+    return ServicePath(subnet, AccessKind.INTERFACE, endpoint.id, found, None, gap, action)
 
 
 def _by_addresses(
     snapshot: Snapshot, subnet: str, addresses: Sequence[str], component: str, asked: Question
-) -> Way:
+) -> ServicePath:
     found = _traced(snapshot, subnet, addresses, asked)
     held = {_endpoint_at(snapshot, one) for one in found} - {""}
     if len(held) == 1:
-        return Way(subnet, Kind.INTERFACE, held.pop(), found)
-    return Way(subnet, Kind.PRIVATE, component or way_out(found[0].path), found)
+        return ServicePath(subnet, AccessKind.INTERFACE, held.pop(), found)
+    return ServicePath(subnet, AccessKind.PRIVATE, component or exit_component(found[0].path), found)
 
 
 def _endpoint_at(snapshot: Snapshot, one: Traced) -> str:
@@ -129,40 +137,40 @@ def _endpoint_at(snapshot: Snapshot, one: Traced) -> str:
     return ""
 
 
-def _in_the_open(
-    snapshot: Snapshot, access: Access, vpc: str, subnet: str, naming: Naming, asked: Question
-) -> Way:
-    """To the service's public addresses: by a gateway endpoint, or out to the internet.
+def _by_public_address(
+    snapshot: Snapshot, access: Access, vpc: str, subnet: str, resolution: NameResolution, asked: Question
+) -> ServicePath:
+    """To the service's public addresses: through a gateway endpoint, or over the internet.
 
-    An interface endpoint that the name may lead to all the same (own name servers, private zones that nobody
-    knows) decides only where the open way does not work.
+    An interface endpoint that the name may still resolve to (custom name servers, unknown private zones)
+    matters only where the public path does not work.
     """
     serving = access.serving(vpc, asked.host)
     gateway = _gateway(snapshot, subnet, serving)
     idle = next((one for one in serving if one.kind == "Interface" and not one.inbound_only), None)
     found = _traced(snapshot, subnet, (_public(snapshot, gateway, asked),), asked)
     if gateway is not None:
-        return Way(subnet, Kind.GATEWAY, gateway.id, found)
-    out = way_out(found[0].path)
-    sure = naming.by in (By.PUBLIC, By.NOBODY) or _no_zone_works(access, vpc, naming)
+        return ServicePath(subnet, AccessKind.GATEWAY, gateway.id, found)
+    out = exit_component(found[0].path)
+    sure = resolution.by in (ResolvedBy.PUBLIC, ResolvedBy.NOBODY) or _no_zone_works(access, vpc, resolution)
     uncovered = idle is not None and answers_privately(idle, access.dns.get(vpc), asked.host) is False
     if idle is None or (sure and uncovered):
-        return Way(subnet, Kind.INTERNET, out, found, idle)
+        return ServicePath(subnet, AccessKind.INTERNET, out, found, idle)
     if all(one.path.verdict is Verdict.REACHABLE for one in found):
-        return Way(subnet, Kind.INTERNET, out, found)
-    action = naming.missing.action if naming.missing else ""
-    text = f"whether {asked.host} leads to {idle.id} is not known: {naming.text}"
-    return Way(subnet, Kind.UNKNOWN, idle.id, (), None, text, action)
+        return ServicePath(subnet, AccessKind.INTERNET, out, found)
+    action = resolution.missing.action if resolution.missing else ""
+    text = f"whether {asked.host} resolves to {idle.id} is not known: {resolution.text}"
+    return ServicePath(subnet, AccessKind.UNKNOWN, idle.id, (), None, text, action)
 
 
-def _no_zone_works(access: Access, vpc: str, naming: Naming) -> bool:
-    """With the VPC's attributes off no private zone can lead a name anywhere, known or not."""
+def _no_zone_works(access: Access, vpc: str, resolution: NameResolution) -> bool:
+    """With the VPC's DNS attributes off, no private zone takes effect, known or not."""
     dns = access.dns.get(vpc)
-    return naming.by is By.UNKNOWN and dns is not None and dns.private_names is False
+    return resolution.by is ResolvedBy.UNKNOWN and dns is not None and dns.private_names is False
 
 
 def _gateway(snapshot: Snapshot, subnet: str, serving: Sequence[Endpoint]) -> Endpoint | None:
-    """The gateway endpoint that this subnet's route table leads to."""
+    """The gateway endpoint in this subnet's route table."""
     home = snapshot.subnets.get(subnet)
     table = snapshot.table_of_subnet.get(subnet) or (
         snapshot.main_table_of_vpc.get(home.vpc) if home else None
@@ -172,7 +180,7 @@ def _gateway(snapshot: Snapshot, subnet: str, serving: Sequence[Endpoint]) -> En
 
 
 def _public(snapshot: Snapshot, gateway: Endpoint | None, asked: Question) -> str:
-    """A public address of the service: of the gateway endpoint's prefix list, as it resolves, or any."""
+    """A public address of the service: from the gateway endpoint's prefix list, from DNS, or a stand-in."""
     if gateway is not None:
         for table in snapshot.route_tables.values():
             for route in table.routes:
@@ -188,7 +196,7 @@ def _public(snapshot: Snapshot, gateway: Endpoint | None, asked: Question) -> st
 
 
 def _is_public(text: str) -> bool:
-    """Whether an internet gateway carries traffic to it: not to RFC 1918 or RFC 6598 (VPC user guide)."""
+    """Whether an internet gateway forwards to it: not to RFC 1918 or RFC 6598 (VPC user guide)."""
     version, address = parse_address(text)
     if version == 6:
         return not ipaddress.IPv6Address(address).is_private
@@ -203,8 +211,8 @@ def _traced(snapshot: Snapshot, subnet: str, addresses: Sequence[str], asked: Qu
     )
 
 
-def way_out(path: Path) -> str:
-    """The component a path leaves its VPC by: a NAT gateway, a transit gateway, an internet gateway ..."""
+def exit_component(path: Path) -> str:
+    """The component through which a path leaves its VPC: a NAT gateway, an internet gateway ..."""
     names = [hop.component for hop in path.forward]
     for exit_type in _EXITS:
         for name in names:

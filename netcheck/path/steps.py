@@ -1,4 +1,4 @@
-"""What a next hop says about where the packets go on."""
+"""The next step of packets after a hop."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from netcheck.path.flows import Region
 
 
 class Leave(NamedTuple):
-    """They leave a network interface in this subnet, so its route table and network ACL apply."""
+    """Leave a network interface in this subnet: its route table and network ACL apply."""
 
     subnet: Subnet
 
 
 class ByTable(NamedTuple):
-    """They follow this route table but leave no subnet (a regional NAT gateway has none)."""
+    """Follow this route table without leaving a subnet (a regional NAT gateway has none)."""
 
     table: RouteTable
 
 
 class Deliver(NamedTuple):
-    """They are delivered inside this VPC; from this subnet, or from a gateway if there is none."""
+    """Be delivered inside this VPC, from this subnet, or from a gateway if it is None."""
 
     vpc: str
     subnet: Subnet | None
@@ -29,6 +29,6 @@ class Deliver(NamedTuple):
 
 Step = Leave | ByTable | Deliver
 Onward = tuple[tuple[Region, Step], ...]
-"""Where each part goes on; what is not in it has ended."""
+"""The next step of each set of flows; flows not listed end here."""
 
 ENDED: Onward = ()

@@ -1,12 +1,12 @@
-"""Trace a set of flows through a snapshot, both legs, and say what passes.
+"""Trace a set of flows through a snapshot, forward and return, and report which pass.
 
     source = from_interface(snapshot, "eni-0a1b")            # or from_subnet, from_address
     path = trace(snapshot, source, Destination("10.0.2.7"), TCP, 9094)
 
-How faults become a verdict. Every fault takes away a region of the flows, for certain (a blocker) or perhaps
-(an unknown). If nothing is left even when all unknowns are counted as passing, the verdict is `blocked`: the
-unknown could not change it. If something is left and an unknown touches it, the verdict is `unknown`. After
-an unknown that hides the way itself, nothing further is blamed.
+How faults become a verdict. Every fault removes a region of the flows, for certain (a blocker) or possibly
+(an unknown). If nothing is left even when all unknowns count as passing, the verdict is `blocked`: the
+unknowns could not change it. If something is left and an unknown touches it, the verdict is `unknown`. After
+an unknown that hides the rest of the path, no further component is blamed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ T = TypeVar("T", Blocker, Unknown)
 
 
 class QuestionError(Exception):
-    """The question itself cannot be answered: what it names is not there, or it contradicts itself."""
+    """The query cannot be answered: a component it names does not exist, or it contradicts itself."""
 
     def __init__(self, text: str, code: Code | None = None) -> None:
         super().__init__(f"{code}: {text}" if code else text)
@@ -38,7 +38,7 @@ class QuestionError(Exception):
 
 
 class Source(NamedTuple):
-    """Who sends. `groups` is None if nobody said which security groups it holds."""
+    """The sender. `groups` is None if its security groups were not given."""
 
     name: str
     subnet: Subnet
@@ -47,11 +47,11 @@ class Source(NamedTuple):
     addresses: tuple[tuple[int, Range], ...]
     """(IP version, first and last address), one for each range."""
     claimed: bool = False
-    """The address was named by a person and may not be the interface's own."""
+    """The address was given in the query and may not belong to the interface."""
 
 
 class Destination(NamedTuple):
-    """Who is sent to: an address, and the interface that must be the one reached, if a person named one."""
+    """The receiver: an address, and the interface that has to be reached, if the query names one."""
 
     version: int
     address: int
@@ -64,7 +64,7 @@ class Destination(NamedTuple):
 
 
 def from_interface(snapshot: Snapshot, name: str, address: str | None = None) -> Source:
-    """All addresses of a network interface, or the given one, which need not be its own."""
+    """All addresses of a network interface, or the given one, which need not belong to it."""
     interface = snapshot.interfaces.get(name)
     if interface is None:
         raise _not_there(snapshot, name, "NetworkInterfaces")
@@ -92,12 +92,12 @@ def from_instance(snapshot: Snapshot, name: str) -> Source:
         raise _not_there(snapshot, name, "Reservations")
     if instance is None and len(names) > 1:
         listed = ", ".join(sorted(names))
-        raise QuestionError(f"{name} has several interfaces ({listed}): name the one you mean")
+        raise QuestionError(f"{name} has several interfaces ({listed}): specify one")
     return from_interface(snapshot, names[0])
 
 
 def from_subnet(snapshot: Snapshot, name: str, groups: Iterable[str] | None) -> Source:
-    """Any host that may come to a subnet: every address AWS gives out there, none of them public."""
+    """Any host that may start in a subnet: every address AWS assigns there, none of them public."""
     subnet = snapshot.subnets.get(name)
     if subnet is None:
         raise _not_there(snapshot, name, "Subnets")
@@ -113,7 +113,7 @@ def from_address(snapshot: Snapshot, text: str, groups: Iterable[str] | None = N
         holders = (snapshot.public_holders[number],)
     if len(holders) > 1:
         names = ", ".join(sorted(holder.id for holder in holders))
-        raise QuestionError(f"{text} belongs to several interfaces ({names}): name the one you mean")
+        raise QuestionError(f"{text} belongs to several interfaces ({names}): specify one")
     if holders:
         own = holders[0].addresses.get(version, ())
         return from_interface(snapshot, holders[0].id, text if number in own else None)
@@ -126,9 +126,7 @@ def _from_unheld_address(
     subnets = list(snapshot.subnets_holding(version, number))
     if len(subnets) > 1:
         names = ", ".join(sorted(subnet.id for subnet in subnets))
-        raise QuestionError(
-            f"{text} lies in several subnets ({names}): name the interface or subnet you mean"
-        )
+        raise QuestionError(f"{text} is in several subnets ({names}): specify the interface or subnet")
     if not subnets:
         raise QuestionError(
             f"{text} is in no subnet of this snapshot, and a path can only start in one",
@@ -177,10 +175,10 @@ def trace(
 
     `port` is the destination port of TCP and UDP, type * 256 + code of ICMP, and 0 for any other protocol.
     """
-    return walked(snapshot, source, destination, protocol, port, source_ports)[0]
+    return trace_with_state(snapshot, source, destination, protocol, port, source_ports)[0]
 
 
-def walked(
+def trace_with_state(
     snapshot: Snapshot,
     source: Source,
     destination: Destination,
@@ -188,7 +186,7 @@ def walked(
     port: int,
     source_ports: Iterable[Range] = (EPHEMERAL,),
 ) -> tuple[Path, TraceState]:
-    """As `trace`, with the walk it was concluded from: what it takes to mend what it met."""
+    """Like `trace`, with the final state of the trace, which repairs need."""
     version = destination.version
     has_ports = protocol in (TCP, UDP)
     ports = join_ranges(source_ports) if has_ports else [(0, 65535)]
@@ -200,131 +198,132 @@ def walked(
     start = Segment(source.name, source.subnet.vpc, source.subnet, region, destination.address, public)
     if interface is not None and interface.id != source.name:
         start = start._replace(component=interface.id)
-    walk = TraceState(snapshot, flow, [start], start)
-    _note_source_groups(walk, source)
+    state = TraceState(snapshot, flow, [start], start)
+    _note_source_groups(state, source)
     if not region:
-        return _without_address(walk, source, destination), walk
-    if is_resolver(walk):
-        ask_resolver(walk, source.name)
+        return _without_address(state, source, destination), state
+    if is_resolver(state):
+        ask_resolver(state, source.name)
     else:
-        _walk_both_legs(walk, source, destination)
-    return _conclude(walk, source, destination), walk
+        _trace_both_legs(state, source, destination)
+    return _conclude(state, source, destination), state
 
 
-def _note_source_groups(walk: TraceState, source: Source) -> None:
-    """The groups that references match: those of the interface that has the source address."""
-    groups, interface, region = source.groups, source.interface, walk.stretch.region
+def _note_source_groups(state: TraceState, source: Source) -> None:
+    """References match the groups of the interface that has the source address."""
+    groups, interface, region = source.groups, source.interface, state.segment.region
     if source.claimed and interface is not None and region:
-        version, address = walk.flow.version, region[0][0]
+        version, address = state.flow.version, region[0][0]
         if not interface.has(version, address):
-            holder = walk.snapshot.host(interface.vpc, version, address)
-            known = holder is not None or walk.missing_from("NetworkInterfaces", interface.vpc) is None
+            holder = state.snapshot.host(interface.vpc, version, address)
+            known = holder is not None or state.missing_from("NetworkInterfaces", interface.vpc) is None
             groups = holder.groups if holder is not None else () if known else None
-    walk.source_groups = frozenset(groups or ())
-    walk.source_groups_unknown = groups is None
+    state.source_groups = frozenset(groups or ())
+    state.source_groups_unknown = groups is None
 
 
-def _without_address(walk: TraceState, source: Source, destination: Destination) -> Path:
+def _without_address(state: TraceState, source: Source, destination: Destination) -> Path:
     """The sender has no address of the destination's IP version."""
     name = source.name
     text = f"{name} has no IPv{destination.version} address, so it cannot send to IPv{destination.version}."
     blocker = Blocker(Code.UNASSOCIATED_COMPONENT, Leg.FORWARD, name, None, None, text)
-    return _path(walk, source, destination, Verdict.BLOCKED, (blocker,), (), (), ())
+    return _path(state, source, destination, Verdict.BLOCKED, (blocker,), (), (), ())
 
 
-def _walk_both_legs(walk: TraceState, source: Source, destination: Destination) -> None:
-    region = walk.stretch.region
-    _check_sender(walk, source)
-    go(walk, Leave(source.subnet), region)
-    if walk.end is not None and walk.end.interface is not None:
-        _check_receiver(walk, destination, walk.end.interface)
-    if walk.end is None and walk.stopped and walk.direction_known:
-        _as_if_delivered(walk, destination)
+def _trace_both_legs(state: TraceState, source: Source, destination: Destination) -> None:
+    region = state.segment.region
+    _check_sender(state, source)
+    go(state, Leave(source.subnet), region)
+    if state.end is not None and state.end.interface is not None:
+        _check_receiver(state, destination, state.end.interface)
+    if state.end is None and state.stopped and state.direction_known:
+        _check_destination_anyway(state, destination)
     inbound: list[Hop] = []
-    if walk.end is not None and walk.end.interface is not None:
-        inbound = check_inbound(walk, walk.end.interface)
-    outbound = _check_sender_groups(walk, source)
-    walk.trail[0:0] = [Hop(source.name), *outbound]
-    if walk.end is not None and walk.end.interface is not None and not walk.stopped:
-        walk.trail += [*inbound, Hop(walk.end.interface.id)]
-    walk.forward, walk.trail = walk.trail, []
-    if walk.end is not None and _has_reply(walk.flow):
-        reply(walk)
-        if walk.reply_arrived:
-            walk.trail.append(Hop(source.name))
+    if state.end is not None and state.end.interface is not None:
+        inbound = check_inbound(state, state.end.interface)
+    outbound = _check_sender_groups(state, source)
+    state.trail[0:0] = [Hop(source.name), *outbound]
+    if state.end is not None and state.end.interface is not None and not state.stopped:
+        state.trail += [*inbound, Hop(state.end.interface.id)]
+    state.forward, state.trail = state.trail, []
+    if state.end is not None and _has_reply(state.flow):
+        reply(state)
+        if state.reply_arrived:
+            state.trail.append(Hop(source.name))
 
 
-def _check_sender_groups(walk: TraceState, source: Source) -> list[Hop]:
-    """What the sender's groups stop comes first in the list, as it does on the way."""
-    arrived_in, later = walk.current, walk.faults
-    walk.faults = []
-    walk.enter(0)
-    shown = check_outbound(walk, source.groups, walk.stretch.region)
-    walk.faults += later
-    walk.enter(arrived_in)
+def _check_sender_groups(state: TraceState, source: Source) -> list[Hop]:
+    """Blockers of the sender's groups are listed first, as on the path."""
+    arrived_in, later = state.current, state.faults
+    state.faults = []
+    state.enter(0)
+    shown = check_outbound(state, source.groups, state.segment.region)
+    state.faults += later
+    state.enter(arrived_in)
     return shown
 
 
 def _has_reply(flow: Flow) -> bool:
-    """Only an ICMP echo request is answered; any other ICMP message goes one way."""
+    """Of ICMP only an echo request has a reply."""
     return flow.protocol not in (ICMP, ICMPV6) or flow.port >> 8 in (8, 128)
 
 
-def _check_sender(walk: TraceState, source: Source) -> None:
+def _check_sender(state: TraceState, source: Source) -> None:
     interface = source.interface
     if interface is None:
         return
-    region = walk.stretch.region
-    version = walk.flow.version
+    region = state.segment.region
+    version = state.flow.version
     foreign = tuple(r for r in region if not interface.has(version, r[0])) if source.claimed else ()
     if foreign and interface.source_dest_check is None:
         meaning = f"SourceDestCheck of {interface.id}"
-        walk.doubt(foreign, walk.absent("NetworkInterfaces", interface.id, meaning, interface.vpc))
+        state.doubt(foreign, state.absent("NetworkInterfaces", interface.id, meaning, interface.vpc))
     elif foreign and interface.source_dest_check:
         text = (
             f"{interface.id} sends only from its own addresses (SourceDestCheck), "
             f"not from {format_address(version, foreign[0][0])}."
         )
-        walk.fault(
+        state.fault(
             foreign, Blocker(Code.ENI_ADDRESS_RESTRICTION, Leg.FORWARD, interface.id, "egress", None, text)
         )
     if interface.kind == "vpc_endpoint":
-        text = f"{interface.id} belongs to a VPC endpoint, which answers but opens no connections."
-        walk.fault(region, Blocker(Code.NO_PATH, Leg.FORWARD, interface.id, None, None, text))
-    check_alive(walk, interface, region)
+        text = f"{interface.id} belongs to a VPC endpoint, which does not initiate connections."
+        state.fault(region, Blocker(Code.NO_PATH, Leg.FORWARD, interface.id, None, None, text))
+    check_alive(state, interface, region)
 
 
-def _check_receiver(walk: TraceState, destination: Destination, reached: NetworkInterface) -> None:
+def _check_receiver(state: TraceState, destination: Destination, reached: NetworkInterface) -> None:
     wanted = destination.interface
     if wanted is None or wanted.id == reached.id:
         return
     text = (
-        f"{walk.far_text} is reached in {reached.vpc} at {reached.id}, not {wanted.id} in {wanted.vpc}: "
-        "the ranges overlap."
+        f"{state.far_text} leads to {reached.id} in {reached.vpc}, not to {wanted.id} in {wanted.vpc}: "
+        "their CIDR blocks overlap."
     )
-    walk.fault(
-        walk.stretch.region, Blocker(Code.NO_POSSIBLE_DESTINATION, Leg.FORWARD, reached.vpc, None, None, text)
+    state.fault(
+        state.segment.region,
+        Blocker(Code.NO_POSSIBLE_DESTINATION, Leg.FORWARD, reached.vpc, None, None, text),
     )
 
 
-def _as_if_delivered(walk: TraceState, destination: Destination) -> None:
-    """The way ends for certain. What the destination itself refuses would still be in the way afterwards."""
-    wanted = destination.interface or _only_holder(walk.snapshot, destination)
+def _check_destination_anyway(state: TraceState, destination: Destination) -> None:
+    """The path ends for certain. Also check the filters at the destination: they would block it next."""
+    wanted = destination.interface or _only_holder(state.snapshot, destination)
     if wanted is None:
         return
-    home = walk.snapshot.subnets.get(wanted.subnet)
+    home = state.snapshot.subnets.get(wanted.subnet)
     if home is None:
         return
-    walk.enter(0)
-    walk.lost_groups = walk.groups_unknown = None
-    del walk.stretches[1:]
-    _note_disconnected(walk, wanted.vpc)
-    source_subnet = walk.stretch.subnet
-    shown = list(walk.trail)
+    state.enter(0)
+    state.lost_groups = state.groups_unknown = None
+    del state.segments[1:]
+    _note_disconnected(state, wanted.vpc)
+    source_subnet = state.segment.subnet
+    shown = list(state.trail)
     if source_subnet is None or source_subnet.id != home.id:
-        walk.check_acl(home, False, walk.stretch.region)
-    walk.trail = shown
-    walk.end = End("interface", wanted.vpc, home, wanted)
+        state.check_acl(home, False, state.segment.region)
+    state.trail = shown
+    state.end = End("interface", wanted.vpc, home, wanted)
 
 
 def _only_holder(snapshot: Snapshot, destination: Destination) -> NetworkInterface | None:
@@ -332,11 +331,11 @@ def _only_holder(snapshot: Snapshot, destination: Destination) -> NetworkInterfa
     return holders[0] if len(holders) == 1 else None
 
 
-def _note_disconnected(walk: TraceState, vpc: str) -> None:
-    """Add DISCONNECTED_VPCS to the fault that ended the way, if nothing joins the two VPCs."""
-    here = walk.stretch.vpc
-    snapshot = walk.snapshot
-    if here == vpc or not walk.faults:
+def _note_disconnected(state: TraceState, vpc: str) -> None:
+    """Add DISCONNECTED_VPCS to the fault that ended the path, if nothing connects the two VPCs."""
+    here = state.segment.vpc
+    snapshot = state.snapshot
+    if here == vpc or not state.faults:
         return
     if snapshot.missing("VpcPeeringConnections") or snapshot.missing("TransitGatewayVpcAttachments"):
         return
@@ -345,46 +344,46 @@ def _note_disconnected(walk: TraceState, vpc: str) -> None:
     if joined or any((gateway, vpc) in snapshot.attachment_of_vpc for gateway in gateways):
         return
     text = f"No peering connection and no transit gateway connects {here} and {vpc}."
-    index, region, blocker = walk.faults[-1]
+    index, region, blocker = state.faults[-1]
     note = Explanation(Code.DISCONNECTED_VPCS, here, text)
-    walk.faults[-1] = (index, region, blocker._replace(explanations=(*blocker.explanations, note)))
+    state.faults[-1] = (index, region, blocker._replace(explanations=(*blocker.explanations, note)))
 
 
-def _conclude(walk: TraceState, source: Source, destination: Destination) -> Path:
-    first = walk.stretches[0].region
-    assert walk.end is not None or walk.faults or walk.doubts or walk.trail, "the walk lost its way"
-    if not walk.faults and not walk.doubts:
-        return _path(walk, source, destination, Verdict.REACHABLE, (), (), first, ())
-    blockers = _each_once(blocker for _, _, blocker in walk.faults)
-    unknowns = _each_once(unknown for _, _, unknown in walk.doubts)
+def _conclude(state: TraceState, source: Source, destination: Destination) -> Path:
+    first = state.segments[0].region
+    assert state.end is not None or state.faults or state.doubts or state.trail, "no result"
+    if not state.faults and not state.doubts:
+        return _path(state, source, destination, Verdict.REACHABLE, (), (), first, ())
+    blockers = _distinct(blocker for _, _, blocker in state.faults)
+    unknowns = _distinct(unknown for _, _, unknown in state.doubts)
     left: dict[int, Region] = {}
     whole = undecided = False
-    for index in range(max(len(walk.stretches), 1 + max((i for i, _, _ in walk.faults), default=0))):
-        stretch = walk.stretches[index] if index < len(walk.stretches) else None
-        taken = [r for i, region, _ in walk.faults if i == index for r in region]
-        if stretch is None:
+    for index in range(max(len(state.segments), 1 + max((i for i, _, _ in state.faults), default=0))):
+        segment = state.segments[index] if index < len(state.segments) else None
+        taken = [r for i, region, _ in state.faults if i == index for r in region]
+        if segment is None:
             whole = whole or bool(taken)
             continue
-        if stretch.mapping is not None:
+        if segment.mapping is not None:
             continue
-        left[index] = subtract(stretch.region, taken)
+        left[index] = subtract(segment.region, taken)
         whole = whole or not left[index]
-        open_ = [r for i, region, _ in walk.doubts if i == index for r in region]
+        open_ = [r for i, region, _ in state.doubts if i == index for r in region]
         undecided = undecided or subtract(left[index], open_) != left[index]
     if whole:
-        return _path(walk, source, destination, Verdict.BLOCKED, blockers, unknowns, (), ())
+        return _path(state, source, destination, Verdict.BLOCKED, blockers, unknowns, (), ())
     if undecided:
-        return _path(walk, source, destination, Verdict.UNKNOWN, blockers, unknowns, (), ())
+        return _path(state, source, destination, Verdict.UNKNOWN, blockers, unknowns, (), ())
     narrowed = tuple(
-        Translation(walk.stretches[i].component, region)
+        Translation(state.segments[i].component, region)
         for i, region in left.items()
-        if i and region != walk.stretches[i].region
+        if i and region != state.segments[i].region
     )
-    return _path(walk, source, destination, Verdict.PARTIAL, blockers, unknowns, left[0], narrowed)
+    return _path(state, source, destination, Verdict.PARTIAL, blockers, unknowns, left[0], narrowed)
 
 
-def _each_once(found: Iterable[T]) -> tuple[T, ...]:
-    """Without repetitions, in order. A handful at most: comparing costs less than hashing long sentences."""
+def _distinct(found: Iterable[T]) -> tuple[T, ...]:
+    """Without duplicates, in order. A handful at most: comparing costs less than hashing long sentences."""
     kept: list[T] = []
     for one in found:
         if one not in kept:
@@ -393,7 +392,7 @@ def _each_once(found: Iterable[T]) -> tuple[T, ...]:
 
 
 def _path(
-    walk: TraceState,
+    state: TraceState,
     source: Source,
     destination: Destination,
     verdict: Verdict,
@@ -407,13 +406,13 @@ def _path(
         source.name,
         destination.address,
         destination.version,
-        walk.flow.protocol,
-        walk.flow.port if walk.flow.has_ports else None,
-        tuple(walk.forward),
-        tuple(walk.trail),
+        state.flow.protocol,
+        state.flow.port if state.flow.has_ports else None,
+        tuple(state.forward),
+        tuple(state.trail),
         blockers,
         unknowns,
-        tuple(walk.assumptions),
+        tuple(state.assumptions),
         passing,
         translations,
     )

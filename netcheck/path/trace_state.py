@@ -1,8 +1,8 @@
-"""One trace in progress: where the packets are, what was crossed, what stopped them.
+"""One trace in progress: where the packets are, the hops so far, and the faults.
 
 The set of flows is fixed at the start. A component that stops some of them adds a fault: the region that does
-not pass, and a blocker (certain) or an unknown. The walk goes on past every fault that does not end the path,
-so that all blockers are found in one round.
+not pass, and a blocker (certain) or an unknown. The trace continues past every fault that does not end the
+path, so that one run finds all blockers.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MOST_RANGES = 3
 
 # Made for every question, so NamedTuples: a frozen dataclass takes several times as long to build.
 class Flow(NamedTuple):
-    """What all the flows of one question have in common."""
+    """What all the flows of one query have in common."""
 
     version: int
     protocol: int
@@ -56,17 +56,17 @@ class Flow(NamedTuple):
     @property
     def name(self) -> str:
         if self.has_ports:
-            return f"{protocol_text(self.protocol)} port {self.port}"
+            return f"{protocol_text(self.protocol)} {self.port}"
         if self.protocol in (ICMP, ICMPV6):
             return f"{protocol_text(self.protocol)} type {self.port >> 8}"
         return f"protocol {self.protocol}"
 
 
 class Segment(NamedTuple):
-    """The part of the way on which the source is the same: up to a NAT gateway, and beyond it.
+    """The part of a path with the same source addresses: up to a NAT gateway, and beyond it.
 
-    `far` is the destination as these packets carry it. `mapping` is there for the public side of an internet
-    gateway: public address → private address of the stretch before.
+    `far` is the destination address of these packets. `mapping` is set on the public side of an internet
+    gateway: public address → private address of the previous segment.
     """
 
     component: str
@@ -88,21 +88,21 @@ class End(NamedTuple):
     subnet: Subnet | None = None
     interface: NetworkInterface | None = None
     gateway: str = ""
-    """The gateway or endpoint it was left by."""
+    """The gateway or endpoint that the packets leave through."""
 
 
 class Fault(NamedTuple):
-    """What a component stopped, as it was met: the packets as they looked there, the table they came by."""
+    """A blocker with the packets as they look there, and the route table consulted last."""
 
     blocker: Blocker
-    piece: Region
-    stretch: Segment
+    flows: Region
+    segment: Segment
     table: RouteTable | None
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Where the path drops the security groups of the sender."""
+    """Where security group references to the sender stop working, and why."""
 
     code: Code
     component: str
@@ -115,9 +115,9 @@ class TraceState:
 
     snapshot: Snapshot
     flow: Flow
-    stretches: list[Segment]
-    stretch: Segment
-    """The one the packets are on now: `stretches[current]`."""
+    segments: list[Segment]
+    segment: Segment
+    """The current one: `segments[current]`."""
     current: int = 0
     leg: Leg = Leg.FORWARD
     direction_known: bool = True
@@ -132,31 +132,31 @@ class TraceState:
     source_groups: frozenset[str] = frozenset()
     source_groups_unknown: bool = False
     trail: list[Hop] = field(default_factory=list)
-    """The hops of the present leg."""
+    """The hops of the current leg."""
     forward: list[Hop] = field(default_factory=list)
     """The hops of the forward leg, once it is over."""
     faults: list[tuple[int, Region, Blocker]] = field(default_factory=list)
     doubts: list[tuple[int, Region, Unknown]] = field(default_factory=list)
-    met: list[Fault] = field(default_factory=list)
-    """The faults again, with what it takes to mend them."""
+    blocked: list[Fault] = field(default_factory=list)
+    """The blockers with the details that a repair needs."""
     assumptions: list[str] = field(default_factory=list)
     last_table: RouteTable | None = None
     last_hit: Hit[Route] | None = None
     last_compiled: CompiledTable[Route] | None = None
 
     def enter(self, index: int) -> None:
-        """Go on with the packets of another stretch."""
+        """Continue with the packets of another segment."""
         self.current = index
-        self.stretch = self.stretches[index]
+        self.segment = self.segments[index]
 
-    def translate(self, stretch: Segment) -> None:
-        """The source changes from here on."""
-        self.stretches.append(stretch)
-        self.enter(len(self.stretches) - 1)
+    def translate(self, segment: Segment) -> None:
+        """Continue with the packets of a new segment: their source address has changed."""
+        self.segments.append(segment)
+        self.enter(len(self.segments) - 1)
 
     @property
     def far_text(self) -> str:
-        return format_address(self.flow.version, self.stretch.far)
+        return format_address(self.flow.version, self.segment.far)
 
     def hop(
         self,
@@ -166,93 +166,93 @@ class TraceState:
     ) -> None:
         self.trail.append(Hop(component, rule, direction))
 
-    def target(self, piece: Region) -> int:
-        """An address that packets of `piece` are now addressed to."""
-        return self.stretch.far if self.leg is Leg.FORWARD else piece[0][0]
+    def target(self, flows: Region) -> int:
+        """The current destination of `flows`, or one of them."""
+        return self.segment.far if self.leg is Leg.FORWARD else flows[0][0]
 
-    def target_text(self, piece: Region) -> str:
-        """Where packets of `piece` are now addressed to, for a sentence."""
+    def target_text(self, flows: Region) -> str:
+        """The current destination of `flows`, for a sentence."""
         if self.leg is Leg.FORWARD:
             return self.far_text
-        return region_text(self.flow.version, piece)
+        return region_text(self.flow.version, flows)
 
-    def fault(self, piece: Region, blocker: Blocker) -> None:
-        """Record that `piece` of the present stretch does not pass."""
-        self.met.append(Fault(blocker, piece, self.stretch, self.last_table))
-        index, piece = self._unmapped(piece)
-        self.faults.append((index, piece, blocker))
+    def fault(self, flows: Region, blocker: Blocker) -> None:
+        """Record that these flows of the current segment do not pass."""
+        self.blocked.append(Fault(blocker, flows, self.segment, self.last_table))
+        index, flows = self._unmapped(flows)
+        self.faults.append((index, flows, blocker))
 
-    def doubt(self, piece: Region, unknown: Unknown) -> None:
-        """Record that it is not known whether `piece` passes."""
-        index, piece = self._unmapped(piece)
-        self.doubts.append((index, piece, unknown))
+    def doubt(self, flows: Region, unknown: Unknown) -> None:
+        """Record that it is not known whether these flows pass."""
+        index, flows = self._unmapped(flows)
+        self.doubts.append((index, flows, unknown))
 
-    def _unmapped(self, piece: Region) -> tuple[int, Region]:
-        mapping = self.stretch.mapping
+    def _unmapped(self, flows: Region) -> tuple[int, Region]:
+        mapping = self.segment.mapping
         if mapping is None:
-            return self.current, piece
+            return self.current, flows
         back = tuple(
             (private, private, low, high)
             for public, private in mapping.items()
-            for first, last, low, high in piece
+            for first, last, low, high in flows
             if first <= public <= last
         )
         return self.current - 1, back
 
     def stop(
         self,
-        piece: Region,
+        flows: Region,
         code: Code,
         component: str,
         text: str,
         rule: int | str | None = None,
         more: tuple[Explanation, ...] = (),
     ) -> None:
-        """The path of `piece` ends here, for certain."""
-        explanations = (*more, *self._why_this_route(piece))
-        self.fault(piece, Blocker(code, self.leg, component, None, rule, text, explanations))
+        """The path of these flows ends here, for certain."""
+        explanations = (*more, *self._why_this_route(flows))
+        self.fault(flows, Blocker(code, self.leg, component, None, rule, text, explanations))
         if self.leg is Leg.FORWARD:
             self.stopped = True
 
-    def give_up(self, piece: Region, code: Code, component: str, gap: Gap) -> None:
-        """Where `piece` goes from here is not known: nothing is said about what follows."""
-        self._lose_the_way(piece, unknown_from(code, component, gap))
+    def give_up(self, flows: Region, code: Code, component: str, gap: Gap) -> None:
+        """The rest of the path of these flows is not known: nothing is reported beyond this."""
+        self._lose_track(flows, unknown_from(code, component, gap))
 
-    def give_up_absent(self, piece: Region, what: str, component: str, meaning: str, vpc: str | None) -> None:
-        """As `give_up`: the snapshot does not have `meaning`, which would be in `what`."""
-        self._lose_the_way(piece, self.absent(what, component, meaning, vpc))
+    def give_up_absent(self, flows: Region, what: str, component: str, meaning: str, vpc: str | None) -> None:
+        """Like `give_up`: the snapshot lacks `meaning`, which would be in `what`.json."""
+        self._lose_track(flows, self.absent(what, component, meaning, vpc))
 
-    def _lose_the_way(self, piece: Region, unknown: Unknown) -> None:
-        self.doubt(piece, unknown)
+    def _lose_track(self, flows: Region, unknown: Unknown) -> None:
+        self.doubt(flows, unknown)
         if self.leg is Leg.FORWARD:
             self.direction_known = False
             self.stopped = True
 
-    def _why_this_route(self, piece: Region) -> Iterator[Explanation]:
-        """Routes of the table consulted last that would have led elsewhere."""
+    def _why_this_route(self, flows: Region) -> Iterator[Explanation]:
+        """Less preferred routes of the table consulted last."""
         if self.last_compiled is None or self.last_hit is None or self.last_table is None:
             return
         winner = self.last_hit
         if winner.route.target == "local":
             return
-        for loser in self.last_compiled.losers(self.target(piece), winner):
+        for loser in self.last_compiled.losers(self.target(flows), winner):
             same = loser.prefix == winner.prefix
             if not same and loser.prefix.length > winner.prefix.length:
                 continue
             code = Code.HIGHER_PRIORITY_ROUTE if same else Code.MORE_SPECIFIC_ROUTE
-            reason = "has the same destination and comes first" if same else "is more specific"
+            reason = "has the same destination and a higher priority" if same else "is more specific"
             yield Explanation(
                 code,
                 self.last_table.id,
                 f"{self.last_table.id} also has {loser.route.text}, but {winner.route.text} {reason}.",
             )
 
-    def check_acl(self, subnet: Subnet, egress: bool, piece: Region) -> None:
-        """Pass `piece` through the network ACL of `subnet`; what it denies becomes a fault."""
+    def check_acl(self, subnet: Subnet, egress: bool, flows: Region) -> None:
+        """Evaluate the network ACL of `subnet` for these flows; each denial becomes a fault."""
         acl = self.snapshot.acl_of_subnet.get(subnet.id)
         if acl is None:
             self.doubt(
-                piece,
+                flows,
                 self.absent(
                     "NetworkAcls",
                     subnet.id,
@@ -261,12 +261,12 @@ class TraceState:
                 ),
             )
             return
-        flow, far = self.flow, self.stretch.far
+        flow, far = self.flow, self.segment.far
         lines = acl_lines(self.snapshot, acl, egress, flow.version, flow.protocol)
         outward = self.leg is Leg.FORWARD
         shown: NaclEntry | None = None
         denied: dict[NaclEntry, list[Rectangle]] = {}
-        for first, last, low, high in piece:
+        for first, last, low, high in flows:
             if egress == outward:
                 a, b = far, far
             else:
@@ -293,38 +293,38 @@ class TraceState:
     def _acl_fault(self, acl: str, subnet: Subnet, egress: bool, entry: NaclEntry, denied: Region) -> None:
         direction = "egress" if egress else "ingress"
         number = min(entry.number, CLOSING_RULE)
-        what = "leave" if egress else "enter"
-        text = f"{acl} does not let {self._packet_text(denied)} {what} {subnet.id}: rule {entry.text}."
+        verb = "leaving" if egress else "entering"
+        text = f"{acl} denies {self._packet_text(denied)} {verb} {subnet.id}: rule {entry.text}."
         explanations: tuple[Explanation, ...] = ()
-        if self.leg is Leg.RETURN and self.stretch.is_nat and self.flow.has_ports:
-            name = self.stretch.component
+        if self.leg is Leg.RETURN and self.segment.is_nat and self.flow.has_ports:
+            name = self.segment.component
             explanations = (
                 Explanation(
                     Code.REMAP_EPHEMERAL_PORT,
                     name,
-                    f"{name} chooses the source port itself, from 1024-65535: let all of them back in.",
+                    f"{name} picks the source port from 1024-65535: allow replies to the whole range.",
                 ),
             )
         self.fault(
             denied, Blocker(Code.SUBNET_ACL_RESTRICTION, self.leg, acl, direction, number, text, explanations)
         )
 
-    def _packet_text(self, piece: Region) -> str:
-        near = region_text(self.flow.version, piece)
+    def _packet_text(self, flows: Region) -> str:
+        near = region_text(self.flow.version, flows)
         if self.leg is Leg.FORWARD:
             return f"{self.flow.name} from {near} to {self.far_text}"
         ports = ""
         if self.flow.has_ports:
-            spans = join_ranges((low, high) for _, _, low, high in piece)
+            spans = join_ranges((low, high) for _, _, low, high in flows)
             ports = " port " + ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
         return f"the reply from {self.far_text} to {near}{ports}"
 
     def absent(self, what: str, component: str, meaning: str, vpc: str | None) -> Unknown:
-        """An unknown because `what` was not collected, or does not list what is asked for."""
+        """An unknown because `what`.json was not collected, or does not list the component."""
         region = self.snapshot.region_of(vpc) if vpc else None
         gap = self.snapshot.missing(what, region)
         if gap is None:
-            gap = Gap(what, ACTIONS.get(what, ""), f"{what}.json has nothing on it")
+            gap = Gap(what, ACTIONS.get(what, ""), f"{what}.json does not list it")
         return Unknown(
             Code.UNKNOWN_RESOURCE, component, what, gap.action, f"{meaning} is not known: {gap.reason}."
         )
@@ -333,9 +333,9 @@ class TraceState:
         return self.snapshot.missing(what, self.snapshot.region_of(vpc))
 
     def explain_no_route(
-        self, table: CompiledTable[Route], table_id: str, piece: Region
+        self, table: CompiledTable[Route], table_id: str, flows: Region
     ) -> tuple[Explanation, ...]:
-        """One sentence for each route that does not match (the first few of a long table)."""
+        """One sentence for each route that does not match (the first ones of a long table)."""
         shown: dict[str, Explanation] = {}
         for candidate in table.candidates:
             name = candidate.route.text
@@ -345,7 +345,7 @@ class TraceState:
                     Explanation(
                         Code.CANNOT_ROUTE,
                         table_id,
-                        f"{table_id}: {name} does not match {self.target_text(piece)}.",
+                        f"{table_id}: {name} does not match {self.target_text(flows)}.",
                     ),
                 )
         return tuple(shown.values())
@@ -356,7 +356,7 @@ def unknown_from(code: Code, component: str, gap: Gap) -> Unknown:
 
 
 def region_text(version: int, region: Region) -> str:
-    """The addresses of a region for a sentence: single ones, and ranges as first-last."""
+    """The addresses of a region for a sentence: single addresses, and ranges as first-last."""
     ranges = [region[0][:2]] if len(region) == 1 else join_ranges((r[0], r[1]) for r in region)
     shown = [
         format_address(version, first)
@@ -368,9 +368,9 @@ def region_text(version: int, region: Region) -> str:
     return ", ".join(shown) + (f" and {more} more ranges" if more else "")
 
 
-def inside(prefixes: tuple[Prefix, ...], version: int, piece: Region) -> bool:
-    """Whether every address of `piece` is in one of the blocks."""
-    for first, last, _, _ in piece:
+def inside(prefixes: tuple[Prefix, ...], version: int, flows: Region) -> bool:
+    """Whether every address of `flows` is in one of the blocks."""
+    for first, last, _, _ in flows:
         for block in prefixes:
             if block.version == version and block.first <= first and last <= block.last:
                 break

@@ -1,4 +1,4 @@
-"""What a traced path is: hops, blockers, gaps and the verdict they amount to."""
+"""A traced path: hops, blockers, gaps and the verdict."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Leg(StrEnum):
 
 # Hops, blockers and paths are made for every question, so they are NamedTuples: quicker to build.
 class Hop(NamedTuple):
-    """One component the packet goes through and the rule or route of it that applied."""
+    """A component on the path and the rule or route that applied."""
 
     component: str
     rule: NaclEntry | SecurityGroupRule | Route | TransitRoute | None = None
@@ -40,7 +40,7 @@ class Hop(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a blocker is as it is: the route that lost, the reference that was dropped on the way."""
+    """Background of a blocker: a less preferred route, a security group reference that does not apply."""
 
     code: Code
     component: str
@@ -65,7 +65,7 @@ class Blocker(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Something the verdict depends on and that is not known. `action` is the IAM action that would tell."""
+    """Missing information that the verdict depends on. `action` is the IAM action that returns it."""
 
     code: Code
     component: str
@@ -76,9 +76,9 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A NAT gateway chose other sources: only these of its own addresses and ports pass.
+    """The source addresses and ports of a NAT gateway that pass.
 
-    A NAT gateway takes any free port of 1024-65535, so which connection passes is not the sender's choice.
+    A NAT gateway picks any free port of 1024-65535, so the sender cannot choose which connection passes.
     """
 
     component: str
@@ -86,7 +86,7 @@ class Translation:
 
 
 class Path(NamedTuple):
-    """The answer to one question. `passing` is exact, in terms of the source; empty if that is not known."""
+    """The answer to one query. `passing` is exact, in terms of the source; empty if it is not known."""
 
     verdict: Verdict
     source: str

@@ -13,7 +13,7 @@ from netcheck.repair.search import Query
 _MOST_NAMED = 3
 
 
-def elsewhere(queries: Sequence[Query], snapshot: Snapshot) -> Iterator[str]:
+def alternative_subnets(queries: Sequence[Query], snapshot: Snapshot) -> Iterator[str]:
     """A sentence that names other subnets of the VPC from which these questions pass, if there are any."""
     homes = [snapshot.subnets.get(str(query["from"])) for query in queries]
     vpcs = {home.vpc for home in homes if home is not None}

@@ -195,7 +195,7 @@ def _traffic(rule: GroupRule | AclRule) -> str:
     name = protocol_text(rule.protocol)
     if rule.protocol in (TCP, UDP):
         ports = str(rule.first) if rule.first == rule.last else f"{rule.first}-{rule.last}"
-        return f"{name} port {ports}"
+        return f"{name} {ports}"
     if rule.protocol in (ICMP, ICMPV6):
         return f"{name} type {rule.first >> 8} code {rule.first & 255}"
     return f"protocol {rule.protocol}"

@@ -23,16 +23,18 @@ _GROUP_CODES = (Code.ENI_SG_RULES_MISMATCH, Code.SG_HAS_NO_RULES)
 _LAST_NUMBER = CLOSING_RULE - 1
 
 
-def group_needs(scene: RepairContext) -> Iterator[Need]:
+def group_needs(context: RepairContext) -> Iterator[Need]:
     """A rule in one of the sender's groups, and in one of the receiver's, where none of them has one."""
     for direction in ("egress", "ingress"):
         faults = [
-            f for f in scene.walk.met if f.blocker.code in _GROUP_CODES and f.blocker.direction == direction
+            f
+            for f in context.state.blocked
+            if f.blocker.code in _GROUP_CODES and f.blocker.direction == direction
         ]
         if faults:
-            group = _narrowest(scene, (fault.blocker.component for fault in faults))
-            peers = _receivers(scene, group) if direction == "egress" else _senders(scene, group, faults)
-            flow = scene.walk.flow
+            group = _narrowest(context, (fault.blocker.component for fault in faults))
+            peers = _receivers(context, group) if direction == "egress" else _senders(context, group, faults)
+            flow = context.state.flow
             port = flow.port
             options = [
                 tuple(GroupRule(group, direction == "egress", flow.protocol, port, port, p) for p in option)
@@ -41,68 +43,68 @@ def group_needs(scene: RepairContext) -> Iterator[Need]:
             yield Need(tuple(fault.blocker for fault in faults), tuple(options))
 
 
-def _narrowest(scene: RepairContext, groups: Iterable[str]) -> str:
+def _narrowest(context: RepairContext, groups: Iterable[str]) -> str:
     """The group that the fewest interfaces hold: a rule in it is theirs as well."""
     held = dict.fromkeys(groups, 0)
-    for interface in scene.snapshot.interfaces.values():
+    for interface in context.snapshot.interfaces.values():
         for name in interface.groups:
             if name in held:
                 held[name] += 1
     return min(held, key=lambda name: held[name])
 
 
-def _receivers(scene: RepairContext, group: str) -> Iterator[tuple[Prefix | GroupReference, ...]]:
-    walk = scene.walk
-    receiver = walk.end.interface if walk.end is not None else None
-    if receiver is not None and receiver.groups and walk.egress_references:
-        yield (_reference(scene, group, _narrowest(scene, receiver.groups)),)
-    yield (single(scene.version, scene.far),)
+def _receivers(context: RepairContext, group: str) -> Iterator[tuple[Prefix | GroupReference, ...]]:
+    state = context.state
+    receiver = state.end.interface if state.end is not None else None
+    if receiver is not None and receiver.groups and state.egress_references:
+        yield (_reference(context, group, _narrowest(context, receiver.groups)),)
+    yield (single(context.version, context.far),)
 
 
 def _senders(
-    scene: RepairContext, group: str, faults: list[Fault]
+    context: RepairContext, group: str, faults: list[Fault]
 ) -> Iterator[tuple[Prefix | GroupReference, ...]]:
-    walk = scene.walk
-    kept = walk.lost_groups is None and walk.groups_unknown is None and not walk.source_groups_unknown
-    if kept and walk.source_groups:
-        yield (_reference(scene, group, _narrowest(scene, sorted(walk.source_groups))),)
-    yield near_blocks(scene.version, faults[0].stretch, faults[0].piece)
+    state = context.state
+    kept = state.lost_groups is None and state.groups_unknown is None and not state.source_groups_unknown
+    if kept and state.source_groups:
+        yield (_reference(context, group, _narrowest(context, sorted(state.source_groups))),)
+    yield near_blocks(context.version, faults[0].segment, faults[0].flows)
 
 
-def _reference(scene: RepairContext, group: str, name: str) -> GroupReference:
+def _reference(context: RepairContext, group: str, name: str) -> GroupReference:
     """A group named in a rule of `group`: with its account and VPC where these are others."""
-    ours, theirs = (found(scene.parts, "SecurityGroups", "GroupId", n) or {} for n in (group, name))
+    ours, theirs = (found(context.parts, "SecurityGroups", "GroupId", n) or {} for n in (group, name))
     owner, vpc = (theirs.get(k) if theirs.get(k) != ours.get(k) else None for k in ("OwnerId", "VpcId"))
     return GroupReference(name, owner, vpc)
 
 
-def acl_needs(scene: RepairContext) -> Iterator[Need]:
+def acl_needs(context: RepairContext) -> Iterator[Need]:
     """An entry before the one that denies, in each direction of each network ACL that denies."""
     grouped: dict[object, list[Fault]] = {}
-    for fault in scene.walk.met:
+    for fault in context.state.blocked:
         if fault.blocker.code is Code.SUBNET_ACL_RESTRICTION:
             blocker = fault.blocker
-            key = (blocker.component, blocker.direction, blocker.leg, fault.stretch.component)
+            key = (blocker.component, blocker.direction, blocker.leg, fault.segment.component)
             grouped.setdefault(key, []).append(fault)
     taken: dict[tuple[str, bool], set[int]] = {}
     for faults in grouped.values():
-        rules = _acl_rules(scene, faults, taken)
+        rules = _acl_rules(context, faults, taken)
         blockers = tuple(dict.fromkeys(fault.blocker for fault in faults))
         yield Need(blockers, (rules,) if rules else ())
 
 
 def _acl_rules(
-    scene: RepairContext, faults: list[Fault], taken: dict[tuple[str, bool], set[int]]
+    context: RepairContext, faults: list[Fault], taken: dict[tuple[str, bool], set[int]]
 ) -> tuple[AclRule, ...]:
     """One entry for each block and range of ports; nothing if there is no number left before the denial."""
     blocker = faults[0].blocker
     name, egress = blocker.component, blocker.direction == "egress"
-    acl, protocol = scene.snapshot.acls[name], scene.walk.flow.protocol
+    acl, protocol = context.snapshot.acls[name], context.state.flow.protocol
     entries = acl.egress if egress else acl.ingress
     used = taken.setdefault((name, egress), {entry.number for entry in entries})
     made: list[AclRule] = []
-    for block in _far_blocks(scene, faults, outward=blocker.leg is Leg.FORWARD, egress=egress):
-        for first, last in _far_ports(scene, faults):
+    for block in _far_blocks(context, faults, outward=blocker.leg is Leg.FORWARD, egress=egress):
+        for first, last in _far_ports(context, faults):
             denial = _first_denial(entries, protocol, (block.first, block.last, first, last), block.version)
             number = free_number(used, denial)
             if number is None:
@@ -113,22 +115,22 @@ def _acl_rules(
 
 
 def _far_blocks(
-    scene: RepairContext, faults: list[Fault], *, outward: bool, egress: bool
+    context: RepairContext, faults: list[Fault], *, outward: bool, egress: bool
 ) -> tuple[Prefix, ...]:
     """Outbound entries name the packet's destination, inbound ones its source."""
-    stretch = faults[0].stretch
+    segment = faults[0].segment
     if egress == outward:
-        return (single(scene.version, stretch.far),)
-    return near_blocks(scene.version, stretch, tuple(r for fault in faults for r in fault.piece))
+        return (single(context.version, segment.far),)
+    return near_blocks(context.version, segment, tuple(r for fault in faults for r in fault.flows))
 
 
-def _far_ports(scene: RepairContext, faults: list[Fault]) -> list[Range]:
+def _far_ports(context: RepairContext, faults: list[Fault]) -> list[Range]:
     """The packet's destination ports: the service's on the way there, the sender's for the reply."""
-    flow = scene.walk.flow
+    flow = context.state.flow
     if faults[0].blocker.leg is Leg.FORWARD:
         return [(flow.port, flow.port)]
     if flow.has_ports:
-        return ports_of(faults[0].stretch.region)
+        return ports_of(faults[0].segment.region)
     reply = ECHO_REPLY.get(flow.protocol, 0)
     return [(reply, reply)]
 

@@ -9,7 +9,7 @@ from typing import Any
 from netcheck.aws.ec2.endpoints import Access, read
 from netcheck.aws.ec2.snapshot import from_parts
 from netcheck.core.model import Cause, Result, RootCause
-from netcheck.path.name_resolution import By, without_route53
+from netcheck.path.name_resolution import ResolvedBy, without_route53
 from netcheck.path.trace import QuestionError
 from netcheck.repair.apply import applied
 from netcheck.repair.change import Change, DnsHostNames, DnsSupport, PrivateDns
@@ -24,7 +24,7 @@ def named(
     results: Sequence[Result],
     regions: Regions,
     groups: Sequence[str],
-    hurry: Callable[[], bool],
+    expired: Callable[[], bool],
 ) -> tuple[RootCause, ...]:
     """The same root causes; those of an endpoint that its service's name does not lead to, with the changes.
 
@@ -33,13 +33,17 @@ def named(
     """
     by_key = {result.key: result for result in results}
     return tuple(
-        _named(cause, [by_key[key] for key in cause.results if key in by_key], regions, groups, hurry)
+        _named(cause, [by_key[key] for key in cause.results if key in by_key], regions, groups, expired)
         for cause in causes
     )
 
 
 def _named(
-    cause: RootCause, shown: list[Result], regions: Regions, groups: Sequence[str], hurry: Callable[[], bool]
+    cause: RootCause,
+    shown: list[Result],
+    regions: Regions,
+    groups: Sequence[str],
+    expired: Callable[[], bool],
 ) -> RootCause:
     if not shown or any(one.finding.cause is not Cause.ENDPOINT_PRIVATE_DNS_OFF for one in shown):
         return cause
@@ -49,7 +53,7 @@ def _named(
     if not changes or not queries:
         return cause
     try:
-        done = repair(parts, queries, hurry)
+        done = repair(parts, queries, expired)
     except QuestionError:
         return cause
     if not all(one.proved for one in done.questions):
@@ -78,8 +82,12 @@ def _queries(cause: RootCause, shown: list[Result], regions: Regions, groups: Se
     endpoint = access.endpoints.get(cause.component)
     found: list[Query] = []
     for result in shown:
-        naming = without_route53(snapshot, access, endpoint.vpc, result.target.host) if endpoint else None
-        if naming is None or naming.by is not By.ENDPOINT or naming.component != cause.component:
+        resolution = without_route53(snapshot, access, endpoint.vpc, result.target.host) if endpoint else None
+        if (
+            resolution is None
+            or resolution.by is not ResolvedBy.ENDPOINT
+            or resolution.component != cause.component
+        ):
             return []
         subnets = result.finding.evidence.get("subnets")
         for subnet in subnets if isinstance(subnets, list) else []:
@@ -90,6 +98,6 @@ def _queries(cause: RootCause, shown: list[Result], regions: Regions, groups: Se
                     "port": result.target.port,
                     **({"security_groups": list(groups)} if groups else {}),
                 }
-                for address in naming.addresses
+                for address in resolution.addresses
             )
     return found

@@ -16,13 +16,13 @@ from netcheck.path.codes import SECURITY_GROUP_CODES
 from netcheck.path.query import ask
 from netcheck.path.trace import QuestionError
 from netcheck.path.verdict import Verdict
-from netcheck.repair.alternative_subnets import elsewhere
+from netcheck.repair.alternative_subnets import alternative_subnets
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.awscli import command, undo
 from netcheck.repair.change import Change, sentence
 from netcheck.repair.notes import notes
 from netcheck.repair.place import accounts, region_of
-from netcheck.repair.search import Mended, Query, Repair, repair
+from netcheck.repair.search import Query, QuestionOutcome, Repair, repair
 from netcheck.repair.terraform import in_existing, resource
 
 Key = tuple[object, ...]
@@ -33,7 +33,7 @@ def prove(
     results: Sequence[Result],
     regions: Mapping[str, Mapping[str, Any]],
     groups: Sequence[str],
-    hurry: Callable[[], bool] = lambda: False,
+    expired: Callable[[], bool] = lambda: False,
 ) -> tuple[RootCause, ...]:
     """The same root causes, in the same order; those of the configured path with their changes.
 
@@ -52,10 +52,10 @@ def prove(
         _identity(path): _query(path, snapshot, groups) for result in results for path in _paths(result)
     }
     try:
-        done = repair(parts, list(queries.values()), hurry)
+        done = repair(parts, list(queries.values()), expired)
     except QuestionError:
         return tuple(causes)
-    told = _Told(done, parts)
+    told = _FixWriter(done, parts)
     return tuple(told.with_fixes([(cause, shown[id(cause)]) for cause in causes]))
 
 
@@ -99,7 +99,7 @@ class _Proof:
     own: tuple[Change, ...]
 
 
-class _Told:
+class _FixWriter:
     """What a repair has to say to each root cause."""
 
     def __init__(self, done: Repair, before: Parts) -> None:
@@ -122,7 +122,7 @@ class _Told:
             else:
                 yield cause
 
-    def _questions(self, cause: RootCause, shown: Sequence[Result]) -> tuple[list[Mended], bool]:
+    def _questions(self, cause: RootCause, shown: Sequence[Result]) -> tuple[list[QuestionOutcome], bool]:
         """The questions of a cause, and whether it is what stops them."""
         stopped = [path for result in shown for path in _stopped(result)]
         own = [path for path in stopped if any(_is_about(cause, *spot) for spot in _spots(path))]
@@ -137,7 +137,7 @@ class _Told:
         mine = tuple(change for change in needed if self._is_for(cause, change)) if own else needed
         return _Proof(needed, mine)
 
-    def _needed(self, questions: Sequence[Mended]) -> tuple[Change, ...]:
+    def _needed(self, questions: Sequence[QuestionOutcome]) -> tuple[Change, ...]:
         """The changes that these questions cannot do without; all, where one of several would do."""
         changes = self._done.changes
         needed = tuple(change for change in changes if any(change in one.needed for one in questions))
@@ -158,7 +158,7 @@ class _Told:
         elif others:
             yield Fix("text", _list("The path needs this together with", others))
 
-    def _unproved(self, cause: RootCause, questions: Sequence[Mended]) -> Iterator[Fix]:
+    def _unproved(self, cause: RootCause, questions: Sequence[QuestionOutcome]) -> Iterator[Fix]:
         told = (*self._done.changes, *self._done.offered)
         mine = [change for change in told if self._is_for(cause, change)]
         left = dict.fromkeys(b.text for one in questions if not one.proved for b in one.after.blockers)
@@ -170,8 +170,8 @@ class _Told:
                 yield Fix(
                     "text", f"Not proved to be enough. Besides, no narrow change mends this: {' '.join(rest)}"
                 )
-        lame = [one.query for one in questions if not one.proved]
-        for text in elsewhere(lame, self._snapshot):
+        unsolved = [one.query for one in questions if not one.proved]
+        for text in alternative_subnets(unsolved, self._snapshot):
             yield Fix("text", text)
 
     def _is_for(self, cause: RootCause, change: Change) -> bool:

@@ -21,16 +21,16 @@ class RepairContext:
 
     parts: Parts
     snapshot: Snapshot
-    walk: TraceState
+    state: TraceState
 
     @property
     def version(self) -> int:
-        return self.walk.flow.version
+        return self.state.flow.version
 
     @property
     def far(self) -> int:
         """The destination as the sender's packets carry it."""
-        return self.walk.stretches[0].far
+        return self.state.segments[0].far
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ def single(version: int, address: int) -> Prefix:
     return Prefix(version, address, address)
 
 
-def near_blocks(version: int, stretch: Segment, piece: Region) -> tuple[Prefix, ...]:
+def near_blocks(version: int, segment: Segment, flows: Region) -> tuple[Prefix, ...]:
     """The senders of `piece` as blocks for a rule: the subnet's own block where they are what may come to it.
 
     Workers come and go, so a subnet is told by its block: the five addresses AWS keeps are nobody's.
     """
-    own = stretch.subnet.prefixes if stretch.subnet is not None else ()
+    own = segment.subnet.prefixes if segment.subnet is not None else ()
     found: list[Prefix] = []
-    for first, last in join_ranges((r[0], r[1]) for r in piece):
+    for first, last in join_ranges((r[0], r[1]) for r in flows):
         whole = [block for block in own if block.holds(version, first) and block.holds(version, last)]
         found += whole if first != last and whole else range_as_prefixes(version, first, last)
     return tuple(dict.fromkeys(found))

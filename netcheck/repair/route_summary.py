@@ -19,7 +19,9 @@ from netcheck.repair.repair_context import is_public
 BETWEEN_VPCS = ("VpcPeeringConnectionId", "TransitGatewayId")
 
 
-def gathered(snapshot: Snapshot, changes: Sequence[Change]) -> Iterator[tuple[list[TableRoute], TableRoute]]:
+def summarize_routes(
+    snapshot: Snapshot, changes: Sequence[Change]
+) -> Iterator[tuple[list[TableRoute], TableRoute]]:
     """Routes among the changes, and the one that would do for them all and takes nobody another way.
 
     `snapshot` is the configuration without the changes.
@@ -28,7 +30,7 @@ def gathered(snapshot: Snapshot, changes: Sequence[Change]) -> Iterator[tuple[li
     for change in changes:
         if isinstance(change, TableRoute) and change.key in BETWEEN_VPCS and change.replaces is None:
             block = _block_of(snapshot, change)
-            if block is not None and _leads_nobody(snapshot, snapshot.route_tables[change.table], block):
+            if block is not None and _is_unrouted(snapshot, snapshot.route_tables[change.table], block):
                 groups.setdefault((change.table, change.key, change.target, block), []).append(change)
     for (_, _, _, whole), routes in groups.items():
         if len(routes) > 1 and isinstance(whole, Prefix):
@@ -57,18 +59,18 @@ def _block_of(snapshot: Snapshot, route: TableRoute) -> Prefix | None:
     return found[0] if len(found) == 1 and route.destination.last == address else None
 
 
-def _leads_nobody(snapshot: Snapshot, table: RouteTable, block: Prefix) -> bool:
+def _is_unrouted(snapshot: Snapshot, table: RouteTable, block: Prefix) -> bool:
     """Whether the table leads to none of these private addresses: no route, a blackhole, the way out."""
     if is_public(block.version, block.first):
         return False
     ways = compiled(snapshot, table, block.version)
     return not ways.unresolved and all(
-        hit is None or hit.route.state == "blackhole" or _is_way_out(snapshot, hit.route.target, block)
-        for *_, hit in ways.pieces(block.first, block.last)
+        hit is None or hit.route.state == "blackhole" or _is_internet_exit(snapshot, hit.route.target, block)
+        for *_, hit in ways.split(block.first, block.last)
     )
 
 
-def _is_way_out(snapshot: Snapshot, target: str, block: Prefix) -> bool:
+def _is_internet_exit(snapshot: Snapshot, target: str, block: Prefix) -> bool:
     """Internet gateways carry no private addresses, and so not NAT gateways whose table leads there."""
     nat = snapshot.nats.get(target)
     if nat is None or nat.regional:
@@ -77,7 +79,7 @@ def _is_way_out(snapshot: Snapshot, target: str, block: Prefix) -> bool:
     if table is None:
         return False
     ways = compiled(snapshot, table, block.version)
-    hits = [hit for *_, hit in ways.pieces(block.first, block.last)]
+    hits = [hit for *_, hit in ways.split(block.first, block.last)]
     return not ways.unresolved and all(
         hit is None or hit.route.target in snapshot.internet_gateways for hit in hits
     )

@@ -30,7 +30,7 @@ from netcheck.repair.change import (
 from netcheck.repair.repair_context import Need, RepairContext, is_public, near_blocks, single
 from netcheck.repair.transit import transit_options
 
-_WRONG_WAY = frozenset(
+_REROUTABLE = frozenset(
     {
         Code.BAD_STATE,
         Code.BAD_STATE_ATTACHMENT,
@@ -59,19 +59,19 @@ _WRONG_WAY = frozenset(
 """Blockers that another route in the table consulted last may lead around."""
 
 
-def way_needs(scene: RepairContext) -> Iterator[Need]:
+def routing_needs(context: RepairContext) -> Iterator[Need]:
     """For every place where the way ends: what mends it there, then other ways around it."""
-    for fault in scene.walk.met:
-        options = [*_in_place(scene, fault), *transit_options(scene, fault)]
-        if fault.blocker.code in _WRONG_WAY:
-            for met, table in _turnings(scene, fault):
-                options += [option for option in _around(scene, met, table) if option not in options]
+    for fault in context.state.blocked:
+        options = [*_in_place(context, fault), *transit_options(context, fault)]
+        if fault.blocker.code in _REROUTABLE:
+            for met, table in _tables_to_change(context, fault):
+                options += [option for option in _detours(context, met, table) if option not in options]
         if options:
             yield Need((fault.blocker,), tuple(options), leads=True)
 
 
-def _in_place(scene: RepairContext, fault: Fault) -> Iterator[tuple[Change, ...]]:
-    name, snapshot = fault.blocker.component, scene.snapshot
+def _in_place(context: RepairContext, fault: Fault) -> Iterator[tuple[Change, ...]]:
+    name, snapshot = fault.blocker.component, context.snapshot
     peering = snapshot.peerings.get(name)
     if fault.blocker.code is Code.BAD_STATE and peering is not None:
         if peering.status == "pending-acceptance":
@@ -79,67 +79,67 @@ def _in_place(scene: RepairContext, fault: Fault) -> Iterator[tuple[Change, ...]
     elif fault.blocker.code is Code.BAD_STATE and snapshot.dns_support.get(name) is False:
         yield (DnsSupport(name),)
     elif fault.blocker.code is Code.VPCE_SERVICE_NOT_INSTALLED_IN_AZ:
-        interface = scene.walk.end.interface if scene.walk.end is not None else None
+        interface = context.state.end.interface if context.state.end is not None else None
         if interface is not None:
             yield (EndpointSubnet(name, interface.subnet),)
 
 
-def _turnings(scene: RepairContext, fault: Fault) -> Iterator[tuple[Fault, RouteTable]]:
+def _tables_to_change(context: RepairContext, fault: Fault) -> Iterator[tuple[Fault, RouteTable]]:
     """Where another route may lead around: the table consulted last, then that of who sends on this leg.
 
     A private destination behind a public NAT gateway: the sender's own table first. Whoever sent that there
     had no better route, and once translated the sender is unknown to the receiver's security groups.
     """
-    forward, start, end = fault.blocker.leg is Leg.FORWARD, scene.walk.stretches[0], scene.walk.end
+    forward, start, end = fault.blocker.leg is Leg.FORWARD, context.state.segments[0], context.state.end
     sender = start.subnet if forward else end.subnet if end is not None else None
-    own = table_of(scene.walk, sender) if sender is not None else None
+    own = table_of(context.state, sender) if sender is not None else None
     found = [(fault, fault.table)] if fault.table is not None else []
     if own is not None and own != fault.table:
-        found.append((fault._replace(stretch=start, piece=start.region) if forward else fault, own))
-    astray = forward and _is_astray(scene, fault.stretch)
+        found.append((fault._replace(segment=start, flows=start.region) if forward else fault, own))
+    astray = forward and _is_misrouted(context, fault.segment)
     yield from reversed(found) if astray else found
 
 
-def _is_astray(scene: RepairContext, stretch: Segment) -> bool:
-    nat = scene.snapshot.nats.get(stretch.component) if stretch.is_nat else None
-    return nat is not None and nat.is_public and not is_public(scene.version, stretch.far)
+def _is_misrouted(context: RepairContext, segment: Segment) -> bool:
+    nat = context.snapshot.nats.get(segment.component) if segment.is_nat else None
+    return nat is not None and nat.is_public and not is_public(context.version, segment.far)
 
 
-def _around(scene: RepairContext, fault: Fault, table: RouteTable) -> Iterator[tuple[Change, ...]]:
+def _detours(context: RepairContext, fault: Fault, table: RouteTable) -> Iterator[tuple[Change, ...]]:
     """Routes for exactly these packets, by each way there is. One for each of several blocks."""
     forward = fault.blocker.leg is Leg.FORWARD
-    version = scene.version
+    version = context.version
     blocks = (
-        (single(version, fault.stretch.far),) if forward else near_blocks(version, fault.stretch, fault.piece)
+        (single(version, fault.segment.far),) if forward else near_blocks(version, fault.segment, fault.flows)
     )
-    own = scene.snapshot.vpcs.get(table.vpc)
+    own = context.snapshot.vpcs.get(table.vpc)
     if own is None or any(_inside(block, own.prefixes) for block in blocks):
         return  # the VPC's own addresses have their local route, and a wider one cannot help
     if forward:
-        yield from ((one,) for one in _endpoint_routes(scene, table, fault.stretch.far))
-    for key, target in _targets(scene, fault, table, blocks[0].first, forward):
-        if any(_diverts(scene, fault, table, block) for block in blocks):
+        yield from ((one,) for one in _endpoint_routes(context, table, fault.segment.far))
+    for key, target in _targets(context, fault, table, blocks[0].first, forward):
+        if any(_diverts(context, fault, table, block) for block in blocks):
             return
         made = [_route(table, block, key, target) for block in blocks]
         if any(made):
             yield tuple(route for route in made if route is not None)
 
 
-def _diverts(scene: RepairContext, fault: Fault, table: RouteTable, block: Prefix) -> bool:
+def _diverts(context: RepairContext, fault: Fault, table: RouteTable, block: Prefix) -> bool:
     """Whether a narrower route would take others their way: who has a public address, or a NAT gateway, and
     leaves by the internet gateway as this table says now.
     """
-    snapshot = scene.snapshot
+    snapshot = context.snapshot
     hit = compiled(snapshot, table, block.version).lookup(block.first)
     if not is_public(block.version, block.first):
         return False
     if hit is None or hit.route.state != "active" or hit.route.target not in snapshot.internet_gateways:
         return False
-    sender = fault.stretch.component
+    sender = fault.segment.component
     public = (i.subnet for i in snapshot.interfaces.values() if i.public and i.id != sender)
     nats = (nat.subnet for nat in snapshot.nats.values() if nat.subnet and nat.id != sender)
     homes = {snapshot.subnets[name] for name in (*public, *nats) if name in snapshot.subnets}
-    return any(table_of(scene.walk, home) == table for home in homes if home.vpc == table.vpc)
+    return any(table_of(context.state, home) == table for home in homes if home.vpc == table.vpc)
 
 
 def _inside(block: Prefix, prefixes: Iterable[Prefix]) -> bool:
@@ -157,32 +157,34 @@ def _route(table: RouteTable, block: Prefix, key: str, target: str) -> TableRout
 
 
 def _targets(
-    scene: RepairContext, fault: Fault, table: RouteTable, address: int, forward: bool
+    context: RepairContext, fault: Fault, table: RouteTable, address: int, forward: bool
 ) -> Iterator[tuple[str, str]]:
     """Where a route from this VPC may lead, the likeliest first."""
-    if not forward and (fault.stretch.mapping is not None or scene.walk.crossed_internet):
-        yield from _internet_gateways(scene, table.vpc)  # asked by a public address: answered by the same way
+    if not forward and (fault.segment.mapping is not None or context.state.crossed_internet):
+        yield from _internet_gateways(
+            context, table.vpc
+        )  # asked by a public address: answered by the same way
         return
-    owners = _owners(scene, fault, address) if forward else [fault.stretch.vpc]
-    ways = [way for owner in owners if owner != table.vpc for way in _ways(scene, table.vpc, owner)]
-    used = {hop.component for hop in (*scene.walk.forward, *scene.walk.trail)}
+    owners = _owners(context, fault, address) if forward else [fault.segment.vpc]
+    ways = [way for owner in owners if owner != table.vpc for way in _connections(context, table.vpc, owner)]
+    used = {hop.component for hop in (*context.state.forward, *context.state.trail)}
     yield from sorted(ways, key=lambda way: way[1] not in used)
-    if forward and is_public(scene.version, address):
-        yield from _to_internet(scene, fault, table)
+    if forward and is_public(context.version, address):
+        yield from _to_internet(context, fault, table)
 
 
-def _owners(scene: RepairContext, fault: Fault, address: int) -> list[str]:
+def _owners(context: RepairContext, fault: Fault, address: int) -> list[str]:
     """VPCs in which the destination may be, the one where it is known to be first."""
-    end, version = scene.walk.end, scene.version
+    end, version = context.state.end, context.version
     known = [end.vpc] if end is not None and end.kind in ("interface", "host") else []
-    known += [holder.vpc for holder in scene.snapshot.holders.get((version, address), ())]
-    known += [subnet.vpc for subnet in scene.snapshot.subnets_holding(version, address)]
-    return [vpc for vpc in dict.fromkeys(known) if vpc != fault.stretch.vpc]
+    known += [holder.vpc for holder in context.snapshot.holders.get((version, address), ())]
+    known += [subnet.vpc for subnet in context.snapshot.subnets_holding(version, address)]
+    return [vpc for vpc in dict.fromkeys(known) if vpc != fault.segment.vpc]
 
 
-def _ways(scene: RepairContext, here: str, there: str) -> Iterator[tuple[str, str]]:
+def _connections(context: RepairContext, here: str, there: str) -> Iterator[tuple[str, str]]:
     """Peering connections and transit gateways that join two VPCs; a request that waits comes last."""
-    snapshot = scene.snapshot
+    snapshot = context.snapshot
     joined = [p for p in snapshot.peerings.values() if {p.requester.vpc, p.accepter.vpc} == {here, there}]
     for peering in joined:
         if peering.status == "active":
@@ -197,69 +199,73 @@ def _ways(scene: RepairContext, here: str, there: str) -> Iterator[tuple[str, st
             yield "VpcPeeringConnectionId", peering.id
 
 
-def _to_internet(scene: RepairContext, fault: Fault, table: RouteTable) -> Iterator[tuple[str, str]]:
+def _to_internet(context: RepairContext, fault: Fault, table: RouteTable) -> Iterator[tuple[str, str]]:
     """NAT gateways for what has no public address, the sender's zone first; else the VPC's own gateway."""
-    stretch, snapshot = fault.stretch, scene.snapshot
-    if scene.version == 6:
+    segment, snapshot = fault.segment, context.snapshot
+    if context.version == 6:
         only = snapshot.egress_only_gateways.values()
         yield from (("EgressOnlyInternetGatewayId", one.id) for one in only if table.vpc in one.attachments)
-    elif not stretch.is_nat:
-        zone = stretch.subnet.zone if stretch.subnet is not None else ""
-        for nat in sorted(_nats(scene, table.vpc), key=lambda nat: _rank(scene, nat, zone)):
+    elif not segment.is_nat:
+        zone = segment.subnet.zone if segment.subnet is not None else ""
+        for nat in sorted(_nats(context, table.vpc), key=lambda nat: _rank(context, nat, zone)):
             yield "NatGatewayId", nat.id
-    if scene.version == 6 or stretch.public:
-        yield from _internet_gateways(scene, table.vpc)
+    if context.version == 6 or segment.public:
+        yield from _internet_gateways(context, table.vpc)
 
 
-def _internet_gateways(scene: RepairContext, vpc: str) -> Iterator[tuple[str, str]]:
-    gateways = scene.snapshot.internet_gateways.values()
+def _internet_gateways(context: RepairContext, vpc: str) -> Iterator[tuple[str, str]]:
+    gateways = context.snapshot.internet_gateways.values()
     yield from (("GatewayId", gateway.id) for gateway in gateways if vpc in gateway.attachments)
 
 
-def _nats(scene: RepairContext, vpc: str) -> list[NatGateway]:
-    nats = scene.snapshot.nats.values()
+def _nats(context: RepairContext, vpc: str) -> list[NatGateway]:
+    nats = context.snapshot.nats.values()
     return [nat for nat in nats if nat.vpc == vpc and nat.is_public and nat.state == "available"]
 
 
-def _rank(scene: RepairContext, nat: NatGateway, zone: str) -> tuple[bool, bool, str]:
+def _rank(context: RepairContext, nat: NatGateway, zone: str) -> tuple[bool, bool, str]:
     """One that leads out already, then one in the sender's zone."""
-    home = scene.snapshot.subnets.get(nat.subnet or "")
-    return not _leads_out(scene, nat), home is not None and home.zone != zone, nat.id
+    home = context.snapshot.subnets.get(nat.subnet or "")
+    return not _leads_out(context, nat), home is not None and home.zone != zone, nat.id
 
 
-def _leads_out(scene: RepairContext, nat: NatGateway) -> bool:
-    snapshot = scene.snapshot
+def _leads_out(context: RepairContext, nat: NatGateway) -> bool:
+    snapshot = context.snapshot
     table = snapshot.table_of_subnet.get(nat.subnet or "") or snapshot.main_table_of_vpc.get(nat.vpc)
-    hit = compiled(snapshot, table, 4).lookup(scene.far) if table is not None else None
+    hit = compiled(snapshot, table, 4).lookup(context.far) if table is not None else None
     return nat.regional or (hit is not None and hit.route.target in snapshot.internet_gateways)
 
 
-def _endpoint_routes(scene: RepairContext, table: RouteTable, address: int) -> Iterator[Change]:
+def _endpoint_routes(context: RepairContext, table: RouteTable, address: int) -> Iterator[Change]:
     """A gateway endpoint of this VPC whose service has the address, for a table that leads to none of the
     service's addresses yet: where it does, other traffic would be led another way.
     """
-    for endpoint in scene.snapshot.endpoints.values():
+    for endpoint in context.snapshot.endpoints.values():
         if (endpoint.kind, endpoint.vpc, endpoint.state) != ("Gateway", table.vpc, "available"):
             continue
-        name = _prefix_list(scene, endpoint)
-        blocks = scene.snapshot.prefix_lists.get(name or "", ())
-        if name and _inside(single(scene.version, address), blocks) and _leads_nowhere(scene, table, blocks):
+        name = _prefix_list(context, endpoint)
+        blocks = context.snapshot.prefix_lists.get(name or "", ())
+        if (
+            name
+            and _inside(single(context.version, address), blocks)
+            and _leads_nowhere(context, table, blocks)
+        ):
             yield EndpointRoute(endpoint.id, table.id, name)
 
 
-def _leads_nowhere(scene: RepairContext, table: RouteTable, blocks: Iterable[Prefix]) -> bool:
-    ways = compiled(scene.snapshot, table, scene.version)
-    hits = [hit for b in blocks if b.version == scene.version for *_, hit in ways.pieces(b.first, b.last)]
+def _leads_nowhere(context: RepairContext, table: RouteTable, blocks: Iterable[Prefix]) -> bool:
+    ways = compiled(context.snapshot, table, context.version)
+    hits = [hit for b in blocks if b.version == context.version for *_, hit in ways.split(b.first, b.last)]
     return all(hit is None or hit.route.state == "blackhole" for hit in hits)
 
 
-def _prefix_list(scene: RepairContext, endpoint: VpcEndpoint) -> str | None:
+def _prefix_list(context: RepairContext, endpoint: VpcEndpoint) -> str | None:
     """The prefix list of the endpoint's service: it has the service's name, or routes to it lead there."""
     for stem in ("PrefixLists", "ManagedPrefixLists"):
-        for item in items(scene.parts, stem):
+        for item in items(context.parts, stem):
             if item.get("PrefixListName") == endpoint.service:
                 return str(item["PrefixListId"])
-    routes = (route for table in scene.snapshot.route_tables.values() for route in table.routes)
+    routes = (route for table in context.snapshot.route_tables.values() for route in table.routes)
     return next((str(r.destination) for r in routes if _is_to(r, endpoint.id)), None)
 
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from netcheck.aws.ec2.snapshot import Snapshot, from_parts
-from netcheck.path.query import ask, ask_closely
+from netcheck.path.query import ask, ask_with_state
 from netcheck.path.verdict import Blocker, Path, Verdict
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.change import Change, TableRoute, TransitRoute
 from netcheck.repair.filters import acl_needs, group_needs
 from netcheck.repair.repair_context import Need, RepairContext, together
-from netcheck.repair.route_summary import gathered
-from netcheck.repair.routing_changes import way_needs
+from netcheck.repair.route_summary import summarize_routes
+from netcheck.repair.routing_changes import routing_needs
 
 Query = Mapping[str, object]
 """A question as `netcheck path` takes it (netcheck.path.query)."""
@@ -33,7 +33,7 @@ _MOST_SUBSETS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class QuestionOutcome:
     """One question that was not `reachable`: what it was, what it is with all the changes, and those of them
     that it cannot do without.
     """
@@ -59,7 +59,7 @@ class Repair:
 
     changes: tuple[Change, ...]
     origins: Mapping[Change, tuple[Blocker, ...]]
-    questions: tuple[Mended, ...]
+    questions: tuple[QuestionOutcome, ...]
     offered: tuple[Change, ...]
     parts: Parts
 
@@ -69,21 +69,21 @@ class Repair:
         return bool(self.questions) and all(one.proved for one in self.questions)
 
 
-def repair(parts: Parts, queries: Sequence[Query], hurry: Callable[[], bool] = lambda: False) -> Repair:
+def repair(parts: Parts, queries: Sequence[Query], expired: Callable[[], bool] = lambda: False) -> Repair:
     """Mend what does not pass of these questions. Raises QuestionError for one that cannot be answered.
 
     The changes are for all of them together: what one question needs already serves the next. Once `hurry`
     says that there is no time left, nothing more is tried, and changes that may not be the fewest are not
     offered.
     """
-    return _Search(parts, queries, hurry).result()
+    return _Search(parts, queries, expired).result()
 
 
 @dataclass(slots=True)
 class _Search:
     parts: Parts
     queries: Sequence[Query]
-    hurry: Callable[[], bool]
+    expired: Callable[[], bool]
     origins: dict[Change, tuple[Blocker, ...]] = field(default_factory=dict)
     partly: list[Query] = field(default_factory=list)
     """What passed in part before: it may pass wholly, and never less."""
@@ -96,37 +96,37 @@ class _Search:
         self.partly = [query for query, path in verdicts if path.verdict is Verdict.PARTIAL]
         held = [q for q, path in zip(self.queries, before, strict=True) if path.verdict is Verdict.REACHABLE]
         changes: tuple[Change, ...] = ()
-        mended: list[Query] = []
-        lame: list[Query] = []
+        repaired: list[Query] = []
+        unsolved: list[Query] = []
         for query, path in zip(self.queries, before, strict=True):
             if path.verdict not in (Verdict.BLOCKED, Verdict.PARTIAL):
                 continue
             self.tries = 0
-            found = self._mend(query, changes, [*held, *mended], 0)
+            found = self._repair(query, changes, [*held, *repaired], 0)
             if found is None:
-                lame.append(query)
+                unsolved.append(query)
             else:
                 changes = found
-                mended.append(query)
-        fewest = self._fewest(changes, [*held, *mended])
-        return self._told(self._gathered(fewest, snapshot, [*held, *mended]), before, lame)
+                repaired.append(query)
+        fewest = self._fewest(changes, [*held, *repaired])
+        return self._result(self._summarized(fewest, snapshot, [*held, *repaired]), before, unsolved)
 
-    def _mend(
+    def _repair(
         self, query: Query, changes: tuple[Change, ...], held: Sequence[Query], rounds: int
     ) -> tuple[Change, ...] | None:
         """The changes and what this question needs besides, or None. What is `held` must pass as before."""
         self.tries += 1
         parts = applied(self.parts, changes)
         snapshot = from_parts(parts)
-        path, walk = ask_closely(query, snapshot)
+        path, state = ask_with_state(query, snapshot)
         if path.verdict is Verdict.REACHABLE:
             return changes if self._all_pass(held, snapshot) else None
         if path.verdict is Verdict.UNKNOWN or rounds == _MOST_ROUNDS:
             return None
-        for step in self._steps(needs(RepairContext(parts, snapshot, walk)), changes):
-            if self.tries >= _MOST_TRIES or self.hurry():
+        for step in self._steps(needs(RepairContext(parts, snapshot, state)), changes):
+            if self.tries >= _MOST_TRIES or self.expired():
                 return None
-            found = self._mend(query, changes + step, held, rounds + 1)
+            found = self._repair(query, changes + step, held, rounds + 1)
             if found is not None:
                 return found
         return None
@@ -152,28 +152,28 @@ class _Search:
         if len(changes) <= _MOST_SUBSETS:
             smaller = (some for size in range(len(changes)) for some in combinations(changes, size))
             for some in smaller:
-                if self.hurry():
+                if self.expired():
                     return ()
                 if self._works(some, queries):
                     return some
             return changes
         for change in reversed(changes):
-            if self.hurry():
+            if self.expired():
                 return ()
             without = tuple(one for one in changes if one != change)
             if self._works(without, queries):
                 changes = without
         return changes
 
-    def _gathered(
+    def _summarized(
         self, changes: tuple[Change, ...], snapshot: Snapshot, queries: Sequence[Query]
     ) -> tuple[Change, ...]:
         """Several routes to another VPC as one, where everything passes with that too."""
-        for routes, one in gathered(snapshot, changes):
+        for routes, one in summarize_routes(snapshot, changes):
             place = changes.index(routes[0])
             rest = [change for change in changes if change not in routes]
             made = (*rest[:place], one, *rest[place:])
-            if not self.hurry() and self._works(made, queries):
+            if not self.expired() and self._works(made, queries):
                 changes = made
                 self.origins[one] = tuple(dict.fromkeys(b for route in routes for b in self.origins[route]))
         return changes
@@ -188,7 +188,7 @@ class _Search:
             ask(query, snapshot).verdict in still for query in self.partly
         )
 
-    def _told(self, changes: tuple[Change, ...], before: list[Path], lame: list[Query]) -> Repair:
+    def _result(self, changes: tuple[Change, ...], before: list[Path], unsolved: list[Query]) -> Repair:
         parts = applied(self.parts, changes)
         snapshot = from_parts(parts)
         without = {
@@ -196,13 +196,13 @@ class _Search:
             for change in changes
         }
         questions = tuple(
-            Mended(
+            QuestionOutcome(
                 query, path, ask(query, snapshot), tuple(c for c in changes if not _passes(query, without[c]))
             )
             for query, path in zip(self.queries, before, strict=True)
             if path.verdict is not Verdict.REACHABLE
         )
-        offered = together(one for query in lame for one in self._offered(query, parts, snapshot))
+        offered = together(one for query in unsolved for one in self._offered(query, parts, snapshot))
         told = together((*changes, *offered))
         return Repair(changes, {one: self.origins[one] for one in told}, questions, offered, parts)
 
@@ -210,9 +210,9 @@ class _Search:
         """Of a question that cannot be mended: rules that each take away a blocker of their own. No routes:
         what leads nowhere in the end helps nobody.
         """
-        path, walk = ask_closely(query, snapshot)
-        for need in needs(RepairContext(parts, snapshot, walk)):
-            for option in () if need.leads or self.hurry() else need.options:
+        path, state = ask_with_state(query, snapshot)
+        for need in needs(RepairContext(parts, snapshot, state)):
+            for option in () if need.leads or self.expired() else need.options:
                 left = ask(query, from_parts(applied(parts, option))).blockers
                 if len(left) < len(path.blockers) and not set(map(_spot, need.blockers)) & set(
                     map(_spot, left)
@@ -223,9 +223,9 @@ class _Search:
                     break
 
 
-def needs(scene: RepairContext) -> list[Need]:
+def needs(context: RepairContext) -> list[Need]:
     """Everything that has to be mended of this walk, in the order of the way."""
-    return [*group_needs(scene), *acl_needs(scene), *way_needs(scene)]
+    return [*group_needs(context), *acl_needs(context), *routing_needs(context)]
 
 
 def _spot(blocker: Blocker) -> tuple[object, ...]:

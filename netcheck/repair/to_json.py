@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netcheck.aws.ec2.snapshot import from_parts
 from netcheck.path.verdict import Path
-from netcheck.repair.alternative_subnets import elsewhere
+from netcheck.repair.alternative_subnets import alternative_subnets
 from netcheck.repair.awscli import command, undo
 from netcheck.repair.change import Change, sentence
 from netcheck.repair.notes import notes
@@ -27,7 +27,7 @@ def as_json(done: Repair) -> dict[str, object] | None:
     regions = {change: region_of(change, done.parts, snapshot) for change in changes}
     told = [*notes(regions, snapshot), *accounts(changes, done.parts)]
     if not question.proved:
-        told += elsewhere([question.query], snapshot)
+        told += alternative_subnets([question.query], snapshot)
     return {
         "proved": question.proved,
         "changes": [_change(one, number, regions[one]) for number, one in enumerate(changes, 1)],
@@ -48,7 +48,7 @@ def _change(change: Change, number: int, region: str) -> dict[str, object]:
 
 def _left(path: Path, done: Repair) -> list[str]:
     """What no change offered takes away, and what is not known."""
-    mended = {blocker for change in done.offered for blocker in done.origins[change]}
-    texts = [blocker.text for blocker in path.blockers if blocker not in mended]
+    repaired = {blocker for change in done.offered for blocker in done.origins[change]}
+    texts = [blocker.text for blocker in path.blockers if blocker not in repaired]
     texts += [unknown.text for unknown in path.unknowns]
     return list(dict.fromkeys(texts))

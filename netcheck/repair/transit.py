@@ -19,55 +19,55 @@ from netcheck.repair.change import Change, TransitAssociation, TransitRoute, Tra
 from netcheck.repair.repair_context import RepairContext, near_blocks, single
 
 
-def transit_options(scene: RepairContext, fault: Fault) -> Iterator[tuple[Change, ...]]:
+def transit_options(context: RepairContext, fault: Fault) -> Iterator[tuple[Change, ...]]:
     """What mends a blocker of a transit gateway where it is."""
     name = fault.blocker.component
     match fault.blocker.code:
         case Code.TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT | Code.TGW_RTB_BAD_STATE_ROUTE:
-            yield from _routes(scene, fault, name)
+            yield from _routes(context, fault, name)
         case Code.TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION:
-            yield from ((TransitAssociation(name, table),) for table in _tables(scene, name))
+            yield from ((TransitAssociation(name, table),) for table in _tables(context, name))
         case Code.TGW_ROUTE_AZ_RESTRICTION:
-            yield from ((TransitSubnet(name, subnet),) for subnet in _alike(scene, fault, name))
+            yield from ((TransitSubnet(name, subnet),) for subnet in _subnets_in_zone(context, fault, name))
 
 
-def _routes(scene: RepairContext, fault: Fault, table: str) -> Iterator[tuple[Change, ...]]:
-    version, forward = scene.version, fault.blocker.leg is Leg.FORWARD
+def _routes(context: RepairContext, fault: Fault, table: str) -> Iterator[tuple[Change, ...]]:
+    version, forward = context.version, fault.blocker.leg is Leg.FORWARD
     blocks = (
-        (single(version, fault.stretch.far),) if forward else near_blocks(version, fault.stretch, fault.piece)
+        (single(version, fault.segment.far),) if forward else near_blocks(version, fault.segment, fault.flows)
     )
-    for attachment in _leading_to(scene, fault, table):
-        made = [_route(scene, table, block, attachment.id) for block in blocks]
+    for attachment in _leading_to(context, fault, table):
+        made = [_route(context, table, block, attachment.id) for block in blocks]
         if made:
             yield tuple(made)
 
 
-def _route(scene: RepairContext, table: str, block: Prefix, attachment: str) -> TransitRoute:
-    routes = scene.snapshot.transit_routes.get(table, ())
+def _route(context: RepairContext, table: str, block: Prefix, attachment: str) -> TransitRoute:
+    routes = context.snapshot.transit_routes.get(table, ())
     before = next((r for r in routes if r.destination == block and not r.propagated), None)
     replaces = None if before is None else (before.attachments[0] if before.attachments else "")
     return TransitRoute(table, block, attachment, replaces)
 
 
-def _leading_to(scene: RepairContext, fault: Fault, table: str) -> list[TransitAttachment]:
+def _leading_to(context: RepairContext, fault: Fault, table: str) -> list[TransitAttachment]:
     """Attachments of the VPC that the packets are for, to the gateway of this table."""
-    snapshot, gateways = scene.snapshot, _gateways(scene, table)
+    snapshot, gateways = context.snapshot, _gateways(context, table)
     if fault.blocker.leg is Leg.FORWARD:
-        end = scene.walk.end
+        end = context.state.end
         vpcs = [end.vpc] if end is not None else []
-        vpcs += [s.vpc for s in snapshot.subnets_holding(scene.version, fault.stretch.far)]
+        vpcs += [s.vpc for s in snapshot.subnets_holding(context.version, fault.segment.far)]
     else:
-        vpcs = [fault.stretch.vpc]
+        vpcs = [fault.segment.vpc]
     found_ends = (
         snapshot.attachment_of_vpc.get((gateway, vpc)) for gateway in gateways for vpc in dict.fromkeys(vpcs)
     )
     return [end for end in found_ends if end is not None and end.state == "available"]
 
 
-def _gateways(scene: RepairContext, table: str) -> list[str]:
+def _gateways(context: RepairContext, table: str) -> list[str]:
     """The transit gateway of a route table: it says so, or its attachments do."""
-    snapshot = scene.snapshot
-    listed = found(scene.parts, "TransitGatewayRouteTables", "TransitGatewayRouteTableId", table) or {}
+    snapshot = context.snapshot
+    listed = found(context.parts, "TransitGatewayRouteTables", "TransitGatewayRouteTableId", table) or {}
     by_attachment = [
         snapshot.attachments[name].gateway
         for name, (associated, _) in snapshot.transit_associations.items()
@@ -77,28 +77,28 @@ def _gateways(scene: RepairContext, table: str) -> list[str]:
     return list(dict.fromkeys([*([told] if told else []), *by_attachment]))
 
 
-def _tables(scene: RepairContext, attachment: str) -> list[str]:
+def _tables(context: RepairContext, attachment: str) -> list[str]:
     """Route tables of the attachment's gateway: first those that other attachments use, as most networks have
     one for all.
     """
-    known = scene.snapshot.attachments.get(attachment)
-    general = found(scene.parts, "TransitGatewayAttachments", "TransitGatewayAttachmentId", attachment)
+    known = context.snapshot.attachments.get(attachment)
+    general = found(context.parts, "TransitGatewayAttachments", "TransitGatewayAttachmentId", attachment)
     if known is None or general is None:
         return []  # whoever does not own the gateway can associate nothing
-    listed = items(scene.parts, "TransitGatewayRouteTables")
+    listed = items(context.parts, "TransitGatewayRouteTables")
     names = dict.fromkeys(str(item["TransitGatewayRouteTableId"]) for item in listed)
-    mine = [name for name in names if known.gateway in _gateways(scene, name)]
-    used = [table for table, _ in scene.snapshot.transit_associations.values()]
+    mine = [name for name in names if known.gateway in _gateways(context, name)]
+    used = [table for table, _ in context.snapshot.transit_associations.values()]
     return sorted(mine, key=lambda name: (-used.count(name), name))
 
 
-def _alike(scene: RepairContext, fault: Fault, attachment: str) -> list[str]:
+def _subnets_in_zone(context: RepairContext, fault: Fault, attachment: str) -> list[str]:
     """Subnets of the zone that the attachment lacks, with the network ACL and route table of one that it has.
 
     What comes to the VPC by the gateway then comes out in the new subnet, if it is for this zone: with other
     rules there it might be stopped, or let pass, though it was not before. Others than the sender's first.
     """
-    snapshot, sender = scene.snapshot, _sender(scene, fault)
+    snapshot, sender = context.snapshot, _sender(context, fault)
     held = snapshot.attachments[attachment].subnets or ()
     ways = {_rules(snapshot, name) for name in held}
     if sender is None:
@@ -113,9 +113,9 @@ def _rules(snapshot: Snapshot, subnet: str) -> tuple[str, str]:
     return acl.id if acl else "", table.id if table else ""
 
 
-def _sender(scene: RepairContext, fault: Fault) -> Subnet | None:
+def _sender(context: RepairContext, fault: Fault) -> Subnet | None:
     """The subnet that the packets of this leg leave from."""
-    end = scene.walk.end
+    end = context.state.end
     if fault.blocker.leg is Leg.FORWARD:
-        return fault.stretch.subnet
+        return fault.segment.subnet
     return end.subnet if end is not None else None

@@ -239,7 +239,7 @@ NAMES: list[tuple[str, Made, dict[str, Any], str, str]] = [
         lambda: endpoint(bare(), **OFF),
         {"lookups": HUB},
         "skip",
-        "lacks",
+        "has no record of",
     ),
     (
         "a zone nobody may read, and NAT",
@@ -288,7 +288,7 @@ NAMES: list[tuple[str, Made, dict[str, Any], str, str]] = [
         lambda: edited(endpoint(bare()), lambda w: dhcp(w, *SERVERS)),
         {},
         "unknown",
-        "its own name servers",
+        "custom name servers",
     ),
     (
         "name servers of one's own, and NAT as well",

@@ -23,8 +23,8 @@ def titled(*briefs: str) -> str:
     return cause.title
 
 
-INBOUND = "sg-b has no inbound rule for TCP port 9098 from the workers"
-OUTBOUND = "sg-w has no outbound rule for TCP port 9098 to 10.0.1.{}"
+INBOUND = "sg-b does not allow inbound TCP 9098 from the workers"
+OUTBOUND = "sg-w does not allow outbound TCP 9098 to 10.0.1.{}"
 GENERAL = "no security group rule allows it"
 
 
@@ -36,7 +36,7 @@ GENERAL = "no security group rule allows it"
             [OUTBOUND.format(7), OUTBOUND.format(8)],
             f"{OUTBOUND.format(7)} and 10.0.1.8: 2 of 2 Kafka brokers",
         ),
-        ([INBOUND, "sg-b has no inbound rules at all"], f"{GENERAL}: 2 of 2 Kafka brokers"),
+        ([INBOUND, "sg-b has no inbound rules"], f"{GENERAL}: 2 of 2 Kafka brokers"),
         ([INBOUND, ""], f"{GENERAL}: 2 of 2 Kafka brokers"),
         (["so long that nobody reads it " * 9] * 2, f"{GENERAL}: 2 of 2 Kafka brokers"),
         ([INBOUND], "the summary"),

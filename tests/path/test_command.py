@@ -80,7 +80,9 @@ def test_flows_are_answered_in_order_and_expectations_decide_the_exit_code(
     lines[1]["expect"] = "reachable"
     (tmp_path / "flows").write_text("\n".join(json.dumps(line) for line in lines))
     assert main(["path", "--snapshot", folder, "--flows", str(tmp_path / "flows")]) == 1
-    assert "flow b (line 2): expected reachable, found blocked: sg-b has no" in capsys.readouterr().err
+    assert (
+        "flow b (line 2): expected reachable, found blocked: sg-b does not allow" in capsys.readouterr().err
+    )
 
 
 def test_a_line_may_name_its_own_snapshot_and_a_bad_line_stops_nothing(

@@ -103,7 +103,7 @@ def test_the_longest_prefix_wins_and_a_range_is_split_where_the_winner_changes(
     found: list[Candidate[Route]], block: Prefix
 ) -> None:
     table = compile_table(4, found, ())
-    pieces = list(table.pieces(block.first, block.last))
+    pieces = list(table.split(block.first, block.last))
     assert pieces[0][0] == block.first and pieces[-1][1] == block.last
     assert all(one[1] + 1 == two[0] for one, two in itertools.pairwise(pieces))
     for address in range(block.first, block.last + 1, 1 << 24):
@@ -140,4 +140,4 @@ def test_groups_admit_exactly_what_some_rule_admits(
             )
             for r in found
         )
-        assert admitted == (not any(a <= address <= b for a, b in answer.refused))
+        assert admitted == (not any(a <= address <= b for a, b in answer.denied))

@@ -783,7 +783,7 @@ def test_a_tool_that_knows_nothing_of_block_public_access_is_taken_to_mean_the_d
     neither = with_nat().without("VpcBlockPublicAccessOptions").without("VpcBlockPublicAccessExclusions")
     found = neither.ask("eni-w", OUTSIDE, 443)
     assert found["verdict"] == "reachable"
-    assert [text for text in found["assumptions"] if "block public access" in text]
+    assert [text for text in found["assumptions"] if "Block Public Access" in text]
 
 
 @pytest.mark.parametrize(
@@ -851,14 +851,14 @@ def test_an_unknown_that_touches_only_what_is_blocked_anyway_does_not_matter() -
         ({"from": "eni-w", "to": "10.0.2.7:80", "port": 443}, "'to' says port 80"),
         ({"from": "eni-w", "to": "10.0.2.7:x"}, "not a port"),
         ({"from": "eni-w", "to": "broker.example", "port": 443}, "neither an address"),
-        ({"from": "eni-w", "to": "127.0.0.1", "port": 443}, "not an address that VPC routing carries"),
+        ({"from": "eni-w", "to": "127.0.0.1", "port": 443}, "not an address that a VPC routes"),
         ({"from": "192.0.2.7", "to": "10.0.2.7", "port": 443}, "in no subnet"),
         ({"from": "nonsense", "to": "10.0.2.7", "port": 443}, "neither an address"),
         ({"from": "eni-w", "to": "10.0.2.7", "port": 443, "protocol": "-1"}, "protocol"),
         ({"from": "eni-w", "to": "10.0.2.7", "port": 443, "protocol": ["tcp"]}, "protocol"),
         ({"from": "eni-w", "to": "10.0.2.7", "port": 443, "source_port": "9-3"}, "source_port"),
         ({"from": "eni-w", "to": "10.0.2.7", "port": 443, "source_port": 70000}, "source_port"),
-        ({"from": "eni-w", "to": "10.0.2.7", "port": 443, "security_groups": ["sg-w"]}, "has its own"),
+        ({"from": "eni-w", "to": "10.0.2.7", "port": 443, "security_groups": ["sg-w"]}, "already has groups"),
         ({"from": "subnet-w", "to": "10.0.2.7", "port": 443, "security_groups": "sg-w"}, "list"),
         ({"from": "subnet-w", "to": "10.0.2.7", "port": 443, "security_groups": ["sg-none"]}, "sg-none"),
         ({"from": "subnet-none", "to": "10.0.2.7", "port": 443}, "subnet-none"),

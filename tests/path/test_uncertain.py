@@ -55,7 +55,7 @@ def with_instance() -> World:
 def test_instances_nobody_asked_for_are_taken_to_run_and_this_is_said() -> None:
     found = with_instance().without("Reservations").ask("eni-w", "10.0.2.7")
     assert found["verdict"] == "reachable"
-    assert found["assumptions"] == ["Whether i-b is running was not collected; it is taken to be."]
+    assert found["assumptions"] == ["The state of i-b was not collected; it is assumed to be running."]
 
 
 def test_an_instance_that_was_asked_for_and_not_told_is_unknown() -> None:
@@ -296,11 +296,11 @@ def test_a_unique_local_address_is_not_on_the_internet() -> None:
 @pytest.mark.parametrize(
     ("to", "more", "reason"),
     [
-        ("10.0.2.7", {"protocol": "icmpv6"}, "10.0.2.7 is an IPv4 address, which takes icmp"),
-        ("2001:db8:a:2::7", {"protocol": "icmp"}, "is an IPv6 address, which takes icmpv6"),
+        ("10.0.2.7", {"protocol": "icmpv6"}, "10.0.2.7 is an IPv4 address, which needs icmp"),
+        ("2001:db8:a:2::7", {"protocol": "icmp"}, "is an IPv6 address, which needs icmpv6"),
         ("10.0.2.23", {}, "'to' needs a port ('port'): 10.0.2.23:9094"),
         ("broker.example:9094", {}, "give an address, not a name"),
-        ("[::ffff:10.0.2.7]:1", {}, "not an address that VPC routing carries"),
+        ("[::ffff:10.0.2.7]:1", {}, "not an address that a VPC routes"),
     ],
 )
 def test_a_question_that_mixes_things_up_is_told_how_to_put_it(

@@ -169,51 +169,51 @@ MENDED: list[tuple[str, Callable[[], World], dict[str, Any], list[str]]] = [
         "a group names the other group",
         closed_group,
         BROKER,
-        ["sg-b: allow TCP port 9094 inbound from sg-w"],
+        ["sg-b: allow TCP 9094 inbound from sg-w"],
     ),
     (
         "both groups name each other",
         closed_both,
         BROKER,
-        ["sg-w: allow TCP port 9094 outbound to sg-b", "sg-b: allow TCP port 9094 inbound from sg-w"],
+        ["sg-w: allow TCP 9094 outbound to sg-b", "sg-b: allow TCP 9094 inbound from sg-w"],
     ),
     (
         "of two groups the one that fewer hold",
         two_groups,
         BROKER,
-        ["sg-b2: allow TCP port 9094 inbound from sg-w"],
+        ["sg-b2: allow TCP 9094 inbound from sg-w"],
     ),
     (
         "an ACL's entry before the denial",
         lambda: acl("acl-b", 90, (9000, 9999), egress=False),
         BROKER,
-        ["acl-b: rule 80 allows TCP port 9094 inbound from 10.0.1.0/24"],
+        ["acl-b: rule 80 allows TCP 9094 inbound from 10.0.1.0/24"],
     ),
     (
         "replies to a worker: the ports that Linux gives out",
         lambda: acl("acl-w", 90, (1024, 65535), egress=False),
         BROKER,
-        ["acl-w: rule 80 allows TCP port 32768-60999 inbound from 10.0.2.7/32"],
+        ["acl-w: rule 80 allows TCP 32768-60999 inbound from 10.0.2.7/32"],
     ),
     (
         "replies from the broker's subnet: to the block of the workers' subnet",
         lambda: acl("acl-b", 7, (40000, 40000), egress=True),
         BROKER,
-        ["acl-b: rule 5 allows TCP port 32768-60999 outbound to 10.0.1.0/24"],
+        ["acl-b: rule 5 allows TCP 32768-60999 outbound to 10.0.1.0/24"],
     ),
     (
         "an ACL that allows nothing gets its entry at the end",
         closing_acl,
         BROKER,
-        ["acl-w: rule 110 allows TCP port 32768-60999 inbound from 10.0.2.7/32"],
+        ["acl-w: rule 110 allows TCP 32768-60999 inbound from 10.0.2.7/32"],
     ),
     (
         "replies to a NAT gateway: the ports that it gives out, to its own address",
         nat_acl,
         OUTSIDE,
         [
-            "acl-p: rule 40 allows TCP port 8443 inbound from 10.0.1.0/24",
-            "acl-p: rule 45 allows TCP port 1024-65535 inbound from 203.0.113.9/32",
+            "acl-p: rule 40 allows TCP 8443 inbound from 10.0.1.0/24",
+            "acl-p: rule 45 allows TCP 1024-65535 inbound from 203.0.113.9/32",
         ],
     ),
     (
@@ -304,20 +304,20 @@ def test_each_is_mended_by_the_narrowest_change(
 def test_an_interface_is_named_by_its_address_where_its_group_is_lost() -> None:
     world = with_transit()  # no security group referencing
     world.find("SecurityGroups", "sg-c")["IpPermissions"] = SOMEWHERE
-    assert changes(world, {"from": "eni-w"} | PEER) == ["sg-c: allow TCP port 9094 inbound from 10.0.1.10/32"]
-    assert changes(world, WORKERS | PEER) == ["sg-c: allow TCP port 9094 inbound from 10.0.1.0/24"]
+    assert changes(world, {"from": "eni-w"} | PEER) == ["sg-c: allow TCP 9094 inbound from 10.0.1.10/32"]
+    assert changes(world, WORKERS | PEER) == ["sg-c: allow TCP 9094 inbound from 10.0.1.0/24"]
 
 
 def test_a_group_that_both_ends_hold_names_itself() -> None:
     world = shared_group()
-    assert changes(world, {"from": "eni-w"} | BROKER) == ["sg-b: allow TCP port 9094 inbound from sg-b"]
+    assert changes(world, {"from": "eni-w"} | BROKER) == ["sg-b: allow TCP 9094 inbound from sg-b"]
 
 
 def test_what_one_question_needs_serves_the_next() -> None:
     world = closed_group()
     world.eni("eni-b2", "subnet-b", "10.0.2.8", groups=("sg-b",))
     done = mended(world, WORKERS | BROKER, WORKERS | {"to": "10.0.2.8", "port": 9094})
-    assert [sentence(change) for change in done.changes] == ["sg-b: allow TCP port 9094 inbound from sg-w"]
+    assert [sentence(change) for change in done.changes] == ["sg-b: allow TCP 9094 inbound from sg-w"]
     assert all(one.proved and one.needed == done.changes for one in done.questions)
 
 
@@ -397,7 +397,7 @@ LAME: list[tuple[str, Callable[[], World], dict[str, Any], str]] = [
         {"to": "10.0.2.99", "port": 9094},
         "has the address 10.0.2.99",
     ),
-    ("nothing joins the VPCs", other_vpc_without_a_way, PEER, "has no route for 10.9.1.7"),
+    ("nothing joins the VPCs", other_vpc_without_a_way, PEER, "has no route to 10.9.1.7"),
     ("no public address and no NAT gateway", public_subnet, OUTSIDE, "has none"),
     ("no number before rule 1", full_acl, BROKER, "rule 1 |"),
     ("what is not known stays so", unknown_acl, BROKER, "NetworkAcls"),
@@ -420,8 +420,8 @@ def test_a_rule_is_offered_though_more_stops_the_traffic_and_is_not_called_prove
     world.find("SecurityGroups", "sg-c")["IpPermissions"] = SOMEWHERE
     told = as_json(mended(world, WORKERS | PEER))
     assert told is not None and told["proved"] is False
-    assert [one["text"] for one in told["changes"]] == ["sg-c: allow TCP port 9094 inbound from sg-w"]  # type: ignore[attr-defined]
-    assert "has no route for 10.9.1.7" in str(told["left"])
+    assert [one["text"] for one in told["changes"]] == ["sg-c: allow TCP 9094 inbound from sg-w"]  # type: ignore[attr-defined]
+    assert "has no route to 10.9.1.7" in str(told["left"])
 
 
 def test_another_subnet_that_works_is_named_where_no_narrow_change_does() -> None:
@@ -550,7 +550,7 @@ def test_the_command_prints_the_fix(tmp_path: Path, capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out
     for words in (
         "proved on a copy of the configuration",
-        "sg-b: allow TCP port 9094 inbound from sg-w",
+        "sg-b: allow TCP 9094 inbound from sg-w",
         "aws ec2 authorize-security-group-ingress --group-id sg-b",
         'resource "aws_vpc_security_group_ingress_rule" "netcheck_1" {',
         "aws ec2 revoke-security-group-ingress --group-id sg-b",
@@ -570,7 +570,7 @@ def test_control_characters_in_ids_do_not_reach_the_terminal(
     flow = ["--from", "eni-w", "--to", "10.0.2.7:9094"]
     main(["path", "--snapshot", save(tmp_path, world), *flow, "--fix"])
     shown = capsys.readouterr().out
-    assert "sg-\\x1b[2J??: allow TCP port 9094" in shown
+    assert "sg-\\x1b[2J??: allow TCP 9094" in shown
     assert not {"\x1b", "\u202e", "\u2028"} & set(shown)
 
 

@@ -67,7 +67,7 @@ def test_each_of_two_causes_on_one_way_has_its_own_change_and_names_the_other() 
     assert "authorize-security-group-ingress --group-id sg-c" in texts(one, "awscli")[0]
     assert "create-route --route-table-id rtb-w" in texts(other, "awscli")[0]
     assert "together with: rtb-w: a route for 10.9.1.7/32 to pcx-1" in str(texts(one, "text"))
-    assert "together with: sg-c: allow TCP port 9094 inbound from sg-w" in str(texts(other, "text"))
+    assert "together with: sg-c: allow TCP 9094 inbound from sg-w" in str(texts(other, "text"))
     assert len(texts(one, "terraform")) == len(texts(one, "undo")) == 1
     assert ADVICE not in one.fix
 

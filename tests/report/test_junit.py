@@ -51,7 +51,7 @@ def test_the_schema_refuses_what_is_wrong() -> None:
             BLOCKED,
             "tcp.connects",
             "failure",
-            ["Follows from root cause 1: sg-0f9e8d7c6b5a40322 has no inbound rule"],
+            ["Follows from root cause 1: sg-0f9e8d7c6b5a40322 does not allow inbound TCP"],
         ),
         ("what was not asked is skipped", BLOCKED, "tls.handshake", "skipped", ["Follows from root cause 1"]),
         ("what could not be told is an error", UNKNOWN, "tcp.connects", "error", []),

@@ -60,7 +60,7 @@ def test_causes_and_fixes_stand_before_the_details() -> None:
     text = render(BLOCKED, TITLES)
     order = [
         "2 root causes",
-        "### 1\\. sg-0f9e8d7c6b5a40322 has no inbound rule",
+        "### 1\\. sg-0f9e8d7c6b5a40322 does not allow inbound TCP",
         "```text",
         "```sh",
         "```hcl",

@@ -281,7 +281,7 @@ def test_a_rule_that_somebody_removes_is_told_as_the_reason(monkeypatch: pytest.
     ).until_ended(None)
     told = [line[22:] for line in out.getvalue().splitlines() if "longer than --watch" not in line]
     assert code == 0
-    assert told[1].startswith("✗ new root cause: sg-workers has no outbound rule for TCP port 9098 to")
+    assert told[1].startswith("✗ new root cause: sg-workers does not allow outbound TCP 9098 to")
     assert told[2] == "  because sg-workers: outbound rule removed: tcp 9098 to sg-brokers"
     assert [line for line in told if "1 flap" in line], "each broker's group check turned once"
 
