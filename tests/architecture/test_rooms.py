@@ -1,4 +1,4 @@
-"""Layers point one way, and what costs time to import is imported by whoever needs it."""
+"""A room imports only from floors below, and what costs time to import is imported where it is needed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,23 @@ import netcheck
 ROOT = Path(netcheck.__file__).parent.parent
 SOURCES = sorted([*ROOT.glob("netcheck/**/*.py"), *ROOT.glob("checks/*.py")])
 NETWORK = {"socket", "ssl", "boto3", "botocore", "kafka", "clickhouse_connect", "dns", "urllib3", "requests"}
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("core",),
+    ("aws.api", "diagnose", "pipeline", "probe.transport"),
+    ("aws.awslambda", "aws.cloudwatch", "aws.ec2", "probe.dns", "probe.tls", "settings"),
+    ("aws.msk", "aws.route53", "history", "iam", "probe.http", "probe.kafka"),
+    ("aws.iam", "path", "probe.clickhouse", "probe.host"),
+    ("repair",),
+    ("engine",),
+    ("checks", "report"),
+    ("awslambda", "compare", "fleet"),
+    ("watch",),
+    ("commands",),
+    ("commands.completion",),
+)
+"""Every room. A room may import any room on a lower floor, and none on its own floor or above."""
+FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
+PURE_ROOMS = ("diagnose", "iam", "path", "pipeline", "repair")
 MAY_TOUCH_THE_NETWORK = (
     "netcheck.probe.",
     "netcheck.aws.",
@@ -74,6 +91,50 @@ def test_the_walk_sees_what_there_is() -> None:
     assert "netcheck.core.context" in IMPORTS["checks.tls"]
     assert "netcheck.core.model" in reached("checks.tls")
 
+
+# --- rooms ----------------------------------------------------------------------------------------------
+
+
+def room_of(module: str) -> str:
+    """The folder that a module is in: `netcheck.probe.tls.hello` is in `probe.tls`, a package in itself."""
+    parts = module.removeprefix("netcheck.").split(".")
+    is_folder = MODULES[module].name == "__init__.py"
+    return ".".join(parts if is_folder else parts[:-1])
+
+
+ROOMS = {name: room_of(name) for name in MODULES if name not in ("netcheck", "netcheck.__main__")}
+FOLDERS_OF_ROOMS = {"aws", "probe"}
+
+
+def test_no_module_is_loose_at_the_top() -> None:
+    assert sorted(path.name for path in ROOT.glob("netcheck/*.py")) == ["__init__.py", "__main__.py"]
+
+
+def test_the_table_has_every_room_once() -> None:
+    assert sorted(room for floor in FLOORS for room in floor) == sorted(
+        set(ROOMS.values()) - FOLDERS_OF_ROOMS
+    )
+
+
+def test_a_folder_of_rooms_has_no_module() -> None:
+    assert not [name for name, room in ROOMS.items() if room in FOLDERS_OF_ROOMS and IMPORTS[name]]
+
+
+@pytest.mark.parametrize("room", sorted({*ROOMS.values()}))
+def test_a_room_says_what_belongs_there(room: str) -> None:
+    path = MODULES["checks" if room == "checks" else f"netcheck.{room}"]
+    assert ast.get_docstring(ast.parse(path.read_text())), f"{path} needs a docstring"
+
+
+@pytest.mark.parametrize("module", sorted(ROOMS))
+def test_a_room_imports_only_from_floors_below(module: str) -> None:
+    room = ROOMS[module]
+    others = {ROOMS[name]: name for name in IMPORTS[module] & ROOMS.keys() if ROOMS[name] != room}
+    wrong = [name for other, name in others.items() if FLOOR[other] >= FLOOR[room]]
+    assert not wrong, f"{module} is on floor {FLOOR[room]} and imports {wrong} from the same floor or above"
+
+
+# --- modules --------------------------------------------------------------------------------------------
 
 LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("netcheck.core.model", ("netcheck.core.aliases",)),
@@ -171,10 +232,7 @@ def test_a_check_stands_on_facts_and_knows_neither_runner_nor_reports(module: st
 
 
 PURE = sorted(
-    name
-    for name in MODULES
-    if name.startswith(("netcheck.path.", "netcheck.diagnose", "netcheck.repair"))
-    or name in ("netcheck.aws.ec2.snapshot", "netcheck.diagnose.advice")
+    name for name in MODULES if ROOMS.get(name) in PURE_ROOMS or name == "netcheck.aws.ec2.snapshot"
 )
 
 
@@ -216,6 +274,8 @@ def test_no_module_imports_itself_in_a_circle() -> None:
                 seen.add(name)
                 todo += tops[name]
 
+
+# --- what is imported when ------------------------------------------------------------------------------
 
 HEAVY = ("boto3", "botocore", "kafka", "clickhouse_connect", "dns", "tabulate", "yaml", "ssl", "cryptography")
 SHOW = f"""
