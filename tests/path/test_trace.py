@@ -179,6 +179,17 @@ def test_an_acl_that_lets_half_of_the_ephemeral_ports_back_in_is_partial_and_exa
     assert world.ask("eni-w", "10.0.2.7", source_port="50000-50999")["verdict"] == "reachable"
 
 
+@pytest.mark.parametrize(("denied", "ports"), [((30000, 34999), "32768-34999"), ((40000, 40000), "40000")])
+def test_a_reply_that_an_acl_denies_is_described_by_all_of_its_ports(
+    denied: tuple[int, int], ports: str
+) -> None:
+    world = two_subnets()
+    lines = (acl_line(90, "deny", "10.0.2.0/24", denied, "tcp"), acl_line(100, "allow", "0.0.0.0/0"))
+    acl(world, "acl-w", False, *lines)
+    (blocker,) = world.ask("eni-w", "10.0.2.7")["blocked_by"]
+    assert f"to 10.0.1.10 port {ports} enter" in blocker["text"]
+
+
 def test_addresses_and_ports_that_pass_are_told_as_rectangles() -> None:
     world = two_subnets()
     acl(
@@ -331,6 +342,42 @@ def test_a_regional_nat_gateway_uses_its_own_route_table() -> None:
 def test_a_nat_gateway_carries_no_other_protocols(protocol: str) -> None:
     found = with_nat().ask("eni-w", OUTSIDE, None, protocol=protocol)
     assert codes(found) == [("PROTOCOL_RESTRICTION", "nat-a", "forward")]
+
+
+def with_nat_and_ipv6() -> World:
+    world = with_nat()
+    world.find("Vpcs", "vpc-a")["Ipv6CidrBlockAssociationSet"] = [{"Ipv6CidrBlock": "2001:db8:a::/56"}]
+    world.find("Subnets", "subnet-w")["Ipv6CidrBlockAssociationSet"] = [
+        {"Ipv6CidrBlock": "2001:db8:a:1::/64"}
+    ]
+    world.find("NetworkInterfaces", "eni-w")["Ipv6Addresses"] = [{"Ipv6Address": "2001:db8:a:1::10"}]
+    world.find("RouteTables", "rtb-w")["Routes"].append(route("::/0", "nat-a"))
+    return world
+
+
+def test_a_nat_gateway_carries_no_plain_ipv6() -> None:
+    found = with_nat_and_ipv6().ask("eni-w", "2600:1f00::5", 443)
+    assert found["verdict"] == "blocked"
+    assert codes(found) == [("PROTOCOL_RESTRICTION", "nat-a", "forward")]
+
+
+def test_what_a_nat_gateway_translates_from_ipv6_to_ipv4_is_unknown() -> None:
+    found = with_nat_and_ipv6().ask("eni-w", "64:ff9b::c633:6409", 443)
+    assert found["verdict"] == "unknown"
+    assert [(gap["code"], gap["component"]) for gap in found["gaps"]] == [("UNSUPPORTED_COMPONENT", "nat-a")]
+
+
+@pytest.mark.parametrize("missing", ["every address", "the public address of one"])
+def test_an_available_nat_gateway_without_its_addresses_is_unknown(missing: str) -> None:
+    world = with_nat()
+    addresses = world.find("NatGateways", "nat-a")["NatGatewayAddresses"]
+    if missing == "every address":
+        addresses.clear()
+    else:
+        addresses.append({"PrivateIp": "10.0.9.6", "NetworkInterfaceId": "eni-nat-a", "Status": "succeeded"})
+    found = world.ask("eni-w", OUTSIDE, 443)
+    assert found["verdict"] == "unknown"
+    assert [gap["action"] for gap in found["gaps"]] == ["ec2:DescribeNatGateways"]
 
 
 # The internet
@@ -497,6 +544,27 @@ def test_a_subnet_without_named_groups_is_unknown_unless_something_else_blocks()
     found = world.ask("subnet-w", "10.0.2.7")
     assert found["verdict"] == "blocked"
     assert codes(found) == [("SUBNET_ACL_RESTRICTION", "acl-w", "forward")]
+
+
+@pytest.mark.parametrize("bare", ["eni-w", "eni-b"])
+def test_an_ordinary_interface_listed_without_groups_is_unknown(bare: str) -> None:
+    world = two_subnets()
+    world.find("NetworkInterfaces", bare)["Groups"] = []
+    found = world.ask("eni-w", "10.0.2.7")
+    assert found["verdict"] == "unknown"
+    assert [(gap["component"], gap["action"]) for gap in found["gaps"]] == [
+        (bare, "ec2:DescribeNetworkInterfaces")
+    ]
+
+
+def test_of_several_groups_the_hops_name_the_one_whose_rule_matches() -> None:
+    world = two_subnets()
+    world.find("SecurityGroups", "sg-b")["IpPermissions"] = [permission("10.0.9.0/24", (1, 2))]
+    world.group("sg-b2", "vpc-a", ingress=[permission("10.0.1.0/24", (9094, 9094))])
+    world.find("NetworkInterfaces", "eni-b")["Groups"].append({"GroupId": "sg-b2"})
+    found = world.ask("eni-w", "10.0.2.7")
+    assert found["verdict"] == "reachable"
+    assert found["hops"]["forward"][-3:] == ["acl-b", "sg-b2", "eni-b"]
 
 
 # ICMP and other protocols
@@ -695,6 +763,24 @@ def test_a_propagated_route_inside_the_vpc_never_beats_the_local_one() -> None:
     found = route("10.0.2.0/24", "vgw-1", origin="EnableVgwRoutePropagation")
     world.find("RouteTables", "rtb-a")["Routes"].append(found)
     assert world.ask("eni-w", "10.0.2.7")["verdict"] == "reachable"
+
+
+def test_a_propagated_route_inside_one_of_two_ranges_of_the_vpc_never_beats_the_local_one() -> None:
+    world = two_subnets()
+    second = {"CidrBlock": "10.1.0.0/16", "CidrBlockState": {"State": "associated"}}
+    world.find("Vpcs", "vpc-a")["CidrBlockAssociationSet"].append(second)
+    world.find("RouteTables", "rtb-a")["Routes"] += [
+        route("10.1.0.0/16", "local"),
+        route("10.0.2.0/24", "vgw-1", origin="EnableVgwRoutePropagation"),
+    ]
+    assert world.ask("eni-w", "10.0.2.7")["verdict"] == "reachable"
+
+
+def test_a_default_route_beside_the_local_one_explains_nothing_about_an_address_of_the_vpc() -> None:
+    world = with_nat()
+    (blocker,) = world.ask("eni-w", "10.0.2.99")["blocked_by"]
+    assert (blocker["code"], blocker["component"]) == ("NO_POSSIBLE_DESTINATION", "subnet-b")
+    assert "explanations" not in blocker
 
 
 def test_two_prefix_lists_that_cover_the_same_block_are_nobodys_guess() -> None:

@@ -33,6 +33,42 @@ def test_a_peering_out_of_a_vpc_that_was_not_collected_is_unknown() -> None:
     assert found["verdict"] == "unknown"
 
 
+@pytest.mark.parametrize(("group", "verdict"), [("sg-c", "unknown"), ("sg-b", "blocked")])
+def test_members_of_a_group_that_was_not_collected_may_be_behind_a_peering(group: str, verdict: str) -> None:
+    world = with_peer()
+    for stem, name in (("Vpcs", "vpc-c"), ("NetworkInterfaces", "eni-c"), ("SecurityGroups", "sg-c")):
+        world.documents[stem][stem].remove(world.find(stem, name))
+    world.find("SecurityGroups", "sg-w")["IpPermissionsEgress"] = [permission(group, (9094, 9094))]
+    found = world.ask("eni-w", "10.9.1.7")
+    assert found["verdict"] == verdict
+    assert codes(found) == ([] if verdict == "unknown" else [("ENI_SG_RULES_MISMATCH", "sg-w")])
+
+
+@pytest.mark.parametrize(
+    ("groups", "verdict"),
+    [(("sg-other", "sg-w"), "unknown"), (("sg-w", "sg-other"), "unknown"), (("sg-other",), "blocked")],
+)
+def test_a_reference_over_a_transit_gateway_whose_options_are_unknown_may_match(
+    groups: tuple[str, ...], verdict: str
+) -> None:
+    world = with_transit()
+    world.group("sg-other", "vpc-a")
+    world.find("SecurityGroups", "sg-c")["IpPermissions"] = [permission(name, (9094, 9094)) for name in groups]
+    found = world.without("TransitGateways").ask("eni-w", "10.9.1.7")
+    assert found["verdict"] == verdict
+    assert codes(found) == ([] if verdict == "unknown" else [("ENI_SG_RULES_MISMATCH", "sg-c")])
+
+
+@pytest.mark.parametrize("kind", ["network_load_balancer", "gateway_load_balancer"])
+def test_a_load_balancer_is_assumed_to_have_a_listener_and_this_is_reported(kind: str) -> None:
+    world = two_subnets()
+    world.eni("eni-lb", "subnet-b", "10.0.2.90", kind=kind)
+    found = world.ask("eni-w", "10.0.2.90")
+    assert found["verdict"] == "reachable"
+    assert ["listener" in text for text in found["assumptions"]] == [True]
+    assert world.ask("eni-w", "10.0.2.7")["assumptions"] == []
+
+
 def test_a_peer_that_is_known_by_its_ipv4_blocks_only_is_not_judged_by_them_for_ipv6() -> None:
     world = with_peer()
     for stem, name, block in (
@@ -50,6 +86,18 @@ def with_instance() -> World:
     world = two_subnets()
     world.instance("i-b", "eni-b", state="stopped")
     return world
+
+
+@pytest.mark.parametrize("end", ["i-w", "i-b"])
+@pytest.mark.parametrize("state", ["running", "pending", "stopping", "stopped", "shutting-down", "terminated"])
+def test_only_an_instance_that_runs_or_starts_sends_and_answers(end: str, state: str) -> None:
+    world = two_subnets()
+    states = {"i-w": "running", "i-b": "running", end: state}
+    world.instance("i-w", "eni-w", state=states["i-w"])
+    world.instance("i-b", "eni-b", state=states["i-b"])
+    found = world.ask("eni-w", "10.0.2.7")
+    assert codes(found) == ([] if state in ("running", "pending") else [("BAD_STATE", end)])
+    assert found["verdict"] == ("blocked" if codes(found) else "reachable")
 
 
 def test_instances_nobody_asked_for_are_taken_to_run_and_this_is_said() -> None:
