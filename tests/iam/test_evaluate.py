@@ -127,6 +127,11 @@ CONDITIONS: list[tuple[dict[str, Any], Mapping[str, tuple[str, ...] | None], Out
     (when("NumericLessThan", "k", "ten"), {"k": ("9.5",)}, DENIED),
     (when("DateGreaterThan", "k", "2026-01-01T00:00:00Z"), {"k": ("2026-01-01T00:00:01Z",)}, ALLOWED),
     (when("DateLessThan", "k", "0"), {"k": ("1970-01-01T00:00:01Z",)}, DENIED),
+    (when("DateGreaterThan", "k", "0"), {"k": ("1970-01-01T00:00:01Z",)}, ALLOWED),
+    (when("DateEquals", "k", "1767225600"), {"k": ("2026-01-01T00:00:00Z",)}, ALLOWED),
+    (when("DateEquals", "k", "1767225600.5"), {"k": ("2026-01-01T00:00:00.500+00:00",)}, ALLOWED),
+    (when("DateGreaterThan", "k", "-1"), {"k": ("1970-01-01",)}, ALLOWED),
+    (when("DateLessThan", "k", "tomorrow"), {"k": ("2026-01-01T00:00:00Z",)}, DENIED),
     (when("ForAnyValue:StringEquals", "k", "a"), {"k": ("b", "a")}, ALLOWED),
     (when("ForAllValues:StringEquals", "k", "a"), {"k": ("b", "a")}, DENIED),
     (when("ForAllValues:StringEquals", "k", "a"), {"k": None}, ALLOWED),
@@ -141,6 +146,78 @@ CONDITIONS: list[tuple[dict[str, Any], Mapping[str, tuple[str, ...] | None], Out
     ({"Condition": {"StringEquals": {"k": "a", "l": "b"}}}, {"k": ("x",)}, DENIED),
     ({"Condition": {"StringEquals": {"k": "a", "l": "b"}}}, {"k": ("a",)}, UNKNOWN),
 ]  # fmt: skip
+
+
+COMPARED = [
+    # operator, and whether a value before, at and after the policy's meets it
+    ("Equals", (False, True, False)),
+    ("NotEquals", (True, False, True)),
+    ("LessThan", (True, False, False)),
+    ("LessThanEquals", (True, True, False)),
+    ("GreaterThan", (False, False, True)),
+    ("GreaterThanEquals", (False, True, True)),
+]
+
+
+@pytest.mark.parametrize(("operator", "met"), COMPARED)
+def test_numbers_and_dates_are_compared_by_value(operator: str, met: tuple[bool, ...]) -> None:
+    for kind, wanted, values in (
+        ("Numeric", "10", ("9.5", "10.0", "10.5")),
+        ("Date", "2026-01-01T00:00:00Z", ("1767225599", "2026-01-01T01:00:00+01:00", "2026-01-02")),
+    ):
+        condition = when(f"{kind}{operator}", "k", wanted)
+        outcomes = [ask(statement(**condition), context={"k": (value,)}).outcome for value in values]
+        assert outcomes == [ALLOWED if holds else DENIED for holds in met]
+
+
+NEGATIVE = [("StringNotEquals", "b"), ("StringNotEqualsIgnoreCase", "B"), ("StringNotLike", "b"),
+            ("NotIpAddress", "10.0.0.2"), ("NumericNotEquals", "2"), ("DateNotEquals", "2"),
+            ("ArnNotEquals", "arn:aws:s3:::b"), ("ArnNotLike", "arn:aws:s3:::b")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("operator", "other"), NEGATIVE)
+def test_a_negative_operator_is_met_by_any_other_value_and_by_none(operator: str, other: str) -> None:
+    own = {"b": "a", "B": "A", "2": "1", "10.0.0.2": "10.0.0.1"}.get(other, "arn:aws:s3:::a")
+    condition = statement(**when(operator, "k", own))
+    answers = [ask(condition, context={"k": value}).outcome for value in ((other,), (own,), None)]
+    assert answers == [ALLOWED, DENIED, ALLOWED]
+
+
+OF_A_TAG = [
+    ("StringEquals", "x-${aws:PrincipalTag/team}", "x-a"),
+    ("StringEqualsIgnoreCase", "x-${aws:PrincipalTag/team}", "X-A"),
+    ("StringLike", "x-${aws:PrincipalTag/team}*", "x-abc"),
+    ("ArnEquals", "arn:aws:s3:::${aws:PrincipalTag/team}", "arn:aws:s3:::a"),
+    ("ArnLike", "arn:aws:s3:::${aws:PrincipalTag/team}*", "arn:aws:s3:::abc"),
+]
+
+
+@pytest.mark.parametrize("negative", [False, True])
+@pytest.mark.parametrize(("operator", "wanted", "value"), OF_A_TAG)
+def test_operators_of_texts_and_arns_take_variables(
+    operator: str, wanted: str, value: str, negative: bool
+) -> None:
+    if negative:
+        operator = operator.replace("String", "StringNot").replace("Arn", "ArnNot")
+    context: Context = {"k": (value,), "aws:principaltag/team": ("a",)}
+    answer = ask(statement(**when(operator, "k", wanted)), context=context)
+    assert answer.outcome is (DENIED if negative else ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "of_request"),
+    [("Bool", True, "true"), ("Bool", False, "false"), ("NumericEquals", 5, "5"), ("NumericEquals", 0.5, "0.5")],
+)
+@pytest.mark.parametrize("as_list", [False, True])
+def test_a_condition_value_may_be_a_json_boolean_or_number(
+    operator: str, value: Any, of_request: str, as_list: bool
+) -> None:
+    condition = {"Condition": {operator: {"k": [value] if as_list else value}}}
+    other = {"true": "false", "false": "true"}.get(of_request, "6")
+    for of, outcome in ((of_request, ALLOWED), (other, DENIED)):
+        assert ask(statement(**condition), context={"k": (of,)}).outcome is outcome
+        deny = ask(statement(), statement("Deny", **condition), context={"k": (of,)})
+        assert deny.explicit is (outcome is ALLOWED)
 
 
 @pytest.mark.parametrize(("condition", "context", "outcome"), CONDITIONS)
@@ -181,6 +258,10 @@ TO_ROLE = {**statement(), "Principal": {"AWS": ROLE}}
 TO_ACCOUNT = {**statement(), "Principal": {"AWS": "arn:aws:iam::111122223333:root"}}
 TO_OTHERS = {**statement(), "Principal": {"AWS": "arn:aws:iam::999999999999:root"}}
 NOT_TO_ACCOUNT = {**statement("Deny"), "Principal": {"AWS": "111122223333"}}
+TO_BOTH = {
+    **statement(),
+    "Principal": {"AWS": ["arn:aws:iam::999999999999:root", "arn:aws:iam::111122223333:root"]},
+}
 UNREAD = Unread("the policy of the secret", "secretsmanager:GetResourcePolicy")
 RESOURCE_POLICIES: list[tuple[str, list[dict[str, Any]], Any, bool, Outcome]] = [
     ("either side is enough: the resource's", [], [TO_ROLE], False, ALLOWED),
@@ -193,6 +274,8 @@ RESOURCE_POLICIES: list[tuple[str, list[dict[str, Any]], Any, bool, Outcome]] = 
     ("it need not be read", [statement("Deny")], UNREAD, False, DENIED),
     ("a key that hands the decision to IAM", [statement()], [TO_ACCOUNT], True, ALLOWED),
     ("a key that hands the decision to IAM, and IAM does not allow", [], [TO_ACCOUNT], True, DENIED),
+    ("a key that hands it to two accounts", [statement()], [TO_BOTH], True, ALLOWED),
+    ("a key whose second statement is for us", [statement()], [TO_OTHERS, TO_ACCOUNT], True, ALLOWED),
     ("a key that names the role itself", [], [TO_ROLE], True, ALLOWED),
     ("a key that does not know of us", [statement()], [TO_OTHERS], True, DENIED),
 ]
@@ -246,6 +329,17 @@ def test_what_is_said_of_a_pattern_is_so_for_all_of_it(
     arn = "arn:aws:kafka:eu-west-1:111122223333:"
     answer = ask(statement(resource=[arn + each for each in granted]), resource=arn + wanted)
     assert answer.outcome is outcome
+
+
+def test_a_deny_of_a_part_of_a_pattern_counts_whichever_of_its_actions_is_asked_for() -> None:
+    prefix = SECRET.replace("orders-AbCdEf", "db-")
+    for actions in ("s:Get", ["s:Get", "s:Put"], ["s:Put", "s:Get"]):
+        deny = statement("Deny", actions, prefix + "a*")
+        answer = ask(statement(), deny, resource=prefix + "??????")
+        assert answer.outcome is UNKNOWN, answer
+    assert ask(statement(), statement("Deny", "s:Put", prefix + "a*"), resource=prefix + "??????") == Answer(
+        ALLOWED, "mine, statement number 1"
+    )
 
 
 TRUST = [

@@ -96,6 +96,15 @@ def test_a_trust_policy_that_may_not_be_read_is_unknown(ask: Ask) -> None:
     assert found.evidence["missing_permission"] == "iam:GetRole"
 
 
+def test_whether_a_condition_on_the_connector_fits_is_unknown_before_the_connector_has_an_arn(
+    ask: Ask,
+) -> None:
+    of = pipeline(connector={"arn": None})
+    assert "SourceArn" in one(ask(Trusted, of), Status.UNKNOWN).summary
+    by_account = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    one(ask(Trusted, of, Account(trust=trust_policy(Condition=by_account))), Status.PASS)
+
+
 # Needs: K09, C07 and the rest
 
 NEEDS = [each["Sid"] for each in narrow_statements(pipeline())]
@@ -133,6 +142,59 @@ def test_the_simulation_has_the_last_word_and_the_difference_is_told(ask: Ask) -
     assert (failed.status, failed.cause) == (Status.FAIL, Cause.IAM_DENIED)
     assert (warned.status, warned.cause) == (Status.WARN, Cause.IAM_DISAGREES)
     assert "kafka-cluster:Connect" in failed.summary and "DescribeCluster" not in failed.summary
+
+
+GET_SECRET = "secretsmanager:GetSecretValue"
+SECRET_ALLOWS = {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": GET_SECRET, "Resource": "*"}
+
+
+@pytest.mark.parametrize(
+    ("decision", "policy", "status"),
+    [
+        ("explicitDeny", {"Statement": SECRET_ALLOWS}, Status.FAIL),  # a Deny outweighs every Allow
+        ("explicitDeny", None, Status.FAIL),
+        ("implicitDeny", {"Statement": SECRET_ALLOWS}, Status.PASS),  # the secret's own Allow is enough
+        ("implicitDeny", None, Status.FAIL),
+    ],
+)
+def test_what_the_simulation_denies_is_weighed_with_the_policy_of_the_secret(
+    ask: Ask, decision: str, policy: dict[str, Any] | None, status: Status
+) -> None:
+    account = healthy(pipeline())
+    account.decisions[GET_SECRET] = decision
+    account.secret_policy = policy
+    found = [each for each in ask(Allowed, account=account) if each.cause is not Cause.IAM_DISAGREES]
+    assert one(found, status).cause is (Cause.IAM_DENIED if status is Status.FAIL else None)
+
+
+@pytest.mark.parametrize(
+    ("resource", "need"), [(":topic/orders/6f3e-1/orders", "SinkTopics"), (":group/*", "WorkerGroup")]
+)
+def test_the_policy_of_the_cluster_decides_on_its_topics_and_groups(
+    ask: Ask, resource: str, need: str
+) -> None:
+    denies = {
+        "Effect": "Deny",
+        "Principal": {"AWS": ROLE},
+        "Action": "kafka-cluster:*",
+        "Resource": CLUSTER.partition(":cluster/")[0] + resource,
+    }
+    account = healthy(pipeline())
+    account.cluster_policy = {"Statement": denies}
+    found = ask(Allowed, account=account)
+    assert {finding.status for finding in found} == {Status.FAIL}
+    assert need in {finding.evidence["need"] for finding in found}
+    assert "Cluster" not in {finding.evidence["need"] for finding in found}
+
+
+def test_the_policy_of_the_cluster_decides_on_nothing_but_the_cluster(ask: Ask) -> None:
+    account = healthy(pipeline())
+    account.cluster_policy = {
+        "Statement": {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}
+    }
+    needs = {finding.evidence["need"] for finding in ask(Allowed, account=account)}
+    assert "SinkTopics" in needs
+    assert not [need for need in needs if "Secret" in str(need)]
 
 
 UNREADABLE = [
@@ -279,6 +341,29 @@ def test_a_statement_that_is_too_wide_is_shown_beside_the_narrow_one(
     assert set(grants) <= set(actions)
     fix: Any = found.evidence["fix"]
     assert all(each in narrow_statements(pipeline()) for each in json.loads(fix["text"]))
+
+
+ON_ONE_KIND = [
+    ("WriteDataIdempotently", "cluster", True),
+    ("WriteDataIdempotently", "topic", False),
+    ("AlterCluster", "cluster", True),
+    ("DeleteTopic", "topic", True),
+    ("DeleteTopic", "cluster", False),
+    ("DeleteGroup", "group", True),
+    ("AlterTransactionalId", "transactional-id", True),
+]
+
+
+@pytest.mark.parametrize(("operation", "kind", "grants"), ON_ONE_KIND)
+def test_a_kafka_operation_is_granted_on_its_own_kind_of_resource_only(
+    ask: Ask, operation: str, kind: str, grants: bool
+) -> None:
+    account = healthy(pipeline())
+    resource = CLUSTER if kind == "cluster" else CLUSTER.replace(":cluster/", f":{kind}/") + "/*"
+    wide = {"Effect": "Allow", "Action": f"kafka-cluster:{operation}", "Resource": resource}
+    account.inline["wide"] = [wide]
+    found = one(ask(Least, account=account), Status.WARN if grants else Status.PASS)
+    assert found.evidence.get("actions", []) == ([f"kafka-cluster:{operation}"] if grants else [])
 
 
 # SCRAM: K06
