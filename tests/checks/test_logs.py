@@ -337,6 +337,8 @@ def pings(*seconds: float) -> str:
         ((0.2, 0.3), None, "something answers"),
         ((60.0, 60.1), "60", "60 s between pings: nobody answers"),
         ((10.0, 10.0), "10", "10 s between pings: nobody answers"),
+        ((30.0, 30.0), "${secretsManager:orders/clickhouse:timeout}", "30 s between pings: nobody answers"),
+        ((30.0, 30.0), "soon", "30 s between pings: nobody answers"),
     ],
 )
 def test_the_time_between_pings_tells_silence_from_an_answer(

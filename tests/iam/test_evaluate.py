@@ -206,7 +206,12 @@ def test_operators_of_texts_and_arns_take_variables(
 
 @pytest.mark.parametrize(
     ("operator", "value", "of_request"),
-    [("Bool", True, "true"), ("Bool", False, "false"), ("NumericEquals", 5, "5"), ("NumericEquals", 0.5, "0.5")],
+    [
+        ("Bool", True, "true"),
+        ("Bool", False, "false"),
+        ("NumericEquals", 5, "5"),
+        ("NumericEquals", 0.5, "0.5"),
+    ],
 )
 @pytest.mark.parametrize("as_list", [False, True])
 def test_a_condition_value_may_be_a_json_boolean_or_number(

@@ -53,7 +53,9 @@ def test_a_reference_over_a_transit_gateway_whose_options_are_unknown_may_match(
 ) -> None:
     world = with_transit()
     world.group("sg-other", "vpc-a")
-    world.find("SecurityGroups", "sg-c")["IpPermissions"] = [permission(name, (9094, 9094)) for name in groups]
+    world.find("SecurityGroups", "sg-c")["IpPermissions"] = [
+        permission(name, (9094, 9094)) for name in groups
+    ]
     found = world.without("TransitGateways").ask("eni-w", "10.9.1.7")
     assert found["verdict"] == verdict
     assert codes(found) == ([] if verdict == "unknown" else [("ENI_SG_RULES_MISMATCH", "sg-c")])
@@ -89,7 +91,9 @@ def with_instance() -> World:
 
 
 @pytest.mark.parametrize("end", ["i-w", "i-b"])
-@pytest.mark.parametrize("state", ["running", "pending", "stopping", "stopped", "shutting-down", "terminated"])
+@pytest.mark.parametrize(
+    "state", ["running", "pending", "stopping", "stopped", "shutting-down", "terminated"]
+)
 def test_only_an_instance_that_runs_or_starts_sends_and_answers(end: str, state: str) -> None:
     world = two_subnets()
     states = {"i-w": "running", "i-b": "running", end: state}

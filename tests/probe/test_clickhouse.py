@@ -15,6 +15,7 @@ from netcheck.core.model import Cause
 from netcheck.core.secret import Secret
 from netcheck.probe.clickhouse import https
 from netcheck.probe.clickhouse.https import ClickHouseLookUp
+from netcheck.probe.clickhouse.tables import Tables
 from netcheck.probe.http.client import HttpAnswer
 from tests.servers import peers
 from tests.servers.certificates import Certificates
@@ -105,6 +106,18 @@ IN_FRONT: list[tuple[str, Callable[[], Peer], Cause]] = [
         page("400 Bad Request", b"<html>The plain HTTP request was sent to HTTPS port</html>"),
         Cause.PLAINTEXT_ON_TLS_PORT,
     ),
+    (
+        "a Go server that wants HTTPS",
+        page("400 Bad Request", b"Client sent an HTTP request to an HTTPS server."),
+        Cause.PLAINTEXT_ON_TLS_PORT,
+    ),
+    ("a bad request of somebody's", page("400 Bad Request"), Cause.HTTP_ERROR),
+    (
+        "a page about HTTPS ports",
+        page("200 OK", b"<html>The plain HTTP request was sent to HTTPS port</html>"),
+        Cause.CLICKHOUSE_NOT_CLICKHOUSE,
+    ),
+    ("a 404 of ClickHouse's", page("404 Not Found", b"", X_ClickHouse_Timezone="UTC"), Cause.HTTP_ERROR),
     ("silence", peers.silent, Cause.HTTP_SILENT),
     ("a hang-up", peers.closes_after_first_bytes, Cause.CONNECTION_CLOSED),
     ("an SSH server", peers.ssh_banner, Cause.WRONG_PROTOCOL),
@@ -282,6 +295,24 @@ def test_a_server_that_turns_nasty_does_not_get_through_the_wall(
     assert seen.version == "24.8.1.1"
     assert seen.tables is None
     assert spent <= STEP + ALLOWANCE
+
+
+@pytest.mark.parametrize(
+    ("tables", "cause"),
+    [
+        (Tables(0, (), 3, database_visible=False), Cause.CLICKHOUSE_NO_DATABASE),
+        (Tables(0, (), 3, database_visible=True), Cause.CLICKHOUSE_NO_TABLES),
+        (Tables(1, ("events",), 3, database_visible=True), None),
+    ],
+)
+def test_a_database_that_the_user_does_not_see_is_told_from_one_without_tables(
+    tables: Tables, cause: Cause | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https, "look", lambda *_: tables)
+    with nasty(lambda _: None) as peer:
+        seen = look_up(peer)
+    assert (seen.cause, seen.tables, seen.databases) == (cause, tables.count, 3)
+    assert ("'orders'" in seen.detail) is (cause is not None)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ def test_what_a_server_answers(
     (server,) = seen.servers
     assert (server.udp.cause, server.tcp.cause, set(server.udp.addresses)) == (udp, tcp, addresses), sentence
     assert seen.cause is server.cause is udp
+    assert ("over TCP it answers" in server.detail) is (name == "no-udp")
     assert decode(NameServers, json.loads(json.dumps(encode(seen)))) == seen
 
 

@@ -315,6 +315,39 @@ def test_what_a_broker_may_say_has_its_cause(sentence: str, script: dict[str, An
     assert seen.brokers == ()
 
 
+@pytest.mark.parametrize(
+    ("error", "cause", "sasl"),
+    [
+        (0, None, True),
+        (33, Cause.KAFKA_SASL_MECHANISM, True),
+        (34, Cause.KAFKA_SASL_NOT_ENABLED, False),
+        (-1, Cause.KAFKA_ERROR, None),
+    ],
+)
+def test_the_answer_to_sasl_handshake_tells_whether_the_listener_takes_logins(
+    error: int, cause: Cause | None, sasl: bool | None
+) -> None:
+    with scripted.broker(handshake=scripted.mechanisms("PLAIN", error=error)) as peer:
+        seen = broker.hello(Deadline(20), peer.host, peer.port, "localhost", SASL_PLAINTEXT, Trust(), "PLAIN")
+    assert (seen.cause, seen.sasl) == (cause, sasl)
+
+
+@pytest.mark.parametrize(
+    ("count", "cause"), [(broker.MOST_BROKERS, None), (broker.MOST_BROKERS + 1, Cause.KAFKA_MALFORMED)]
+)
+def test_as_many_brokers_as_a_cluster_may_have_are_taken(count: int, cause: Cause | None) -> None:
+    with scripted.broker(describe=_many(count)) as peer:
+        seen = metadata(peer, PLAINTEXT, seconds=20)
+    assert (seen.cause, len(seen.brokers)) == (cause, 0 if cause else count)
+
+
+def test_a_hang_up_after_a_plaintext_answer_is_not_looked_at_again_with_tls() -> None:
+    with scripted.broker(authenticate=[None]) as peer:
+        seen = metadata(peer, SASL_PLAINTEXT, password(), seconds=20)
+        assert seen.cause is Cause.CONNECTION_CLOSED
+        assert peer.connections == 1
+
+
 def test_addresses_and_names_of_every_sort_are_taken() -> None:
     hosts = [
         "b-1.x.kafka.eu-west-1.amazonaws.com",

@@ -337,6 +337,18 @@ def test_who_is_led_astray_through_a_nat_gateway_gets_a_route_in_the_own_table()
     assert changes(peer_by_nat(), WORKERS | PEER) == ["rtb-w: a route for 10.9.1.7/32 to pcx-1"]
 
 
+def test_a_change_that_another_makes_needless_is_left_out() -> None:
+    """The ACL of the NAT gateway's subnet is in the way only as long as the way leads there."""
+    world = peer_by_nat()
+    world.find("NetworkAcls", "acl-p")["Entries"].append(
+        acl_line(50, "deny", "10.0.0.0/8") | {"Egress": False}
+    )
+    done = mended(world, WORKERS | PEER)
+    assert done.proved and [sentence(one) for one in done.changes] == [
+        "rtb-w: a route for 10.9.1.7/32 to pcx-1"
+    ]
+
+
 def test_several_addresses_of_another_vpc_are_one_route_for_its_block() -> None:
     both = (WORKERS | PEER, WORKERS | {"to": "10.9.1.8", "port": 9094})
     done = mended(peer_by_nat(), *both)

@@ -101,6 +101,58 @@ def test_a_cause_without_a_code_gets_all_that_its_paths_need() -> None:
     assert found.fix_proved and len(texts(found, "awscli")) == 2
 
 
+def test_a_cause_gets_what_each_of_its_paths_needs_and_nothing_of_another_cause() -> None:
+    world = closed()
+    world.eni("eni-b2", "subnet-b", "10.0.2.8", groups=("sg-b2",))
+    world.eni("eni-b3", "subnet-b", "10.0.2.9", groups=("sg-b3",))
+    for name in ("sg-b2", "sg-b3"):
+        world.group(name, "vpc-a", ingress=[permission("192.0.2.0/24", (1, 1))])
+    two = ({"to": "10.0.2.8", "port": 9094}, {"to": "10.0.2.9", "port": 9094})
+    finding = Finding(
+        Status.FAIL,
+        "differs",
+        Cause.PATH_PARTIAL,
+        Layer.ROUTE,
+        result(world, "routes.consistent", *two).finding.evidence,
+    )
+    alike = Result(f"routes.consistent@{TARGET}", "routes.consistent", TARGET, finding, 0.0)
+    group = result(world, "security.groups", PEER, blamed=GROUP)
+    one, other = proved(world, alike, group)
+    assert one.fix_proved and other.fix_proved
+    groups = [text.partition("--group-id ")[2].partition(" ")[0] for text in texts(one, "awscli")]
+    assert groups == ["sg-b2", "sg-b3"]
+    assert "sg-b2" not in str(texts(other, "awscli")) and "sg-c" in str(texts(other, "awscli"))
+
+
+@pytest.mark.parametrize("besides", [(), ({"to": "10.0.2.20", "port": 9094},)], ids=["alone", "and another"])
+def test_a_cause_that_either_of_two_changes_would_fix_is_not_proved_by_neither(
+    besides: tuple[dict[str, Any], ...],
+) -> None:
+    """A receiver with two groups needs a rule in one of them; receivers with one group each need both."""
+    world = two_subnets()
+    shut = [permission("192.0.2.0/24", (1, 1))]
+    world.find("SecurityGroups", "sg-b")["IpPermissions"] = shut
+    for name in ("sg-b2", "sg-d"):
+        world.group(name, "vpc-a", ingress=shut)
+    world.find("NetworkInterfaces", "eni-b")["Groups"].append({"GroupId": "sg-b2"})
+    world.eni("eni-b2", "subnet-b", "10.0.2.8", groups=("sg-b",))
+    world.eni("eni-b3", "subnet-b", "10.0.2.9", groups=("sg-b2",))
+    world.eni("eni-d", "subnet-b", "10.0.2.20", groups=("sg-d",))
+    both, first, second = (
+        result(
+            world,
+            f"security.{address}",
+            {"to": f"10.0.2.{address}", "port": 9094},
+            *more,
+            blamed={"code": "ENI_SG_RULES_MISMATCH", "component": component},
+        )
+        for address, component, more in ((7, "sg-b, sg-b2, sg-d", besides), (8, "sg-b", ()), (9, "sg-b2", ()))
+    )
+    commands = [set(texts(found, "awscli")) for found in proved(world, both, first, second)]
+    assert [len(each) for each in commands] == [2 + len(besides), 1, 1]
+    assert commands[0] >= commands[1] | commands[2]
+
+
 def test_what_cannot_be_mended_wholly_is_offered_and_not_called_proved() -> None:
     world = closed()
     world.documents["VpcPeeringConnections"]["VpcPeeringConnections"] = []
