@@ -406,6 +406,29 @@ def _mutated(chance: random.Random, data: bytes) -> bytes:
     return bytes(changed)
 
 
+HEADERS: list[tuple[dns.rcode.Rcode, Cause]] = [
+    (dns.rcode.FORMERR, Cause.DNS_RESOLVER_FAILED),
+    (dns.rcode.SERVFAIL, Cause.DNS_SERVFAIL),
+    (dns.rcode.NOTIMP, Cause.DNS_RESOLVER_FAILED),
+    (dns.rcode.REFUSED, Cause.DNS_REFUSED),
+]
+"""The codes with which name servers send a header alone: they could not, or would not, read the question."""
+
+
+@pytest.mark.parametrize(("code", "cause"), HEADERS, ids=[str(row[0]) for row in HEADERS])
+def test_an_error_without_a_question_costs_no_other_server_its_answer(
+    code: dns.rcode.Rcode, cause: Cause, dns_server: DnsServer, tmp_path: Path
+) -> None:
+    def only_a_header(question: bytes) -> bytes:
+        return question[:2] + struct.pack(">H", 0x8180 | code) + bytes(8)
+
+    with _replying(only_a_header) as server:
+        seen = _ask("a.example.test", server, dns_server.address, folder=tmp_path, seconds=5)
+    bad, good = seen.servers
+    assert {one.cause for one in bad.udp.answers + bad.tcp.answers} == {cause}
+    assert (seen.cause, good.udp.addresses) == (None, ("10.0.1.10",))
+
+
 SHAPES: list[tuple[str, Callable[[random.Random, bytes], bytes], bool]] = [
     ("random bytes", lambda chance, question: question[:2] + chance.randbytes(chance.randint(0, 300)), False),
     ("a mutated denial", lambda chance, question: _mutated(chance, _genuine(question, None)), False),

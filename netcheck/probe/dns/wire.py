@@ -36,8 +36,6 @@ TCP.
 _RESEND = 1.0
 """Seconds after which a UDP question is repeated, once without EDNS, which some middleboxes drop."""
 
-_MOST_ALIASES = 16
-
 
 def absolute(host: str) -> dns.name.Name:
     """The name as DNS has it, whatever the search list. Raises ValueError for what cannot be a host name."""
@@ -161,11 +159,11 @@ def _read(query: dns.message.QueryMessage, kind: Type, data: bytes, seconds: flo
         # out.
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return _no_answer(kind, Failed(Cause.DNS_MALFORMED, f"{len(data)} bytes: {what}"), seconds)
-    if not query.is_response(reply):
+    if not isinstance(reply, dns.message.QueryMessage) or not query.is_response(reply):
         stray = Failed(Cause.DNS_MALFORMED, f"{len(data)} bytes that are no answer to our question")
         return _no_answer(kind, stray, seconds)
     truncated = bool(reply.flags & dns.flags.TC)
-    used = _follow(reply, kind)
+    used = _chain(reply)
     own = [records for records in used if records.rdtype == kind and reply.rcode() == dns.rcode.NOERROR]
     addresses = tuple(one.address for records in own for one in records)
     aliases = tuple(_text(records[0].target) for records in used if records.rdtype == dns.rdatatype.CNAME)
@@ -191,25 +189,17 @@ def _judged(rcode: dns.rcode.Rcode, has_addresses: bool, kind: str) -> tuple[Cau
             return Cause.DNS_RESOLVER_FAILED, dns.rcode.to_text(rcode)
 
 
-def _follow(reply: dns.message.Message, kind: Type) -> list[dns.rrset.RRset]:
-    """The records that answer the question: each CNAME on the way, and the last name's own."""
-    name = reply.question[0].name
-    used: list[dns.rrset.RRset] = []
-    while len(used) < _MOST_ALIASES:
-        records = _find(reply, name, kind) or _find(reply, name, dns.rdatatype.CNAME)
-        if not records or records in used:  # the latter: aliases that go round in a circle
-            break
-        used.append(records)
-        if records.rdtype == kind:
-            break
-        name = records[0].target
-    return used
+def _chain(reply: dns.message.QueryMessage) -> list[dns.rrset.RRset]:
+    """The records that answer the question: each CNAME, and the last name's addresses.
 
-
-def _find(reply: dns.message.Message, name: dns.name.Name, kind: Type) -> dns.rrset.RRset | None:
-    return next(
-        (one for one in reply.answer if one.match(name, dns.rdataclass.IN, kind, dns.rdatatype.NONE)), None
-    )
+    There are none where the reply has no question, where its CNAMEs go round in a circle, and where it has
+    both NXDOMAIN and an address.
+    """
+    try:
+        chain = reply.resolve_chaining()
+    except dns.exception.DNSException:
+        return []
+    return [*chain.cnames, *([chain.answer] if chain.answer else [])]
 
 
 def _soa(reply: dns.message.Message) -> tuple[str, str]:
