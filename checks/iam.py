@@ -91,7 +91,7 @@ class Allowed(Check):
         from netcheck.iam.evaluate import ASSUMED
 
         seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
-        role, needs = _role(pipeline), judge.needed(pipeline, seen)
+        role, needs = _existing_role(pipeline, seen), judge.needed(pipeline, seen)
         configured(ctx)
         judged = [judge.judge(need, role, seen) for need in needs.needs]
         found = [
@@ -126,7 +126,7 @@ class Least(Check):
         from netcheck.iam import judge
 
         seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
-        role = _role(pipeline)
+        role = _existing_role(pipeline, seen)
         configured(ctx)
         found = list(judge.wide(pipeline, role, seen, judge.needed(pipeline, seen).needs))
         for one in found:
@@ -329,3 +329,11 @@ def _role(pipeline: Pipeline) -> str:
     if pipeline.connector is None or pipeline.connector.role_arn is None:
         raise PrerequisiteFailed("which role the connector runs with is not known")
     return pipeline.connector.role_arn
+
+
+def _existing_role(pipeline: Pipeline, seen: RoleSnapshot) -> str:
+    """The role, where there is one to judge: that there is none, iam.trust says."""
+    role = _role(pipeline)
+    if role in seen.absent:
+        raise PrerequisiteFailed(f"{role} does not exist")
+    return role

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from checks.iam import Allowed, Least, ScramSecrets, Trusted
-from netcheck.core.context import FactUnavailable, Skip
+from netcheck.core.context import FactUnavailable, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Status
 from netcheck.pipeline.model import Pipeline
 from tests.aws.test_collect import lead_to
@@ -89,6 +89,14 @@ def test_a_role_that_msk_connect_may_not_assume_fails(ask: Ask, changed: dict[st
     if code == "IAM_ROLE_TRUST":
         proposed: Any = found.evidence["fix"]
         assert one(ask(Trusted, account=Account(trust=json.loads(proposed["text"]))), Status.PASS)
+
+
+@pytest.mark.parametrize("check", [Allowed, Least])
+@pytest.mark.parametrize("denied", [(), ("GetRole",)], ids=["", "GetRole denied"])
+def test_of_a_role_that_is_gone_only_that_is_said(ask: Ask, check: type, denied: tuple[str, ...]) -> None:
+    """The simulation and the lists of its policies answer NoSuchEntity too, and name other things."""
+    with pytest.raises(PrerequisiteFailed, match=f"{ROLE} does not exist"):
+        ask(check, account=Account(role_there=False), denied=denied)
 
 
 def test_a_trust_policy_that_may_not_be_read_is_unknown(ask: Ask) -> None:

@@ -126,9 +126,9 @@ class Account:
             {
                 "iam": {
                     "GetRole": self._role,
-                    "ListRolePolicies": {"PolicyNames": sorted(self.inline), "IsTruncated": False},
+                    "ListRolePolicies": self._inline_names,
                     "GetRolePolicy": self._inline,
-                    "ListAttachedRolePolicies": self._attached(),
+                    "ListAttachedRolePolicies": self._attached,
                     "GetPolicy": self._managed,
                     "GetPolicyVersion": self._version,
                     "SimulatePrincipalPolicy": self._simulated,
@@ -141,8 +141,7 @@ class Account:
         )
 
     def _role(self, params: dict[str, Any]) -> dict[str, Any]:
-        if not self.role_there:
-            raise AwsError("NoSuchEntity", f"The role with name {params['RoleName']} cannot be found.", 404)
+        self._existing()
         assert params["RoleName"] == ROLE.rpartition("/")[2]
         role = {
             "Path": self.path,
@@ -159,11 +158,21 @@ class Account:
             }
         return {"Role": role}
 
+    def _existing(self) -> None:
+        """What IAM answers to every question about a role that is not there, the simulation included."""
+        if not self.role_there:
+            raise AwsError("NoSuchEntity", f"The role with name {ROLE} cannot be found.", 404)
+
+    def _inline_names(self, _: dict[str, Any]) -> dict[str, Any]:
+        self._existing()
+        return {"PolicyNames": sorted(self.inline), "IsTruncated": False}
+
     def _inline(self, params: dict[str, Any]) -> dict[str, Any]:
         document = json.dumps(_document(self.inline[params["PolicyName"]]))
         return {**params, "PolicyDocument": document}
 
-    def _attached(self) -> dict[str, Any]:
+    def _attached(self, _: dict[str, Any]) -> dict[str, Any]:
+        self._existing()
         attached = [{"PolicyName": arn.rpartition("/")[2], "PolicyArn": arn} for arn in sorted(self.managed)]
         return {"AttachedPolicies": attached, "IsTruncated": False}
 
@@ -176,6 +185,7 @@ class Account:
         return {"PolicyVersion": {"Document": json.dumps(_document(statements or []))}}
 
     def _simulated(self, params: dict[str, Any]) -> dict[str, Any]:
+        self._existing()
         results = [
             {
                 "EvalActionName": action,

@@ -76,8 +76,10 @@ class _Look:
                     found[place] = outcome.items
                 case ApiFailure(code=code) if code in NO_POLICY.get(place[0], frozenset()):
                     found[place] = [{}]
-                case ApiFailure(code=code) if code in NO_SUCH_THING:
-                    self._absent.append(place[1] or self._asked.role)
+                case ApiFailure(code=code) if code in NO_SUCH_THING and place[0] in ABOUT_ROLE:
+                    self._absent.append(self._asked.role)
+                case ApiFailure(code=code) if code in NO_SUCH_THING and place[0] in ABOUT_NAMED:
+                    self._absent.append(place[1])
                 case ApiFailure():
                     what = " ".join(place).strip()
                     self._missing[place] = Missing(what, question.action, outcome.reason)
@@ -118,6 +120,10 @@ BUCKET_POLICY, KEY_POLICY = "the policy of bucket", "the policy of key"
 """What a question is about; with a name it is unique, and says what is missing."""
 
 NAMES = (INLINE_NAMES, MANAGED_NAMES)
+ABOUT_ROLE = frozenset({ROLE, *NAMES, SIMULATION})
+"""Questions about the role: what does not exist is the role, whatever else the question names."""
+ABOUT_NAMED = frozenset({SECRET, SECRET_POLICY, BUCKET_POLICY, KEY, KEY_POLICY})
+"""Questions about what they name. A policy that was listed and is gone a moment later is one not read."""
 POLICIES = {
     SECRET_POLICY: "ResourcePolicy",
     CLUSTER_POLICY: "Policy",
