@@ -17,6 +17,25 @@ from netcheck.pipeline.config_providers import REFERENCE, Store, store_of
 NAMED = re.compile(r"config\.providers\.([^.]+)\.class")
 REGIONS = ("param.region", "param.aws.region")
 """Settings of a provider that name its Region."""
+WITH_PREFIX = "com.github.jcustenborder."
+PREFIX = "param.secret.prefix"
+"""The provider that puts a prefix before every secret's name, and the setting that has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A config provider: where it looks things up, and what it puts before their names."""
+
+    store: Store
+    region: str | None
+    prefix: str
+
+    def secret(self, path: str) -> str:
+        """The secret's name or ARN. `%3A` stands for a colon in Amazon's provider; the one with a prefix joins
+        both as java.nio.file.Paths does.
+        """
+        name = unquote(path.partition("?")[0])
+        return re.sub("/+", "/", f"{self.prefix}/{name}").rstrip("/") if self.prefix else name
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,31 +58,32 @@ def named(settings: Mapping[str, str], worker: Mapping[str, str]) -> tuple[Named
         for alias, path, key in REFERENCE.findall(value):
             if alias not in providers:
                 continue
-            store, region = providers[alias]
-            one = _named(store, path, key, region, setting)
+            one = _named(providers[alias], path, key, setting)
             if one is not None:
                 found.setdefault((one.store, one.name, one.region), one)
     return tuple(sorted(found.values()))
 
 
-def _providers(settings: Mapping[str, str]) -> Iterator[tuple[str, tuple[Store, str | None]]]:
+def _providers(settings: Mapping[str, str]) -> Iterator[tuple[str, Provider]]:
     for setting, value in settings.items():
         match = NAMED.fullmatch(setting)
         store = store_of(value) if match else None
         if match and store:
-            alias = match[1]
-            regions = (settings.get(f"config.providers.{alias}.{each}") for each in REGIONS)
-            yield alias, (store, next((region for region in regions if region), None))
+            own = f"config.providers.{match[1]}."
+            region = next((found for each in REGIONS if (found := settings.get(own + each))), None)
+            prefix = settings.get(own + PREFIX, "") if value.strip().startswith(WITH_PREFIX) else ""
+            yield match[1], Provider(store, region, prefix)
 
 
-def _named(store: Store, path: str, key: str, region: str | None, setting: str) -> Named | None:
-    match store:
-        case Store.SECRETS:  # ${sm:name:key}; an ARN has its colons written as %3A
-            name = unquote(path.partition("?")[0])
+def _named(provider: Provider, path: str, key: str, setting: str) -> Named | None:
+    region = provider.region
+    match provider.store:
+        case Store.SECRETS:  # ${sm:name:key}
+            name = provider.secret(path)
         case Store.PARAMETERS:  # ${ssm::/path/name}
             name = unquote((path + key).partition("?")[0])
         case Store.OBJECTS:  # ${s3import:region:bucket/key}
             name, region = key.partition("?")[0], path or region
             if "/" not in name:
                 return None
-    return Named(store, name, region, setting) if name else None
+    return Named(provider.store, name, region, setting) if name else None

@@ -20,6 +20,9 @@ SECRET_KEY = re.compile(rf"{SECRET_WORDS}|user[._-]?info|\bkey$", re.IGNORECASE)
 """`ssl.key.password`, `ssl.keystore.key`, `sasl.jaas.config`, `basic.auth.user.info`, whatever stands before
 them (`consumer.override.`, `producer.`, `value.converter.`)."""
 NEVER_SECRET = frozenset({"topics", "topics.regex", "topic2TableMap", "config.providers"})
+OF_A_PROVIDER = frozenset({"param.secret.prefix", "param.secret.ttl.ms"})
+"""Where a config provider finds secrets, and how long it keeps them
+(github.com/jcustenborder/kafka-config-provider-aws)."""
 ALIASED = re.compile(r"^(?:.*\.)?(?:config\.providers|transforms|predicates)\.[^.]+\.")
 """Names that people choose: a config provider called `secretsManager` holds no secret."""
 LITERAL = re.compile(
@@ -85,7 +88,8 @@ def _held(value: str) -> tuple[str, list[str]]:
 
 
 def _is_secret(key: str) -> bool:
-    return SECRET_KEY.search(ALIASED.sub("", key)) is not None
+    name = ALIASED.sub("", key)
+    return name not in OF_A_PROVIDER and SECRET_KEY.search(name) is not None
 
 
 def _secrets(settings: Iterable[Mapping[str, str]]) -> Iterator[str]:

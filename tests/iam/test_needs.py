@@ -30,6 +30,14 @@ PARAMETERS = {
 }
 
 
+CUSTENBORDER = {
+    "config.providers.secretsManager.class": (
+        "com.github.jcustenborder.kafka.config.aws.SecretsManagerConfigProvider"
+    ),
+    "config.providers.secretsManager.param.secret.prefix": "staging/",
+}
+
+
 def needed(of: Pipeline) -> dict[str, tuple[str, ...]]:
     return {need.name: need.resources for need in needs(of, {}).needs}
 
@@ -75,6 +83,18 @@ ROWS: list[tuple[str, Pipeline, str, tuple[str, ...]]] = [
         "Secret",
         (f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:orders/clickhouse-??????",),
     ),
+    (
+        "secret below a prefix",
+        pipeline(CUSTENBORDER),
+        "Secret",
+        (f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:staging/orders/clickhouse-??????",),
+    ),
+    (
+        "secret of Amazon's provider, which knows no prefix",
+        pipeline({"config.providers.secretsManager.param.secret.prefix": "staging"}),
+        "Secret",
+        (f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:orders/clickhouse-??????",),
+    ),
     ("object", pipeline(OBJECTS), "Object", ("arn:aws:s3:::stores/a/b.jks",)),
     (
         "parameter",
@@ -109,6 +129,10 @@ def test_what_is_asked_can_be_recorded() -> None:
     assert decode(Asked, encode(question)) == question
     assert question.secrets == ("orders/clickhouse",)
     assert all("?" not in resource for tried in question.tried for resource in tried.resources)
+
+
+def test_a_secret_is_looked_up_below_the_prefix_of_its_provider() -> None:
+    assert asked(pipeline(CUSTENBORDER), ROLE).secrets == ("staging/orders/clickhouse",)
 
 
 @given(

@@ -59,6 +59,7 @@ KEPT = [
         "com.amazonaws.kafka.config.providers.SecretsManagerConfigProvider",
     ),
     ("config.providers.secretsManager.param.region", "eu-west-1"),
+    ("config.providers.secretsManager.param.secret.prefix", "staging"),
     ("transforms.dropToken.type", "org.apache.kafka.connect.transforms.ReplaceField$Value"),
     ("topics", "user-tokens,passwords"),
     ("topic2TableMap", "user-tokens=tokens"),
