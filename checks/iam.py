@@ -14,7 +14,7 @@ from netcheck.engine import facts
 from netcheck.pipeline.model import Pipeline
 
 if TYPE_CHECKING:
-    from netcheck.iam.judge import Judged, Verdict
+    from netcheck.iam.judge import Judged, OverGrant, Verdict
     from netcheck.iam.role_snapshot import Key, RoleSnapshot, Secret
 
 PIPELINE = frozenset({Kind.PIPELINE})
@@ -114,7 +114,8 @@ class Least(Check):
 
     It warns of a statement that lets the role write where the sink only reads, or read secrets, keys,
     parameters and objects that no setting names. Reading more topics than the sink's own, as the examples of
-    Amazon and ClickHouse allow, is only mentioned.
+    Amazon and ClickHouse allow, is only mentioned. So is a statement whose conditions depend on the resource
+    (its tags, for example): what they leave of it is not evaluated.
 
     Fix: put the narrow statements in the place of the wide one.
     """
@@ -129,29 +130,41 @@ class Least(Check):
         role = _existing_role(pipeline, seen)
         configured(ctx)
         found = list(judge.wide(pipeline, role, seen, judge.needed(pipeline, seen).needs))
-        for one in found:
-            if one.writes:
-                text = f"{one.statement} of {role} also allows {_listed(one.grants)} on {one.on}"
-                evidence: dict[str, Json] = {"actions": [*one.grants], **_fix("iam", one.narrow)}
-                yield Finding(
-                    Status.WARN,
-                    text,
-                    Cause.IAM_OVERLY_PERMISSIVE,
-                    Layer.IAM,
-                    evidence,
-                    (),
-                    "IAM_OVERLY_PERMISSIVE",
-                    role,
-                )
+        writes = [one for one in found if one.writes and not one.limits]
+        yield from (_too_wide(one, role) for one in writes)
         unread = [document for document in seen.policies if document.action]
         for document in unread:
             yield _unknown(f"{document.name} of {role} could not be read", document.action, role)
-        if not unread and not any(one.writes for one in found):
-            more = [one for one in found if not one.writes]
+        if not unread and not writes:
+            limited = [
+                f"; {one.statement} depends on {_listed(one.limits)}, which is not evaluated"
+                for one in found
+                if one.limits
+            ]
+            more = [one for one in found if not one.limits]
             note = f"; {more[0].statement} could name the sink's topics alone" if more else ""
             fix = _fix("iam", more[0].narrow) if more else {}
-            text = f"{role} may write nothing but what it needs{note}"
+            text = f"{role} may write nothing but what it needs{''.join(limited)}{note}"
             yield Finding(Status.PASS, text, None, Layer.IAM, fix)
+
+
+def _too_wide(one: OverGrant, role: str) -> Finding:
+    text = f"{one.statement} of {role} also allows {_listed(one.grants)} on {one.on}"
+    if not one.narrow:
+        text += "; the connector needs none of them"
+    evidence: dict[str, Json] = {
+        "actions": [*one.grants],
+        **(_fix("iam", one.narrow) if one.narrow else {}),
+    }
+    return Finding(
+        Status.WARN,
+        text,
+        Cause.IAM_OVERLY_PERMISSIVE,
+        Layer.IAM,
+        evidence,
+        code="IAM_OVERLY_PERMISSIVE",
+        component=role,
+    )
 
 
 class ScramSecrets(Check):

@@ -25,7 +25,7 @@ from netcheck.iam.evaluate import (
 )
 from netcheck.iam.needs import Need, Needs, SecretKey, needs
 from netcheck.iam.patterns import is_pattern
-from netcheck.iam.policy import Policy, PolicyError, parse
+from netcheck.iam.policy import Condition, Policy, PolicyError, Statement, parse
 from netcheck.iam.role_snapshot import Document, RoleSnapshot, Simulated
 from netcheck.iam.variables import Context
 from netcheck.pipeline.model import Pipeline
@@ -68,6 +68,14 @@ OTHERS: tuple[tuple[str, str], ...] = (
 """What a sink never needs: secrets, keys, parameters and objects that no setting names, and to write."""
 TELLS = {"secretsmanager:GetSecretValue": "secretsmanager:DescribeSecret"}
 """What would tell the whole ARN of a resource that is only known as a pattern."""
+OF_THE_CALL = frozenset(
+    {
+        *("aws:currenttime", "aws:epochtime", "aws:securetransport", "aws:useragent", "aws:requestedregion"),
+        *("aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:vpcsourceip"),
+    }
+)
+"""Condition keys that say how a call is made: a statement with them still grants every resource it names
+(IAM user guide, AWS global condition context keys)."""
 OTHER = "netcheck-something-else"
 """A name that nothing has: what is allowed for it is allowed for everything."""
 
@@ -98,6 +106,8 @@ class OverGrant:
     """A statement that allows more than is needed: `grants` are actions, `on` says on what.
 
     `writes` is False where it only lets more be read: what Amazon's and ClickHouse's own examples do.
+    `narrow` are the statements that would do, "" where the connector needs nothing of these services.
+    `limits` are the keys of conditions that may narrow it to what is needed: whether they do is not known.
     """
 
     statement: str
@@ -105,6 +115,7 @@ class OverGrant:
     on: str
     writes: bool
     narrow: str
+    limits: tuple[str, ...] = ()
 
 
 def needed(pipeline: Pipeline, seen: RoleSnapshot) -> Needs:
@@ -280,10 +291,37 @@ def wide(pipeline: Pipeline, role: str, seen: RoleSnapshot, wanted: Sequence[Nee
         for statement in policy.statements:
             if not statement.allows:
                 continue
-            alone = Policy(policy.name, policy.version, (replace(statement, conditions=()),))
-            granted = [(a, r) for a, r in tried if _grants(alone, role, a, r)]
-            if granted:
-                yield _wide(statement.name, granted, wanted)
+            found = _over_granted(statement, policy, role, seen, tried, wanted)
+            if found is not None:
+                yield found
+
+
+def _over_granted(
+    statement: Statement,
+    policy: Policy,
+    role: str,
+    seen: RoleSnapshot,
+    tried: Sequence[tuple[str, str]],
+    wanted: Sequence[Need],
+) -> OverGrant | None:
+    """What the statement alone allows of `tried`: for certain, or else if its conditions do not forbid it."""
+
+    def outcomes(conditions: tuple[Condition, ...]) -> Iterator[Outcome]:
+        alone = Policies((Policy(policy.name, policy.version, (replace(statement, conditions=conditions),)),))
+        return (decide(_local(role, seen, *each), alone).outcome for each in tried)
+
+    limits = tuple(each for each in statement.conditions if each.key.lower() not in OF_THE_CALL)
+    judged = list(zip(tried, outcomes(limits), outcomes(()), strict=True))
+    granted = [each for each, limited, _ in judged if limited is Outcome.ALLOWED]
+    perhaps = [
+        each for each, limited, without in judged if limited is Outcome.UNKNOWN and without is Outcome.ALLOWED
+    ]
+    if granted:
+        return _wide(statement.name, granted, wanted)
+    if perhaps:
+        keys = tuple(dict.fromkeys(each.key for each in limits))
+        return replace(_wide(statement.name, perhaps, wanted), limits=keys)
+    return None
 
 
 def _tried(pipeline: Pipeline, role: str) -> Iterator[tuple[str, str]]:
@@ -307,11 +345,11 @@ def _tried(pipeline: Pipeline, role: str) -> Iterator[tuple[str, str]]:
         yield f"kafka-cluster:{operation}", arn
 
 
-def _grants(policy: Policy, role: str, action: str, resource: str) -> bool:
-    local = (
-        role if account(resource) in ("", account(role)) else role.replace(account(role), account(resource))
-    )
-    return decide(Request(local, action, resource), Policies((policy,))).outcome is Outcome.ALLOWED
+def _local(role: str, seen: RoleSnapshot, action: str, resource: str) -> Request:
+    """The request as of the account that the resource is in, where the role's policies alone decide."""
+    owner = account(resource)
+    principal = role.replace(account(role), owner) if owner else role
+    return Request(principal, action, resource, context_of(role, seen, action, resource))
 
 
 def _wide(statement: str, granted: Sequence[tuple[str, str]], wanted: Sequence[Need]) -> OverGrant:
@@ -320,7 +358,8 @@ def _wide(statement: str, granted: Sequence[tuple[str, str]], wanted: Sequence[N
     narrow = [need.statement for need in wanted if {a.partition(":")[0] for a in need.actions} & services]
     kinds = sorted({_kind(resource) for _, resource in granted})
     reads_only = actions == ("kafka-cluster:ReadData",)
-    return OverGrant(statement, actions, ", ".join(kinds), not reads_only, json.dumps(narrow, indent=2))
+    proposed = json.dumps(narrow, indent=2) if narrow else ""
+    return OverGrant(statement, actions, ", ".join(kinds), not reads_only, proposed)
 
 
 def _kind(resource: str) -> str:

@@ -31,8 +31,8 @@ class Provider:
     prefix: str
 
     def secret(self, path: str) -> str:
-        """The secret's name or ARN. `%3A` stands for a colon in Amazon's provider; the one with a prefix joins
-        both as java.nio.file.Paths does.
+        """The secret's name or ARN. `%3A` stands for a colon in Amazon's provider; the one with a prefix
+        joins both as java.nio.file.Paths does.
         """
         name = unquote(path.partition("?")[0])
         return re.sub("/+", "/", f"{self.prefix}/{name}").rstrip("/") if self.prefix else name

@@ -347,8 +347,56 @@ def test_a_statement_that_is_too_wide_is_shown_beside_the_narrow_one(
     assert "wide, statement OverGrant" in found.summary
     actions: Any = found.evidence["actions"]
     assert set(grants) <= set(actions)
-    fix: Any = found.evidence["fix"]
-    assert all(each in narrow_statements(pipeline()) for each in json.loads(fix["text"]))
+    fix: Any = found.evidence.get("fix")
+    needed = {each.partition(":")[0] for need in narrow_statements(pipeline()) for each in need["Action"]}
+    if needed.isdisjoint(action.partition(":")[0] for action in actions):
+        assert fix is None and "needs none of them" in found.summary
+    else:
+        proposed = json.loads(fix["text"])
+        assert proposed and all(each in narrow_statements(pipeline()) for each in proposed)
+
+
+LIMITED: list[tuple[str, dict[str, Any], dict[str, Any], Status]] = [
+    (
+        "secrets with a tag",
+        {"Action": "secretsmanager:GetSecretValue", "Resource": "*"},
+        {"StringEquals": {"aws:ResourceTag/team": "shop"}},
+        Status.PASS,
+    ),
+    (
+        "secrets with the tag that the role has",
+        {"Action": "secretsmanager:*", "Resource": "*"},
+        {"StringEquals": {"secretsmanager:ResourceTag/team": "${aws:PrincipalTag/team}"}},
+        Status.PASS,
+    ),
+    (
+        "resources of this account, which narrows nothing",
+        {"Action": "kms:*", "Resource": "*"},
+        {"StringEquals": {"aws:ResourceAccount": ACCOUNT}},
+        Status.WARN,
+    ),
+    (
+        "through one VPC, but every object",
+        {"Action": "s3:*", "Resource": "*"},
+        {"StringEquals": {"aws:SourceVpc": "vpc-1"}},
+        Status.WARN,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("statement", "condition", "status"), [row[1:] for row in LIMITED], ids=[row[0] for row in LIMITED]
+)
+def test_a_condition_on_the_resource_is_no_grant_of_any_resource(
+    ask: Ask, statement: dict[str, Any], condition: dict[str, Any], status: Status
+) -> None:
+    account = healthy(pipeline())
+    account.inline["wide"] = [{"Sid": "Tagged", "Effect": "Allow", "Condition": condition, **statement}]
+    found = one(ask(Least, account=account), status)
+    assert "statement Tagged" in found.summary, "a condition that nobody evaluated is named, not passed over"
+    if status is Status.PASS:
+        (key,) = condition["StringEquals"]
+        assert key in found.summary
 
 
 ON_ONE_KIND = [
