@@ -84,11 +84,16 @@ class HasPath(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         ways = _ways(target, ctx)
-        yield from _not_available(ways, target, ctx)
+        unavailable = list(_not_available(ways, target, ctx))
+        yield from unavailable
         named = list(_unnamed(ways, target))
         yield from named
-        blocked = [one for way in ways for one in way.traced if way.unused is None or way.works]
-        found = list(_blocked(blocked, target))
+        # An unused endpoint that explains why there is no path explains what blocks the other one too.
+        blocked = [
+            one for way in ways for one in way.traced if way.unused is None or way.works or way.undecided
+        ]
+        reported = {(one.code, one.component) for one in unavailable}
+        found = [one for one in _blocked(blocked, target) if (one.code, one.component) not in reported]
         yield from found
         yield from _unknown(ways, target)
         yield from path_findings.undecided(blocked, target)
@@ -160,7 +165,8 @@ def _not_available(ways: Sequence[ServicePath], target: Target, ctx: Context) ->
     from netcheck.path.service_access import AccessKind
 
     access = ctx.get(facts.access)
-    for name in dict.fromkeys(way.component for way in ways if way.kind is AccessKind.INTERFACE):
+    used = (AccessKind.INTERFACE, AccessKind.GATEWAY)
+    for name in dict.fromkeys(way.component for way in ways if way.kind in used):
         endpoint = access.endpoints.get(name)
         if endpoint is not None and endpoint.state.lower() != "available":
             yield Finding(
@@ -213,7 +219,8 @@ def _blocked(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
         return
     yield from path_findings.filtered(traced, target)
     yield from path_findings.stopped(traced, target, {Concern.INTERNET}, Cause.PATH_NO_INTERNET, Layer.ROUTE)
-    yield from path_findings.stopped(traced, target, {Concern.ROUTE}, Cause.PATH_NO_ROUTE, Layer.ROUTE)
+    others = {Concern.ROUTE, Concern.ENDPOINT}
+    yield from path_findings.stopped(traced, target, others, Cause.PATH_NO_ROUTE, Layer.ROUTE)
 
 
 def _global(stop: Finding, target: Target) -> Finding:

@@ -47,6 +47,10 @@ def without_interfaces(world: World) -> World:
     return endpoint(world).without("NetworkInterfaces")
 
 
+def state(world: World, name: str, state: str) -> None:
+    world.find("VpcEndpoints", name)["State"] = state
+
+
 WAYS: list[tuple[str, Made, Target, list[tuple[str, str | None, str | None]], str]] = [
     (
         "an interface endpoint",
@@ -137,6 +141,34 @@ WAYS: list[tuple[str, Made, Target, list[tuple[str, str | None, str | None]], st
         SM,
         [("pass", None, None)],
         "subnet-w, subnet-x by vpce-sm",
+    ),
+    (
+        "an interface outside the endpoint's subnets",
+        lambda: endpoint(bare(), SubnetIds=["subnet-w"]),
+        SM,
+        [("fail", "path_no_route", "vpce-sm")],
+        "not deployed in subnet-x (eu-west-1b)",
+    ),
+    (
+        "an interface outside the subnets of an endpoint that is not available",
+        lambda: endpoint(bare(), SubnetIds=["subnet-w"], State="pendingAcceptance"),
+        SM,
+        [("fail", "endpoint_not_available", "vpce-sm"), ("fail", "path_no_route", "vpce-sm")],
+        "pendingAcceptance",
+    ),
+    (
+        "a gateway endpoint that is being deleted",
+        lambda: edited(bare(), lambda w: gateway(w, "rtb-w"), lambda w: state(w, "vpce-s3", "deleting")),
+        service("s3"),
+        [("fail", "endpoint_not_available", "vpce-s3")],
+        "deleting",
+    ),
+    (
+        "private DNS off, and NAT gateways that may not be read",
+        lambda: endpoint(nat_per_zone().without("NatGateways"), PrivateDnsEnabled=False),
+        SM,
+        [("unknown", "path_unknown", "nat-a"), ("unknown", "path_unknown", "nat-b")],
+        "ec2:DescribeNatGateways",
     ),
     (
         "MSK's API by the name it has now",
