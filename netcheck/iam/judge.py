@@ -7,6 +7,7 @@ the two differ, that is told. The policies of resources are always read by us: t
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -76,6 +77,8 @@ OF_THE_CALL = frozenset(
 )
 """Condition keys that say how a call is made: a statement with them still grants every resource it names
 (IAM user guide, AWS global condition context keys)."""
+SUFFIX = re.compile(r"-(?:[A-Za-z0-9]{6}|\?{6})$")
+"""What Secrets Manager puts after a secret's name in its ARN (Secrets Manager guide, What's in a secret)."""
 OTHER = "netcheck-something-else"
 """A name that nothing has: what is allowed for it is allowed for everything."""
 
@@ -242,7 +245,7 @@ def _resource(request: Request, seen: RoleSnapshot) -> Policy | Unread | None:
 
 def _belongs(of: str, resource: str) -> bool:
     """Whether a policy is of this resource: of its ARN, its secret's name, its bucket, its cluster."""
-    if of == resource or f":secret:{of}-" in resource:
+    if of in (resource, SUFFIX.sub("", resource.partition(":secret:")[2])):
         return True
     if resource.partition(":s3:::")[2].partition("/")[0] == of:
         return True

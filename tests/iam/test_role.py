@@ -12,6 +12,10 @@ import pytest
 from checks.iam import Allowed, Least, ScramSecrets, Trusted
 from netcheck.core.context import FactUnavailable, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Status
+from netcheck.iam import judge
+from netcheck.iam.evaluate import Outcome
+from netcheck.iam.needs import Need
+from netcheck.iam.role_snapshot import Document, Role, RoleSnapshot
 from netcheck.pipeline.model import Pipeline
 from tests.aws.test_collect import lead_to
 from tests.iam.worlds import (
@@ -33,6 +37,9 @@ from tests.servers.aws_endpoint import AwsEndpoint, dropped
 from tests.servers.aws_world import World
 
 Ask = Callable[..., list[Finding]]
+
+
+SECRETS = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:"
 
 
 @pytest.fixture
@@ -320,6 +327,30 @@ def test_it_takes_three_rounds_of_calls_however_many_calls(monkeypatch: pytest.M
         calls = len(aws.calls)
     assert calls >= 18
     assert seconds < 3 * 2.0 + 20.0 < calls * 2.0
+
+
+OF_SECRETS = [
+    ("the secret itself", "prod", "prod-AbCdEf", Outcome.UNKNOWN),
+    ("its ARN with signs that nobody knows", "prod", "prod-??????", Outcome.UNKNOWN),
+    ("a secret whose name begins like it", "prod", "prod-db-AbCdEf", Outcome.ALLOWED),
+    ("the same, by its ARN", f"{SECRETS}prod-AbCdEf", "prod-AbCdEf-GhIjKl", Outcome.ALLOWED),
+]
+
+
+@pytest.mark.parametrize(
+    ("unread", "name", "outcome"), [row[1:] for row in OF_SECRETS], ids=[row[0] for row in OF_SECRETS]
+)
+def test_a_policy_that_may_not_be_read_is_of_one_secret(unread: str, name: str, outcome: Outcome) -> None:
+    read = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*"}
+    seen = RoleSnapshot(
+        role=Role(ROLE, "/", None, None, {}),
+        policies=(Document("", "inline", {"Version": "2012-10-17", "Statement": read}),),
+        resources=(Document(unread, "its policy", None, "secretsmanager:GetResourcePolicy"),),
+    )
+    resource = SECRETS + name
+    need = Need("Secret", ("secretsmanager:GetSecretValue",), (resource,), (resource,), "")
+    (verdict,) = judge.judge(need, ROLE, seen).verdicts
+    assert verdict.answer.outcome is outcome
 
 
 # Least privilege
