@@ -59,21 +59,23 @@ class Recorder:
 
     def observe(self, probe: Callable[..., T], args: tuple[object, ...], ask: Callable[[], T]) -> T:
         question = question_of(probe, args, self._scrub)
-        self._keep(question, UNANSWERED)  # until it is: what is left behind at the deadline stays so
+        with self._lock:  # until it is answered: what is left behind at the deadline stays so
+            self._answers.setdefault(question, dict(UNANSWERED))
         try:
             answer = ask()
         except DeadlineExceeded:
             raise
         except BaseException:
-            with self._lock:
-                del self._answers[question]
+            with (
+                self._lock
+            ):  # another thread may have asked the same: it was first here too, or has an answer
+                if self._answers.get(question) == UNANSWERED:
+                    del self._answers[question]
             raise
-        self._keep(question, {"answer": encode(answer, self._scrub)})
-        return answer
-
-    def _keep(self, question: str, answer: Mapping[str, Json]) -> None:
+        kept: dict[str, Json] = {"answer": encode(answer, self._scrub)}
         with self._lock:
-            self._answers[question] = dict(answer)
+            self._answers[question] = kept
+        return answer
 
     def recording(self, config: object, started: str, seconds: float) -> Recording:
         """What was kept so far, of a run with this configuration."""

@@ -197,6 +197,41 @@ def test_what_was_not_answered_in_time_is_not_in_the_replay_either() -> None:
         Player(recorder.recording({}, "", 1.0)).observe(answer, args, pytest.fail)
 
 
+@pytest.mark.parametrize("first", ["fails", "answers"])
+def test_two_threads_that_ask_the_same_do_not_spoil_each_others_outcome(first: str) -> None:
+    """The second fails: with its own error, and without taking the answer of the first away."""
+    recorder, args = Recorder(Scrubber([])), ("b-1", 1, Security.SSL)
+    asked, go_on = threading.Event(), threading.Event()
+    raised: list[BaseException] = []
+
+    def fail_late() -> str:
+        asked.set()
+        assert go_on.wait(30)
+        raise OSError("the second's own")
+
+    def second() -> None:
+        try:
+            recorder.observe(answer, args, fail_late)
+        except BaseException as error:  # noqa: BLE001
+            raised.append(error)
+
+    def fail() -> str:
+        raise OSError("the first's own")
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    assert asked.wait(30)
+    if first == "fails":
+        with pytest.raises(OSError, match="the first's own"):
+            recorder.observe(answer, args, fail)
+    else:
+        assert recorder.observe(answer, args, lambda: "yes") == "yes"
+    go_on.set()
+    thread.join(30)
+    assert [str(error) for error in raised] == ["the second's own"]
+    assert len(recorder.recording({}, "", 1.0).answers) == (1 if first == "answers" else 0)
+
+
 def test_what_was_still_asked_at_the_end_was_not_answered_in_time() -> None:
     recorder, args, release = Recorder(Scrubber([])), ("b-1", 1, Security.SSL), threading.Event()
     asked = threading.Event()
