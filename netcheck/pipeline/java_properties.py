@@ -41,8 +41,9 @@ def parse(text: str) -> dict[str, str]:
 def _logical(text: str) -> Iterator[_Line]:
     """Natural lines put together: one that ends in an odd number of backslashes goes on in the next.
 
-    As long as nothing but a backslash has come, blank lines and comments are left out as at the start; a
-    text that ends while a line goes on ends that line, though it may be empty.
+    As long as nothing but a backslash has come, blank lines and comments are left out as at the start. A text
+    that ends while a line goes on ends that line, though it may be empty; but a backslash alone before a last
+    CR LF is no line, as Java reads on after CR.
     """
     naturals = re.split(r"\r\n|\r|\n", text)
     start, parts, goes_on = 0, "", False
@@ -57,7 +58,7 @@ def _logical(text: str) -> Iterator[_Line]:
         if not goes_on:
             yield _Line(start, parts)
             parts = ""
-    if goes_on:
+    if parts or (goes_on and not text.endswith("\r\n")):
         yield _Line(start, parts)
 
 

@@ -41,6 +41,11 @@ READ = {
     "the last one of the same wins": ("a=1\na=2", {"a": "2"}),
     "every kind of line's end": ("a=1\r\nb=2\rc=3\nd=4", {"a": "1", "b": "2", "c": "3", "d": "4"}),
     "a backslash at the very end": ("a=b\\", {"a": "b"}),
+    "nothing but a backslash at the end": ("a=b\n\\", {"a": "b", "": ""}),
+    "the same before a line feed": ("a=b\n\\\n", {"a": "b", "": ""}),
+    "the same before a carriage return": ("a=b\r\\\r", {"a": "b", "": ""}),
+    "the same before both": ("a=b\r\n\\\r\n", {"a": "b"}),
+    "a backslash after a key, before both": ("a=b\r\nc\\\r\n", {"a": "b", "c": ""}),
     "nothing": ("\n \n", {}),
 }
 
