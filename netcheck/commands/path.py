@@ -66,7 +66,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--fix",
         action="store_true",
-        help="with one flow: the narrowest changes that let it pass, proved on a copy of the configuration",
+        help="with one flow: the narrowest changes that open it, verified on a copy of the configuration",
     )
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.set_defaults(run=run)
@@ -129,7 +129,7 @@ def _one(args: argparse.Namespace, snapshot: Snapshot) -> int:
 
 
 def _fix(folder: Path, question: Mapping[str, object]) -> dict[str, object] | None:
-    """The repair of one question, None where there is nothing to mend."""
+    """The repair of one query, None where there is nothing to fix."""
     from netcheck.repair.search import repair
     from netcheck.repair.to_json import as_json as fix_as_json
 

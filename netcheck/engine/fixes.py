@@ -20,7 +20,7 @@ def mended(
     shown = {key for cause in causes for key in cause.results}
     if not any(_is_mendable(result) for result in results if result.key in shown):
         return causes
-    from netcheck.repair.private_dns import named
+    from netcheck.repair.private_dns import attach_private_dns_fixes
     from netcheck.repair.prove import prove
 
     try:
@@ -30,7 +30,7 @@ def mended(
     time = context.deadline.step(MENDING_SECONDS)
     groups = context.config.source_security_group
     causes = prove(causes, results, documents.regions, groups, lambda: not time.left())
-    return named(causes, results, documents.regions, groups, lambda: not time.left())
+    return attach_private_dns_fixes(causes, results, documents.regions, groups, lambda: not time.left())
 
 
 def _is_mendable(result: Result) -> bool:

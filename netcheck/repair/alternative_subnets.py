@@ -1,4 +1,4 @@
-"""Where no narrow change helps: subnets from which all of it works as AWS is configured now."""
+"""Subnets from which blocked queries already pass: for blockers that no narrow change removes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ _MOST_NAMED = 3
 
 
 def alternative_subnets(queries: Sequence[Query], snapshot: Snapshot) -> Iterator[str]:
-    """A sentence that names other subnets of the VPC from which these questions pass, if there are any."""
-    homes = [snapshot.subnets.get(str(query["from"])) for query in queries]
-    vpcs = {home.vpc for home in homes if home is not None}
-    if len(vpcs) != 1 or not all(homes):
+    """A sentence naming other subnets of the VPC from which these queries pass, if there are any."""
+    sources = [snapshot.subnets.get(str(query["from"])) for query in queries]
+    vpcs = {source.vpc for source in sources if source is not None}
+    if len(vpcs) != 1 or not all(sources):
         return
-    bad = {home.id for home in homes if home is not None}
+    blocked = {source.id for source in sources if source is not None}
     others = [
-        subnet.id for subnet in snapshot.subnets.values() if subnet.vpc in vpcs and subnet.id not in bad
+        subnet.id for subnet in snapshot.subnets.values() if subnet.vpc in vpcs and subnet.id not in blocked
     ]
-    good = [name for name in others if all(_passes({**query, "from": name}, snapshot) for query in queries)]
-    if good:
-        named = ", ".join(good[:_MOST_NAMED])
+    working = [
+        name for name in others if all(_passes({**query, "from": name}, snapshot) for query in queries)
+    ]
+    if working:
+        named = ", ".join(working[:_MOST_NAMED])
         yield (
-            f"A way without any change to the network: make the connector again in {named}, from where this "
-            "passes. The subnets of a connector cannot be changed."
+            f"Without changing the network: recreate the connector in {named}, from which this path works. "
+            "The subnets of an existing connector cannot be changed."
         )
 
 

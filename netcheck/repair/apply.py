@@ -1,5 +1,6 @@
-"""A change made to AWS's own documents, as AWS would print them afterwards: on a copy, read again by the same
-reader as any snapshot.
+"""Apply a change to a copy of AWS's responses, as AWS would return them afterwards.
+
+The result is read like any snapshot.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ STATIC_TRANSIT_ROUTES = "TransitGatewayStaticRoutes"
 
 
 def applied(parts: Parts, changes: Iterable[Change]) -> Parts:
-    """The documents with the changes made. What was given is left as it was; the unchanged is shared."""
+    """A copy of the documents with the changes. The input is not modified; unchanged parts are shared."""
     for change in changes:
         parts = _applied(parts, change)
     return parts
@@ -81,17 +82,17 @@ def _applied(parts: Parts, change: Change) -> Parts:
 
 
 def items(parts: Parts, stem: str) -> list[Item]:
-    """Everything that the documents of this name list."""
+    """All items of the documents with this name."""
     return [item for _, documents in parts for item in documents.get(stem, {}).get(stem, [])]
 
 
 def found(parts: Parts, stem: str, key: str, name: str) -> Item | None:
-    """The item with this id, as AWS printed it."""
+    """The item with this id, as AWS returned it."""
     return next((item for item in items(parts, stem) if item.get(key) == name), None)
 
 
 def _edit(parts: Parts, stem: str, key: str, name: str, edit: Callable[[Item], object]) -> Parts:
-    """Edit a copy of every item with this id: of a shared component each account prints its own."""
+    """Edit a copy of every item with this id: each account lists a shared component."""
     made = []
     for region, documents in parts:
         listed = documents.get(stem, {}).get(stem, [])
@@ -114,7 +115,7 @@ def _group(item: Item, rule: GroupRule) -> None:
 
 
 def permission(rule: GroupRule) -> Item:
-    """The rule as `IpPermission` of the EC2 API: an ICMP type and code stand where ports do."""
+    """The rule as `IpPermission` of the EC2 API, with ICMP type and code in place of ports."""
     made: Item = {"IpProtocol": _GROUP_PROTOCOLS.get(rule.protocol, str(rule.protocol))}
     if rule.protocol in (TCP, UDP):
         made |= {"FromPort": rule.first, "ToPort": rule.last}
@@ -128,7 +129,7 @@ def permission(rule: GroupRule) -> Item:
         case GroupReference():
             pair = {"GroupId": rule.peer.group, "UserId": rule.peer.owner, "VpcId": rule.peer.vpc}
             made["UserIdGroupPairs"] = [{key: value for key, value in pair.items() if value}]
-    # AWS prints all four lists, and tools that read snapshots count on them.
+    # AWS returns all four lists, and tools that read snapshots rely on them.
     return made | {key: made.get(key, []) for key in _PEERS}
 
 

@@ -41,12 +41,12 @@ _TARGET_OPTIONS = {
 
 
 def command(change: Change, region: str = "") -> str:
-    """The command that makes the change. Without a Region the CLI takes the configured one."""
+    """The command that makes the change. Without a Region the CLI uses the configured one."""
     return _line(_words(change), region)
 
 
 def undo(change: Change, region: str = "") -> str:
-    """The command that takes the change back; empty where none does."""
+    """The command that undoes the change; empty where there is none."""
     words = _undo_words(change)
     return _line(words, region) if words else ""
 
@@ -58,8 +58,8 @@ def _line(words: str, region: str) -> str:
 def _words(change: Change) -> str:
     match change:
         case GroupRule():
-            way = "egress" if change.egress else "ingress"
-            return f"authorize-security-group-{way} {_group(change)}"
+            direction = "egress" if change.egress else "ingress"
+            return f"authorize-security-group-{direction} {_group(change)}"
         case AclRule():
             return f"create-network-acl-entry {_entry(change)}"
         case TableRoute():
@@ -93,8 +93,8 @@ def _undo_words(change: Change) -> str:
         case GroupRule():
             return f"revoke-security-group-{'egress' if change.egress else 'ingress'} {_group(change)}"
         case AclRule():
-            way = "egress" if change.egress else "ingress"
-            number = f"--{way} --rule-number {change.number}"
+            direction = "egress" if change.egress else "ingress"
+            number = f"--{direction} --rule-number {change.number}"
             return f"delete-network-acl-entry --network-acl-id {quote(change.acl)} {number}"
         case TableRoute(replaces=None):
             return f"delete-route {_place(change)}"

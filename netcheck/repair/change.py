@@ -1,7 +1,7 @@
-"""The changes that a repair is made of: each the narrowest of its kind, and plain data.
+"""The changes that make up a repair, as plain data: each the narrowest of its type.
 
-Names of fields follow the EC2 API. A change says nothing of why it is needed; it is applied to AWS's own
-documents by `apply`, and told as a command or a Terraform resource by `awscli` and `terraform`.
+Names of fields follow the EC2 API. A change does not say why it is needed. `apply` applies it to AWS's
+responses; `awscli` and `terraform` print it as a command or a Terraform resource.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class GroupRule:
 
 @dataclass(frozen=True, slots=True)
 class AclRule:
-    """An allowing entry of a network ACL. `block` is the far end: the destination of an outbound entry."""
+    """An allow rule of a network ACL. `block` is the remote end: the destination of an outbound rule."""
 
     acl: str
     egress: bool
@@ -39,9 +39,9 @@ class AclRule:
 
 @dataclass(frozen=True, slots=True)
 class TableRoute:
-    """A route of a VPC's route table. `key` is the API's name for the kind of target, such as NatGatewayId.
+    """A route of a VPC's route table. `key` is the API's name for the type of target (NatGatewayId).
 
-    `replaces` is the (key, target) of a route that has exactly this destination already.
+    `replaces` is the (key, target) of an existing route with exactly this destination.
     """
 
     table: str
@@ -53,7 +53,7 @@ class TableRoute:
 
 @dataclass(frozen=True, slots=True)
 class EndpointRoute:
-    """A gateway endpoint used by one more route table; AWS then adds the route to its prefix list itself."""
+    """A gateway endpoint associated with one more route table; AWS adds the route to its prefix list."""
 
     endpoint: str
     table: str
@@ -62,7 +62,7 @@ class EndpointRoute:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSubnet:
-    """An interface endpoint with an interface in one more subnet."""
+    """An interface endpoint with a network interface in one more subnet."""
 
     endpoint: str
     subnet: str
@@ -70,8 +70,8 @@ class EndpointSubnet:
 
 @dataclass(frozen=True, slots=True)
 class TransitRoute:
-    """A static route of a transit gateway's route table; `replaces` is what had this destination before: an
-    attachment, or "" for a blackhole.
+    """A static route of a transit gateway route table; `replaces` is the previous target of this destination:
+    an attachment, or "" for a blackhole.
     """
 
     table: str
@@ -82,7 +82,7 @@ class TransitRoute:
 
 @dataclass(frozen=True, slots=True)
 class TransitAssociation:
-    """The route table that an attachment looks its destinations up in."""
+    """An attachment associated with a transit gateway route table."""
 
     attachment: str
     table: str
@@ -90,7 +90,7 @@ class TransitAssociation:
 
 @dataclass(frozen=True, slots=True)
 class TransitSubnet:
-    """A transit gateway's VPC attachment with a subnet in one more zone."""
+    """A transit gateway VPC attachment with a subnet in one more Availability Zone."""
 
     attachment: str
     subnet: str
@@ -98,28 +98,28 @@ class TransitSubnet:
 
 @dataclass(frozen=True, slots=True)
 class PeeringAcceptance:
-    """A requested peering connection accepted."""
+    """A pending peering connection accepted."""
 
     peering: str
 
 
 @dataclass(frozen=True, slots=True)
 class DnsSupport:
-    """A VPC's own DNS resolver switched on (enableDnsSupport)."""
+    """DNS support of a VPC switched on (enableDnsSupport)."""
 
     vpc: str
 
 
 @dataclass(frozen=True, slots=True)
 class DnsHostNames:
-    """The VPC attribute that private names need besides (enableDnsHostnames)."""
+    """DNS hostnames of a VPC switched on, which private DNS also needs (enableDnsHostnames)."""
 
     vpc: str
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateDns:
-    """The service's own name leads to an interface endpoint, for every host of its VPC."""
+    """Private DNS of an interface endpoint switched on: the service's name resolves to it in its VPC."""
 
     endpoint: str
 
@@ -144,36 +144,36 @@ def sentence(change: Change) -> str:
     """What the change does, in one sentence without a full stop."""
     match change:
         case GroupRule():
-            way = "outbound to" if change.egress else "inbound from"
-            return f"{change.group}: allow {_traffic(change)} {way} {change.peer}"
+            direction = "outbound to" if change.egress else "inbound from"
+            return f"{change.group}: allow {_traffic(change)} {direction} {change.peer}"
         case AclRule():
-            way = "outbound to" if change.egress else "inbound from"
-            return f"{change.acl}: rule {change.number} allows {_traffic(change)} {way} {change.block}"
+            direction = "outbound to" if change.egress else "inbound from"
+            return f"{change.acl}: rule {change.number} allows {_traffic(change)} {direction} {change.block}"
         case TableRoute():
-            instead = f", not {change.replaces[1]}" if change.replaces else ""
-            return f"{change.table}: a route for {change.destination} to {change.target}{instead}"
+            instead = f" instead of {change.replaces[1]}" if change.replaces else ""
+            return f"{change.table}: route {change.destination} to {change.target}{instead}"
         case EndpointRoute():
-            return f"{change.endpoint}: used by {change.table} too, for {change.prefix_list}"
+            return f"{change.endpoint}: associate with {change.table}, for {change.prefix_list}"
         case EndpointSubnet():
-            return f"{change.endpoint}: an interface in {change.subnet} too"
+            return f"{change.endpoint}: add {change.subnet}"
         case TransitRoute():
-            return f"{change.table}: a static route for {change.destination} to {change.attachment}"
+            return f"{change.table}: static route {change.destination} to {change.attachment}"
         case TransitAssociation():
-            return f"{change.attachment}: associated with {change.table}"
+            return f"{change.attachment}: associate with {change.table}"
         case TransitSubnet():
-            return f"{change.attachment}: a subnet in one more zone, {change.subnet}"
+            return f"{change.attachment}: add {change.subnet}"
         case PeeringAcceptance():
-            return f"{change.peering}: the request accepted"
+            return f"{change.peering}: accept the request"
         case DnsSupport():
-            return f"{change.vpc}: its DNS resolver switched on (enableDnsSupport)"
+            return f"{change.vpc}: turn on DNS support (enableDnsSupport)"
         case DnsHostNames():
-            return f"{change.vpc}: private DNS names switched on (enableDnsHostnames)"
+            return f"{change.vpc}: turn on DNS hostnames (enableDnsHostnames)"
         case PrivateDns():
-            return f"{change.endpoint}: private DNS switched on"
+            return f"{change.endpoint}: turn on private DNS"
 
 
 def component(change: Change) -> str:
-    """The id of what is changed."""
+    """The id of the changed resource."""
     match change:
         case GroupRule():
             return change.group

@@ -1,8 +1,8 @@
-"""Changes to security groups and network ACLs: the exact protocol and port, the exact far end.
+"""Changes to security groups and network ACLs: the exact protocol, port and remote end.
 
-Sources: VPC user guide, Security group rules (a rule may name a group, also one of a peered VPC), Network ACL
-rules (the lowest matching number decides; numbers from 1 to 32766), NAT gateway basics and Linux's
-ip_local_port_range (the ports that replies come back to).
+Sources: VPC user guide, Security group rules (a rule may reference a group, also of a peered VPC), Network
+ACL rules (the lowest matching number decides; numbers from 1 to 32766), NAT gateway basics and Linux's
+ip_local_port_range (the destination ports of replies).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LAST_NUMBER = CLOSING_RULE - 1
 
 
 def group_needs(context: RepairContext) -> Iterator[Need]:
-    """A rule in one of the sender's groups, and in one of the receiver's, where none of them has one."""
+    """A rule in one of the sender's groups, and one in a group of the receiver, where no rule matches."""
     for direction in ("egress", "ingress"):
         faults = [
             f
@@ -44,7 +44,7 @@ def group_needs(context: RepairContext) -> Iterator[Need]:
 
 
 def _narrowest(context: RepairContext, groups: Iterable[str]) -> str:
-    """The group that the fewest interfaces hold: a rule in it is theirs as well."""
+    """The group that the fewest interfaces have: the rule applies to all of them."""
     held = dict.fromkeys(groups, 0)
     for interface in context.snapshot.interfaces.values():
         for name in interface.groups:
@@ -72,14 +72,14 @@ def _senders(
 
 
 def _reference(context: RepairContext, group: str, name: str) -> GroupReference:
-    """A group named in a rule of `group`: with its account and VPC where these are others."""
+    """A reference to a group in a rule of `group`, with its account and VPC if they differ."""
     ours, theirs = (found(context.parts, "SecurityGroups", "GroupId", n) or {} for n in (group, name))
     owner, vpc = (theirs.get(k) if theirs.get(k) != ours.get(k) else None for k in ("OwnerId", "VpcId"))
     return GroupReference(name, owner, vpc)
 
 
 def acl_needs(context: RepairContext) -> Iterator[Need]:
-    """An entry before the one that denies, in each direction of each network ACL that denies."""
+    """An allow rule before the denying rule, in each direction of each network ACL that denies."""
     grouped: dict[object, list[Fault]] = {}
     for fault in context.state.blocked:
         if fault.blocker.code is Code.SUBNET_ACL_RESTRICTION:
@@ -96,7 +96,7 @@ def acl_needs(context: RepairContext) -> Iterator[Need]:
 def _acl_rules(
     context: RepairContext, faults: list[Fault], taken: dict[tuple[str, bool], set[int]]
 ) -> tuple[AclRule, ...]:
-    """One entry for each block and range of ports; nothing if there is no number left before the denial."""
+    """One rule for each block and port range; nothing if no rule number is left before the denying rule."""
     blocker = faults[0].blocker
     name, egress = blocker.component, blocker.direction == "egress"
     acl, protocol = context.snapshot.acls[name], context.state.flow.protocol
@@ -117,7 +117,7 @@ def _acl_rules(
 def _far_blocks(
     context: RepairContext, faults: list[Fault], *, outward: bool, egress: bool
 ) -> tuple[Prefix, ...]:
-    """Outbound entries name the packet's destination, inbound ones its source."""
+    """Outbound rules name the packet's destination, inbound rules its source."""
     segment = faults[0].segment
     if egress == outward:
         return (single(context.version, segment.far),)
@@ -125,7 +125,7 @@ def _far_blocks(
 
 
 def _far_ports(context: RepairContext, faults: list[Fault]) -> list[Range]:
-    """The packet's destination ports: the service's on the way there, the sender's for the reply."""
+    """The packet's destination ports: those of the service, and for replies those of the sender."""
     flow = context.state.flow
     if faults[0].blocker.leg is Leg.FORWARD:
         return [(flow.port, flow.port)]
@@ -136,7 +136,7 @@ def _far_ports(context: RepairContext, faults: list[Fault]) -> list[Range]:
 
 
 def _first_denial(entries: Iterable[NaclEntry], protocol: int, traffic: Rectangle, version: int) -> int:
-    """The number of the first entry that denies any of the traffic."""
+    """The number of the first rule that denies any of the traffic."""
     numbers = [
         entry.number
         for entry in entries
@@ -149,7 +149,7 @@ def _first_denial(entries: Iterable[NaclEntry], protocol: int, traffic: Rectangl
 
 
 def free_number(taken: set[int], before: int) -> int | None:
-    """A rule number that is free and comes before `before`; a round one near it where there is one."""
+    """A free rule number below `before`, preferably round and near it."""
     last = max((number for number in taken if number < before), default=0)
     if before >= CLOSING_RULE:
         after = last // 10 * 10 + 10

@@ -1,7 +1,7 @@
-"""What a person should know of a change before making it: why so much, what it does besides, quotas.
+"""What to know about a change before making it: the reason for its scope, side effects, quotas.
 
-Sources: Amazon VPC quotas (20 rules of a network ACL in each direction, default rules included; 60 rules of
-a security group in each direction), NAT gateway basics, VPC peering guide, PrivateLink guide.
+Sources: Amazon VPC quotas (20 rules of a network ACL per direction, default rules included; 60 rules of a
+security group per direction), NAT gateway basics, VPC peering guide, PrivateLink guide.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ GROUP_QUOTA = 60
 
 
 def notes(regions: Mapping[Change, str], snapshot: Snapshot) -> list[str]:
-    """Sentences about changes, each with its Region; `snapshot` is the configuration with all of them."""
-    told = [text for change in regions for text in _about(change, snapshot)]
+    """Sentences about the changes (with their Regions); `snapshot` is the configuration with the changes."""
+    found = [text for change in regions for text in _about(change, snapshot)]
     wide = {change: _for_every_address(change, snapshot) for change in regions}
     commands = [command(wider, regions[change]) for change, wider in wide.items() if wider is not None]
     if commands:
-        told.append(
-            "Where a name leads there, its public addresses may change, and the next one needs this again. "
-            "For all addresses at once, which is wider than this flow needs and so not proved here: "
+        found.append(
+            "If this address belongs to a DNS name, it may change, and the next address needs the same fix. "
+            "To allow all addresses at once, which is wider than this flow needs and not verified here: "
             + "; ".join(dict.fromkeys(commands))
         )
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(found))
 
 
 def _about(change: Change, snapshot: Snapshot) -> Iterator[str]:
@@ -58,21 +58,21 @@ def _about(change: Change, snapshot: Snapshot) -> Iterator[str]:
             yield from _about_zone(change, snapshot)
         case TransitSubnet():
             yield (
-                f"All traffic of the zone of {change.subnet} that is routed to the transit gateway then "
-                f"reaches {change.attachment}; an attachment takes one subnet of each zone."
+                f"All traffic from the zone of {change.subnet} that is routed to the transit gateway "
+                f"will then use {change.attachment}; an attachment has one subnet in each Availability Zone."
             )
         case EndpointRoute():
             yield (
-                f"From the subnets of {change.table} all of the service's addresses ({change.prefix_list}) "
-                f"are then reached through {change.endpoint}; its policy decides what may be done there."
+                f"The subnets of {change.table} will then reach all addresses of the service "
+                f"({change.prefix_list}) through {change.endpoint}, and its endpoint policy applies."
             )
         case PrivateDns():
             yield (
                 f"With private DNS every host of the VPC reaches the service through {change.endpoint}: its "
-                "security groups have to let in all that use it, not only the workers."
+                "security groups must allow all of them, not only the workers."
             )
         case PeeringAcceptance():
-            yield f"The owner of the accepter's VPC has to accept {change.peering}."
+            yield f"The owner of the accepter VPC has to accept {change.peering}."
     yield from _about_dead_route(change, snapshot)
 
 
@@ -80,13 +80,13 @@ def _about_ports(rule: AclRule) -> Iterator[str]:
     ports = (rule.first, rule.last)
     if ports == TRANSLATED:
         yield (
-            f"{rule.acl}, rule {rule.number}: 1024-65535 because replies come back to a port that the NAT "
-            "gateway chose, and it chooses among all of these."
+            f"{rule.acl}, rule {rule.number}: 1024-65535, because replies go to the source port that the NAT "
+            "gateway picked, from this range."
         )
     elif ports == EPHEMERAL:
         yield (
-            f"{rule.acl}, rule {rule.number}: 32768-60999 because replies come back to the port that the "
-            "sender's Linux chose, and these are the ones it gives out (net.ipv4.ip_local_port_range)."
+            f"{rule.acl}, rule {rule.number}: 32768-60999, because replies go to the sender's ephemeral "
+            "port, which Linux picks from this range (net.ipv4.ip_local_port_range)."
         )
 
 
@@ -99,8 +99,8 @@ def _about_quota(rule: AclRule, snapshot: Snapshot) -> Iterator[str]:
 
 def _quota(name: str, count: int, quota: int, kind: str) -> str:
     return (
-        f"{name} would have {count} rules in this direction, and a {kind} may have {quota} unless AWS has "
-        "raised the quota: remove one that is not needed, or have it raised."
+        f"{name} would have {count} rules in this direction; the default quota of a {kind} is {quota}: "
+        "remove unneeded rules, or request a quota increase."
     )
 
 
@@ -112,13 +112,13 @@ def _about_zone(route: TableRoute, snapshot: Snapshot) -> Iterator[str]:
     if home is not None and zones - {home.zone}:
         others = ", ".join(sorted(zones - {home.zone}))
         yield (
-            f"{nat.id} is in {home.zone}, and {route.table} serves {others}: traffic between zones is "
-            "charged, and a failure of the one zone stops the other."
+            f"{nat.id} is in {home.zone}, but {route.table} serves subnets in {others}: AWS charges for "
+            f"traffic between zones, and an outage of {home.zone} affects them."
         )
 
 
 def _for_every_address(change: Change, snapshot: Snapshot) -> Change | None:
-    """What would serve for all public addresses, as people want it where a name's addresses change."""
+    """The same change for all public addresses, for names whose addresses change."""
     match change:
         case GroupRule(egress=True, peer=Prefix() as block) if _is_one_public(block, snapshot):
             return replace(change, peer=_everything(block))
@@ -128,7 +128,7 @@ def _for_every_address(change: Change, snapshot: Snapshot) -> Change | None:
             wide = _everything(block)
             old = [r for r in snapshot.route_tables[change.table].routes if r.destination == wide]
             if any(route.state == "active" for route in old):
-                return None  # what it carries now would be led another way
+                return None  # it would reroute existing traffic
             replaces = next(((route.key, route.target) for route in old), None)
             return replace(change, destination=wide, replaces=replaces)
         case _:
@@ -136,7 +136,7 @@ def _for_every_address(change: Change, snapshot: Snapshot) -> Change | None:
 
 
 def _is_one_public(block: Prefix, snapshot: Snapshot) -> bool:
-    """One address of the internet: the IPv6 addresses of VPCs look public, and stay as they are."""
+    """Whether the block is a single internet address; IPv6 addresses of VPCs look public but are not."""
     held = (prefix for vpc in snapshot.vpcs.values() for prefix in vpc.prefixes)
     inside = any(prefix.holds(block.version, block.first) for prefix in held)
     return block.first == block.last and is_public(block.version, block.first) and not inside
@@ -147,19 +147,19 @@ def _everything(block: Prefix) -> Prefix:
 
 
 def _about_dead_route(change: Change, snapshot: Snapshot) -> Iterator[str]:
-    """A blackhole that a narrower route leads around still stops whatever else it stood for."""
+    """A blackhole route still drops all other traffic to its destination."""
     match change:
         case TableRoute():
             for route in snapshot.route_tables[change.table].routes:
                 if route.state == "blackhole" and _holds(route.destination, change.destination):
                     yield (
-                        f"{change.table} still has {route.text}, a blackhole, for all else that it stood "
-                        "for: replace that route to mend all of it."
+                        f"{change.table} still has the blackhole route {route.text}, which drops all other "
+                        "traffic to that destination: replace it to fix that too."
                     )
         case TransitRoute():
             for dead in snapshot.transit_routes.get(change.table, ()):
                 if dead.state == "blackhole" and _holds(dead.destination, change.destination):
-                    yield f"{change.table} still has a blackhole for {dead.destination}; it may be meant."
+                    yield f"{change.table} still has a blackhole for {dead.destination}; it may be intended."
 
 
 def _holds(block: Prefix | str, part: Prefix) -> bool:

@@ -1,6 +1,4 @@
-"""Where a change is made: in which account, and in which AWS Region. The folder tells it, or the zones of the
-VPC's subnets do.
-"""
+"""The account and the AWS Region of a change, from the snapshot's folders or the subnets' zones."""
 
 from __future__ import annotations
 
@@ -23,10 +21,10 @@ _OWNED = {
 
 
 def region_of(change: Change, parts: Parts, snapshot: Snapshot) -> str:
-    """The Region's name, empty where nothing tells it."""
+    """The Region's name, empty if it is not known."""
     name = component(change)
     if isinstance(change, PeeringAcceptance):
-        return snapshot.peerings[name].accepter.region  # both Regions list it, this one alone accepts it
+        return snapshot.peerings[name].accepter.region  # both Regions list it, only this one can accept
     for region, documents in parts:
         if region and any(_lists(document, name) for document in documents.values()):
             return region
@@ -35,8 +33,8 @@ def region_of(change: Change, parts: Parts, snapshot: Snapshot) -> str:
 
 
 def accounts(changes: Iterable[Change], parts: Parts) -> Iterator[str]:
-    """Whose each change is, in a sentence, where the configuration is of several accounts: peered VPCs, or
-    shared subnets, whose route tables and network ACLs are the owner's.
+    """A sentence with the account of each changed resource, if the configuration spans several accounts:
+    peered VPCs, or shared subnets, whose route tables and network ACLs belong to their owner.
     """
     owner_of = {
         str(item.get(key)): str(item["OwnerId"])
@@ -46,8 +44,8 @@ def accounts(changes: Iterable[Change], parts: Parts) -> Iterator[str]:
     }
     own = {name: owner_of[name] for name in map(component, changes) if name in owner_of}
     if len(set(owner_of.values())) > 1 and own:
-        told = ", ".join(f"{name} is of {owner}" for name, owner in own.items())
-        yield f"Several AWS accounts are in this; each command needs credentials of the right one: {told}."
+        owners = ", ".join(f"{name} belongs to {owner}" for name, owner in own.items())
+        yield f"The changes span AWS accounts; run each command with credentials of its account: {owners}."
 
 
 def _lists(document: object, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The changes by which a service's name leads to its endpoint, proved by what names then lead to."""
+"""The changes that make a service's name resolve to its endpoint, verified on a copy of the configuration."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from netcheck.repair.search import Query, repair
 Regions = Mapping[str, Mapping[str, Any]]
 
 
-def named(
+def attach_private_dns_fixes(
     causes: Sequence[RootCause],
     results: Sequence[Result],
     regions: Regions,
     groups: Sequence[str],
     expired: Callable[[], bool],
 ) -> tuple[RootCause, ...]:
-    """The same root causes; those of an endpoint that its service's name does not lead to, with the changes.
+    """The same root causes; where a service's name does not resolve to its endpoint, with the changes.
 
-    Proved is that afterwards the name leads to the endpoint's addresses and that the workers reach all of
-    them, with what its security groups and the network ACLs need besides.
+    Verified: afterwards the name resolves to the endpoint's addresses and the workers reach all of them. The
+    changes include what its security groups and the network ACLs need.
     """
     by_key = {result.key: result for result in results}
     return tuple(
-        _named(cause, [by_key[key] for key in cause.results if key in by_key], regions, groups, expired)
+        _with_fixes(cause, [by_key[key] for key in cause.results if key in by_key], regions, groups, expired)
         for cause in causes
     )
 
 
-def _named(
+def _with_fixes(
     cause: RootCause,
     shown: list[Result],
     regions: Regions,
@@ -58,9 +58,9 @@ def _named(
         return cause
     if not all(one.proved for one in done.questions):
         return cause
-    # First who may come in, then the name that leads everybody there.
-    told = fixes((*done.changes, *changes), done.parts, from_parts(done.parts))
-    return replace(cause, fix=tuple(told), fix_proved=True)
+    # First allow the traffic, then switch the name over.
+    found = fixes((*done.changes, *changes), done.parts, from_parts(done.parts))
+    return replace(cause, fix=tuple(found), fix_proved=True)
 
 
 def _switches(access: Access, name: str) -> Iterator[Change]:
@@ -77,7 +77,7 @@ def _switches(access: Access, name: str) -> Iterator[Change]:
 
 
 def _queries(cause: RootCause, shown: list[Result], regions: Regions, groups: Sequence[str]) -> list[Query]:
-    """From every subnet concerned to every address that the name leads to; none if it leads elsewhere."""
+    """From every affected subnet to every address of the endpoint; none if the name resolves to others."""
     access, snapshot = read(regions), from_parts(regions.items())
     endpoint = access.endpoints.get(cause.component)
     found: list[Query] = []

@@ -1,7 +1,7 @@
-"""Root causes with the changes that mend them, proved on a changed copy of AWS's configuration.
+"""Attach fixes to root causes, verified on a changed copy of AWS's configuration.
 
-A failure of the configured path carries the paths it was read from; these are the questions that should be
-answered `reachable`. All questions of the run are asked again with the changes: nothing else may be lost.
+A failure of the configured path carries its traced paths; with the changes these queries have to become
+`reachable`. All queries of the run are traced again with the changes: none may get worse.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def prove(
     groups: Sequence[str],
     expired: Callable[[], bool] = lambda: False,
 ) -> tuple[RootCause, ...]:
-    """The same root causes, in the same order; those of the configured path with their changes.
+    """The same root causes, in the same order; those of the configured path with their fixes.
 
     `regions` are the documents that the paths were computed from, `groups` the workers' security groups. A
-    cause whose questions all pass with the changes is `fix_proved`; where several changes are needed
-    together, each cause has its own and names the others. What no proved cause has as its own is printed with
-    the first one that needs it: all of a proof is printed.
+    cause whose queries all pass with the changes is `fix_proved`. Where several changes are needed together,
+    each cause prints its changes and names the others. A change that belongs to no verified cause is printed
+    with the first one that needs it, so that every change of a verified fix is printed.
     """
     by_key = {result.key: result for result in results}
     shown = {id(cause): [by_key[key] for key in cause.results if key in by_key] for cause in causes}
@@ -55,16 +55,16 @@ def prove(
         done = repair(parts, list(queries.values()), expired)
     except QuestionError:
         return tuple(causes)
-    told = _FixWriter(done, parts)
-    return tuple(told.with_fixes([(cause, shown[id(cause)]) for cause in causes]))
+    writer = _FixWriter(done, parts)
+    return tuple(writer.with_fixes([(cause, shown[id(cause)]) for cause in causes]))
 
 
 def _paths(result: Result) -> list[dict[str, Any]]:
-    """The traced paths that a finding of the configured side carries."""
+    """The traced paths in the evidence of a finding."""
     listed = result.finding.evidence.get("paths")
-    told = {"source", "destination", "port", "protocol", "verdict"}
+    required = {"source", "destination", "port", "protocol", "verdict"}
     each = listed if isinstance(listed, list) else []
-    return [one for one in each if isinstance(one, dict) and told <= one.keys()]
+    return [one for one in each if isinstance(one, dict) and required <= one.keys()]
 
 
 def _stopped(result: Result) -> list[dict[str, Any]]:
@@ -93,14 +93,14 @@ def _is_about(cause: RootCause, code: str, component: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Proof:
-    """A root cause whose questions all pass: the changes that they need, and which of these are its own."""
+    """A root cause whose queries all pass: the changes they need, and those that fix this cause."""
 
     needed: tuple[Change, ...]
     own: tuple[Change, ...]
 
 
 class _FixWriter:
-    """What a repair has to say to each root cause."""
+    """Writes the fixes of each root cause from a repair."""
 
     def __init__(self, done: Repair, before: Parts) -> None:
         self._done = done
@@ -111,19 +111,19 @@ class _FixWriter:
 
     def with_fixes(self, causes: Sequence[tuple[RootCause, Sequence[Result]]]) -> Iterator[RootCause]:
         proofs = [self._proof(*each) for each in causes]
-        nobodys = set(self._done.changes).difference(*(proof.own for proof in proofs if proof))
+        unclaimed = set(self._done.changes).difference(*(proof.own for proof in proofs if proof))
         for (cause, shown), proof in zip(causes, proofs, strict=True):
             if proof is not None:
-                besides = tuple(change for change in proof.needed if change in nobodys)
-                nobodys.difference_update(besides)
-                yield replace(cause, fix=tuple(self._proved(proof, besides)), fix_proved=True)
+                extra = tuple(change for change in proof.needed if change in unclaimed)
+                unclaimed.difference_update(extra)
+                yield replace(cause, fix=tuple(self._proved(proof, extra)), fix_proved=True)
             elif questions := self._questions(cause, shown)[0]:
                 yield replace(cause, fix=(*self._unproved(cause, questions), *cause.fix))
             else:
                 yield cause
 
     def _questions(self, cause: RootCause, shown: Sequence[Result]) -> tuple[list[QuestionOutcome], bool]:
-        """The questions of a cause, and whether it is what stops them."""
+        """The queries of a cause, and whether the cause is their blocker."""
         stopped = [path for result in shown for path in _stopped(result)]
         own = [path for path in stopped if any(_is_about(cause, *spot) for spot in _spots(path))]
         keys = dict.fromkeys(_identity(path) for path in own or stopped)
@@ -138,7 +138,7 @@ class _FixWriter:
         return _Proof(needed, mine)
 
     def _needed(self, questions: Sequence[QuestionOutcome]) -> tuple[Change, ...]:
-        """The changes that these questions cannot do without; all, where one of several would do."""
+        """The changes that these queries need; all changes where those alone are not enough."""
         changes = self._done.changes
         needed = tuple(change for change in changes if any(change in one.needed for one in questions))
         if needed == changes:
@@ -147,20 +147,20 @@ class _FixWriter:
         enough = all(ask(one.query, snapshot).verdict is Verdict.REACHABLE for one in questions)
         return needed if enough else changes
 
-    def _proved(self, proof: _Proof, besides: Sequence[Change]) -> Iterator[Fix]:
-        printed = [change for change in proof.needed if change in proof.own or change in besides]
+    def _proved(self, proof: _Proof, extra: Sequence[Change]) -> Iterator[Fix]:
+        printed = [change for change in proof.needed if change in proof.own or change in extra]
         others = [change for change in proof.needed if change not in printed]
         yield from fixes(printed, self._done.parts, self._snapshot, self._every)
-        if proof.own and besides:
-            yield Fix("text", _list("Needed together, though found by nothing else", besides))
+        if proof.own and extra:
+            yield Fix("text", _list("Also needed, though no other finding reports it", extra))
         if not printed:
-            yield Fix("text", f"Needs no change of its own. {_list('What mends it too', others)}")
+            yield Fix("text", f"Needs no separate change. {_list('Also fixed by', others)}")
         elif others:
             yield Fix("text", _list("The path needs this together with", others))
 
     def _unproved(self, cause: RootCause, questions: Sequence[QuestionOutcome]) -> Iterator[Fix]:
-        told = (*self._done.changes, *self._done.offered)
-        mine = [change for change in told if self._is_for(cause, change)]
+        known = (*self._done.changes, *self._done.offered)
+        mine = [change for change in known if self._is_for(cause, change)]
         left = dict.fromkeys(b.text for one in questions if not one.proved for b in one.after.blockers)
         left |= dict.fromkeys(u.text for one in questions if not one.proved for u in one.after.unknowns)
         rest = [text for text in left if not any(name in text for name in cause.component.split(", "))]
@@ -168,7 +168,8 @@ class _FixWriter:
             yield from fixes(mine, self._done.parts, self._snapshot, self._every)
             if rest:
                 yield Fix(
-                    "text", f"Not proved to be enough. Besides, no narrow change mends this: {' '.join(rest)}"
+                    "text",
+                    f"Not verified to be enough. No narrow change also fixes this: {' '.join(rest)}",
                 )
         unsolved = [one.query for one in questions if not one.proved]
         for text in alternative_subnets(unsolved, self._snapshot):
@@ -194,8 +195,8 @@ def _list(lead: str, changes: Iterable[Change]) -> str:
 def fixes(
     changes: Sequence[Change], parts: Parts, snapshot: Snapshot, among: Sequence[Change] = ()
 ) -> Iterator[Fix]:
-    """The changes as commands, as Terraform, what to know of them, and how to take them back. `among` are the
-    changes of all root causes: no two resources of one report have the same name.
+    """The changes as commands and as Terraform, with notes and the commands that undo them. `among` are the
+    changes of all root causes: resource names are unique within a report.
     """
     numbers = {change: number for number, change in enumerate(among or changes, 1)}
     regions = {change: region_of(change, parts, snapshot) for change in changes}
@@ -208,8 +209,8 @@ def fixes(
     for change in changes:
         if there := in_existing(change):
             yield Fix("text", f"{there[0].upper()}{there[1:]}.")
-    told = (*notes(regions, snapshot), *accounts(changes, parts))
-    yield from (Fix("text", text) for text in told)
+    texts = (*notes(regions, snapshot), *accounts(changes, parts))
+    yield from (Fix("text", text) for text in texts)
     for change in reversed(changes):
         if back := undo(change, regions[change]):
             yield Fix("undo", back)

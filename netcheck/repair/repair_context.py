@@ -1,4 +1,4 @@
-"""What a proposal looks at: the configuration, the walk that was stopped, and what has to be mended."""
+"""What a repair works on: the configuration, the blocked trace, and the blockers to remove."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netcheck.repair.change import Change
 
 @dataclass(frozen=True, slots=True)
 class RepairContext:
-    """One question's walk through the configuration as it is so far."""
+    """One query's trace through the configuration with the changes so far."""
 
     parts: Parts
     snapshot: Snapshot
@@ -29,31 +29,30 @@ class RepairContext:
 
     @property
     def far(self) -> int:
-        """The destination as the sender's packets carry it."""
+        """The destination address in the sender's packets."""
         return self.state.segments[0].far
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Blockers that one change would mend, and the changes that would do it: each option alone, the narrowest
-    or nearest first. `leads` is whether an option leads the packets another way, so that what follows depends
-    on which one it is.
+    """Blockers with one common fix, and the alternative changes: each option alone is enough, the narrowest
+    or nearest first. `reroutes`: an option changes the route, so the rest of the path depends on the choice.
     """
 
     blockers: tuple[Blocker, ...]
     options: tuple[tuple[Change, ...], ...]
-    leads: bool = False
+    reroutes: bool = False
 
 
 def single(version: int, address: int) -> Prefix:
-    """The block of one address."""
+    """The CIDR block of a single address."""
     return Prefix(version, address, address)
 
 
 def near_blocks(version: int, segment: Segment, flows: Region) -> tuple[Prefix, ...]:
-    """The senders of `piece` as blocks for a rule: the subnet's own block where they are what may come to it.
+    """The senders of `flows` as CIDR blocks for a rule: the subnet's block where they are all of its hosts.
 
-    Workers come and go, so a subnet is told by its block: the five addresses AWS keeps are nobody's.
+    Workers get any address of their subnet, so the rule names its block; AWS reserves five addresses of it.
     """
     own = segment.subnet.prefixes if segment.subnet is not None else ()
     found: list[Prefix] = []
@@ -64,7 +63,7 @@ def near_blocks(version: int, segment: Segment, flows: Region) -> tuple[Prefix, 
 
 
 def is_public(version: int, address: int) -> bool:
-    """Whether internet gateways carry it: not so RFC 1918, RFC 6598 and RFC 4193."""
+    """Whether internet gateways forward it: not RFC 1918, RFC 6598 or RFC 4193."""
     if version == 6:
         return address >> 121 != 0xFC >> 1
     return not is_private(address) and not SHARED.holds(4, address)
@@ -75,6 +74,6 @@ def ports_of(region: Region) -> list[Range]:
     return join_ranges((low, high) for _, _, low, high in region)
 
 
-def together(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Each once, in order."""
+def distinct(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Each change once, in order."""
     return tuple(dict.fromkeys(changes))

@@ -1,8 +1,8 @@
-"""Routes for several addresses of another VPC as one: for the VPC's block, as people write it.
+"""Summarize routes to several addresses of another VPC as one route to its CIDR block.
 
-Source: VPC peering guide, Update your route tables (the destination: the block of the peer VPC, or the part
-of it that is needed). One address alone keeps its own route, the narrowest; for the brokers of a cluster, in
-each of the workers' tables, that would be more routes than anybody wants to keep.
+Source: VPC peering guide, Update your route tables (the destination: the CIDR block of the peer VPC, or part
+of it). A single address keeps its /32 route, the narrowest; for the brokers of a cluster, in each of the
+workers' route tables, that would be too many routes to maintain.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BETWEEN_VPCS = ("VpcPeeringConnectionId", "TransitGatewayId")
 def summarize_routes(
     snapshot: Snapshot, changes: Sequence[Change]
 ) -> Iterator[tuple[list[TableRoute], TableRoute]]:
-    """Routes among the changes, and the one that would do for them all and takes nobody another way.
+    """Routes among the changes, and one route that can replace them without rerouting other traffic.
 
     `snapshot` is the configuration without the changes.
     """
@@ -45,7 +45,7 @@ def _same(table: RouteTable, block: Prefix) -> Route | None:
 
 
 def _block_of(snapshot: Snapshot, route: TableRoute) -> Prefix | None:
-    """The block of the one other VPC that the address is of."""
+    """The CIDR block of the other VPC that has the address, if there is exactly one."""
     address, version = route.destination.first, route.destination.version
     own = snapshot.route_tables[route.table].vpc
     peering = snapshot.peerings.get(route.target)
@@ -60,26 +60,26 @@ def _block_of(snapshot: Snapshot, route: TableRoute) -> Prefix | None:
 
 
 def _is_unrouted(snapshot: Snapshot, table: RouteTable, block: Prefix) -> bool:
-    """Whether the table leads to none of these private addresses: no route, a blackhole, the way out."""
+    """Whether the table has no working route to these private addresses (an internet gateway is none)."""
     if is_public(block.version, block.first):
         return False
-    ways = compiled(snapshot, table, block.version)
-    return not ways.unresolved and all(
+    lookups = compiled(snapshot, table, block.version)
+    return not lookups.unresolved and all(
         hit is None or hit.route.state == "blackhole" or _is_internet_exit(snapshot, hit.route.target, block)
-        for *_, hit in ways.split(block.first, block.last)
+        for *_, hit in lookups.split(block.first, block.last)
     )
 
 
 def _is_internet_exit(snapshot: Snapshot, target: str, block: Prefix) -> bool:
-    """Internet gateways carry no private addresses, and so not NAT gateways whose table leads there."""
+    """Internet gateways do not forward to private addresses, and nor do NAT gateways that route to one."""
     nat = snapshot.nats.get(target)
     if nat is None or nat.regional:
         return target in snapshot.internet_gateways
     table = snapshot.table_of_subnet.get(nat.subnet or "") or snapshot.main_table_of_vpc.get(nat.vpc)
     if table is None:
         return False
-    ways = compiled(snapshot, table, block.version)
-    hits = [hit for *_, hit in ways.split(block.first, block.last)]
-    return not ways.unresolved and all(
+    lookups = compiled(snapshot, table, block.version)
+    hits = [hit for *_, hit in lookups.split(block.first, block.last)]
+    return not lookups.unresolved and all(
         hit is None or hit.route.target in snapshot.internet_gateways for hit in hits
     )

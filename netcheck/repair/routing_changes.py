@@ -1,10 +1,10 @@
-"""Changes that give packets a way: routes, associations, attachments, endpoints.
+"""Changes to routing: routes, associations, attachments, endpoints.
 
-A route is for what the flow needs and no more: the one destination, or for replies the block of the senders'
-subnet. Sources: VPC user guide, Route tables and Route priority (the most specific route wins, so a narrow
-one beside a wrong or dead one is enough; a static one before a propagated one); NAT gateway basics (in the
-sender's own zone no other zone's failure and no traffic between zones); peering guide (routes on both
-sides); transit gateway guide (association, static routes); PrivateLink guide (gateway endpoints).
+A route covers what the flow needs and no more: the destination address, or for replies the CIDR block of the
+senders' subnet. Sources: VPC user guide, Route tables and Route priority (the most specific route wins, so a
+narrow route next to a wrong one or a blackhole is enough; static before propagated); NAT gateway basics (a
+NAT gateway in the sender's zone avoids cross-zone traffic and outages); peering guide (routes on both sides);
+transit gateway guide (association, static routes); PrivateLink guide (gateway endpoints).
 """
 
 from __future__ import annotations
@@ -56,18 +56,18 @@ _REROUTABLE = frozenset(
         Code.VPCE_GATEWAY_PROTOCOL_RESTRICTION,
     }
 )
-"""Blockers that another route in the table consulted last may lead around."""
+"""Blockers that another route in the route table consulted last may avoid."""
 
 
 def routing_needs(context: RepairContext) -> Iterator[Need]:
-    """For every place where the way ends: what mends it there, then other ways around it."""
+    """For every place where the path ends: a fix there, then routes around it."""
     for fault in context.state.blocked:
         options = [*_in_place(context, fault), *transit_options(context, fault)]
         if fault.blocker.code in _REROUTABLE:
-            for met, table in _tables_to_change(context, fault):
-                options += [option for option in _detours(context, met, table) if option not in options]
+            for seen, table in _tables_to_change(context, fault):
+                options += [option for option in _detours(context, seen, table) if option not in options]
         if options:
-            yield Need((fault.blocker,), tuple(options), leads=True)
+            yield Need((fault.blocker,), tuple(options), reroutes=True)
 
 
 def _in_place(context: RepairContext, fault: Fault) -> Iterator[tuple[Change, ...]]:
@@ -85,10 +85,10 @@ def _in_place(context: RepairContext, fault: Fault) -> Iterator[tuple[Change, ..
 
 
 def _tables_to_change(context: RepairContext, fault: Fault) -> Iterator[tuple[Fault, RouteTable]]:
-    """Where another route may lead around: the table consulted last, then that of who sends on this leg.
+    """Route tables in which another route may avoid the blocker: the last one, then that of the leg's sender.
 
-    A private destination behind a public NAT gateway: the sender's own table first. Whoever sent that there
-    had no better route, and once translated the sender is unknown to the receiver's security groups.
+    For a private destination behind a public NAT gateway the sender's table is first: the packets got there
+    for want of a better route, and after NAT security group references no longer match the sender.
     """
     forward, start, end = fault.blocker.leg is Leg.FORWARD, context.state.segments[0], context.state.end
     sender = start.subnet if forward else end.subnet if end is not None else None
@@ -96,8 +96,8 @@ def _tables_to_change(context: RepairContext, fault: Fault) -> Iterator[tuple[Fa
     found = [(fault, fault.table)] if fault.table is not None else []
     if own is not None and own != fault.table:
         found.append((fault._replace(segment=start, flows=start.region) if forward else fault, own))
-    astray = forward and _is_misrouted(context, fault.segment)
-    yield from reversed(found) if astray else found
+    misrouted = forward and _is_misrouted(context, fault.segment)
+    yield from reversed(found) if misrouted else found
 
 
 def _is_misrouted(context: RepairContext, segment: Segment) -> bool:
@@ -106,7 +106,7 @@ def _is_misrouted(context: RepairContext, segment: Segment) -> bool:
 
 
 def _detours(context: RepairContext, fault: Fault, table: RouteTable) -> Iterator[tuple[Change, ...]]:
-    """Routes for exactly these packets, by each way there is. One for each of several blocks."""
+    """Routes for exactly these packets through each possible target, one for each CIDR block."""
     forward = fault.blocker.leg is Leg.FORWARD
     version = context.version
     blocks = (
@@ -114,7 +114,7 @@ def _detours(context: RepairContext, fault: Fault, table: RouteTable) -> Iterato
     )
     own = context.snapshot.vpcs.get(table.vpc)
     if own is None or any(_inside(block, own.prefixes) for block in blocks):
-        return  # the VPC's own addresses have their local route, and a wider one cannot help
+        return  # the VPC's addresses have their local route, and a wider route cannot help
     if forward:
         yield from ((one,) for one in _endpoint_routes(context, table, fault.segment.far))
     for key, target in _targets(context, fault, table, blocks[0].first, forward):
@@ -126,8 +126,8 @@ def _detours(context: RepairContext, fault: Fault, table: RouteTable) -> Iterato
 
 
 def _diverts(context: RepairContext, fault: Fault, table: RouteTable, block: Prefix) -> bool:
-    """Whether a narrower route would take others their way: who has a public address, or a NAT gateway, and
-    leaves by the internet gateway as this table says now.
+    """Whether a narrower route would reroute others: interfaces with a public address, or NAT gateways, that
+    leave through the internet gateway of this table now.
     """
     snapshot = context.snapshot
     hit = compiled(snapshot, table, block.version).lookup(block.first)
@@ -147,7 +147,7 @@ def _inside(block: Prefix, prefixes: Iterable[Prefix]) -> bool:
 
 
 def _route(table: RouteTable, block: Prefix, key: str, target: str) -> TableRoute | None:
-    """The route, instead of one that has this very destination; None if it is there already."""
+    """The route, replacing one with exactly this destination; None if it exists already."""
     before = next((r for r in table.routes if r.destination == block and not r.propagated), None)
     if before is None:
         return TableRoute(table.id, block, key, target)
@@ -159,22 +159,22 @@ def _route(table: RouteTable, block: Prefix, key: str, target: str) -> TableRout
 def _targets(
     context: RepairContext, fault: Fault, table: RouteTable, address: int, forward: bool
 ) -> Iterator[tuple[str, str]]:
-    """Where a route from this VPC may lead, the likeliest first."""
+    """Possible targets of a route in this VPC, the likeliest first."""
     if not forward and (fault.segment.mapping is not None or context.state.crossed_internet):
-        yield from _internet_gateways(
-            context, table.vpc
-        )  # asked by a public address: answered by the same way
+        yield from _internet_gateways(context, table.vpc)  # the request came from the internet
         return
     owners = _owners(context, fault, address) if forward else [fault.segment.vpc]
-    ways = [way for owner in owners if owner != table.vpc for way in _connections(context, table.vpc, owner)]
+    links = [
+        link for owner in owners if owner != table.vpc for link in _connections(context, table.vpc, owner)
+    ]
     used = {hop.component for hop in (*context.state.forward, *context.state.trail)}
-    yield from sorted(ways, key=lambda way: way[1] not in used)
+    yield from sorted(links, key=lambda link: link[1] not in used)
     if forward and is_public(context.version, address):
         yield from _to_internet(context, fault, table)
 
 
 def _owners(context: RepairContext, fault: Fault, address: int) -> list[str]:
-    """VPCs in which the destination may be, the one where it is known to be first."""
+    """VPCs that may have the destination, the known one first."""
     end, version = context.state.end, context.version
     known = [end.vpc] if end is not None and end.kind in ("interface", "host") else []
     known += [holder.vpc for holder in context.snapshot.holders.get((version, address), ())]
@@ -183,7 +183,7 @@ def _owners(context: RepairContext, fault: Fault, address: int) -> list[str]:
 
 
 def _connections(context: RepairContext, here: str, there: str) -> Iterator[tuple[str, str]]:
-    """Peering connections and transit gateways that join two VPCs; a request that waits comes last."""
+    """Peering connections and transit gateways between two VPCs; pending requests last."""
     snapshot = context.snapshot
     joined = [p for p in snapshot.peerings.values() if {p.requester.vpc, p.accepter.vpc} == {here, there}]
     for peering in joined:
@@ -200,7 +200,7 @@ def _connections(context: RepairContext, here: str, there: str) -> Iterator[tupl
 
 
 def _to_internet(context: RepairContext, fault: Fault, table: RouteTable) -> Iterator[tuple[str, str]]:
-    """NAT gateways for what has no public address, the sender's zone first; else the VPC's own gateway."""
+    """NAT gateways for senders without a public address, sender's zone first; else the internet gateway."""
     segment, snapshot = fault.segment, context.snapshot
     if context.version == 6:
         only = snapshot.egress_only_gateways.values()
@@ -238,7 +238,7 @@ def _leads_out(context: RepairContext, nat: NatGateway) -> bool:
 
 def _endpoint_routes(context: RepairContext, table: RouteTable, address: int) -> Iterator[Change]:
     """A gateway endpoint of this VPC whose service has the address, for a table that leads to none of the
-    service's addresses yet: where it does, other traffic would be led another way.
+    service's addresses yet: otherwise other traffic would be rerouted.
     """
     for endpoint in context.snapshot.endpoints.values():
         if (endpoint.kind, endpoint.vpc, endpoint.state) != ("Gateway", table.vpc, "available"):
@@ -254,8 +254,8 @@ def _endpoint_routes(context: RepairContext, table: RouteTable, address: int) ->
 
 
 def _leads_nowhere(context: RepairContext, table: RouteTable, blocks: Iterable[Prefix]) -> bool:
-    ways = compiled(context.snapshot, table, context.version)
-    hits = [hit for b in blocks if b.version == context.version for *_, hit in ways.split(b.first, b.last)]
+    lookups = compiled(context.snapshot, table, context.version)
+    hits = [hit for b in blocks if b.version == context.version for *_, hit in lookups.split(b.first, b.last)]
     return all(hit is None or hit.route.state == "blackhole" for hit in hits)
 
 

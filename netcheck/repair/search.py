@@ -1,9 +1,9 @@
-"""Find the fewest and narrowest changes that let flows pass, proved on a changed copy of the configuration.
+"""Find the fewest and narrowest changes that open blocked paths, verified on a copy of the configuration.
 
-For a question that is blocked: a change for every blocker, applied to a copy of AWS's documents, read again
-by the reader of all snapshots, traced again; repeated until the verdict is `reachable`. Where a change leads
-the packets another way that ends too, the next way is tried. Then every smaller set of the changes is tried:
-what is left cannot do without any of them. Nothing that passed before may be lost.
+For a blocked query: a change for every blocker, applied to a copy of AWS's responses, which is read and
+traced again, until the verdict is `reachable`. Where a new route is blocked as well, the next one is tried.
+Then every smaller set of the changes is tried, so that each remaining change is needed. No query that passed
+before may stop passing.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from netcheck.path.verdict import Blocker, Path, Verdict
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.change import Change, TableRoute, TransitRoute
 from netcheck.repair.filters import acl_needs, group_needs
-from netcheck.repair.repair_context import Need, RepairContext, together
+from netcheck.repair.repair_context import Need, RepairContext, distinct
 from netcheck.repair.route_summary import summarize_routes
 from netcheck.repair.routing_changes import routing_needs
 
 Query = Mapping[str, object]
-"""A question as `netcheck path` takes it (netcheck.path.query)."""
+"""A query as `netcheck path` takes it (netcheck.path.query)."""
 
 _MOST_ROUNDS = 8
 _MOST_TRIES = 80
-"""Traces for one question: a way that needs more is no narrow change."""
+"""Traces for one query: a fix that takes more is not a narrow change."""
 _MOST_SUBSETS = 6
-"""Up to so many changes every smaller set is tried; of more, each is tried for removal."""
+"""Up to this many changes every smaller set is tried; beyond, each change is tried for removal."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionOutcome:
-    """One question that was not `reachable`: what it was, what it is with all the changes, and those of them
-    that it cannot do without.
+    """A query that was not `reachable`: its path before, its path with all changes, and the changes it
+    needs.
     """
 
     query: Query
@@ -50,11 +50,10 @@ class QuestionOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """The changes that together let every proved question pass, and what became of each question.
+    """The changes that together make every proved query pass, and the outcome of each query.
 
-    `origins` says which blockers each change was proposed for. `offered` are changes that each take away a
-    blocker of a question that cannot be mended wholly, and are proved to do no more than that. `parts` is the
-    configuration with the changes.
+    `origins` maps each change to the blockers it was proposed for. `offered` are changes that each remove a
+    blocker of a query that cannot be fixed completely. `parts` is the configuration with the changes.
     """
 
     changes: tuple[Change, ...]
@@ -65,16 +64,15 @@ class Repair:
 
     @property
     def proved(self) -> bool:
-        """Whether every question that was not `reachable` is now."""
+        """Whether every query is `reachable` with the changes."""
         return bool(self.questions) and all(one.proved for one in self.questions)
 
 
 def repair(parts: Parts, queries: Sequence[Query], expired: Callable[[], bool] = lambda: False) -> Repair:
-    """Mend what does not pass of these questions. Raises QuestionError for one that cannot be answered.
+    """Find changes for those of these queries that do not pass. Raises QuestionError for an invalid one.
 
-    The changes are for all of them together: what one question needs already serves the next. Once `hurry`
-    says that there is no time left, nothing more is tried, and changes that may not be the fewest are not
-    offered.
+    The changes are for all queries together: a change for one also counts for the next. Once `expired`
+    returns True, nothing more is tried, and changes that may not be the fewest are not offered.
     """
     return _Search(parts, queries, expired).result()
 
@@ -86,7 +84,7 @@ class _Search:
     expired: Callable[[], bool]
     origins: dict[Change, tuple[Blocker, ...]] = field(default_factory=dict)
     partly: list[Query] = field(default_factory=list)
-    """What passed in part before: it may pass wholly, and never less."""
+    """Queries that passed in part before: they must not pass less."""
     tries: int = 0
 
     def result(self) -> Repair:
@@ -114,7 +112,7 @@ class _Search:
     def _repair(
         self, query: Query, changes: tuple[Change, ...], held: Sequence[Query], rounds: int
     ) -> tuple[Change, ...] | None:
-        """The changes and what this question needs besides, or None. What is `held` must pass as before."""
+        """The changes plus those that this query needs, or None. Queries in `held` must still pass."""
         self.tries += 1
         parts = applied(self.parts, changes)
         snapshot = from_parts(parts)
@@ -132,23 +130,23 @@ class _Search:
         return None
 
     def _steps(self, found: Sequence[Need], changes: tuple[Change, ...]) -> Iterator[tuple[Change, ...]]:
-        """Sets of changes to make next: the best for each need, then with another way for one of them."""
+        """Sets of changes to try next: the best for each need, then with an alternative for one of them."""
         left = [_left(need, changes) for need in found]
         for need in found:
             for change in (change for option in need.options for change in option):
-                told = self.origins.get(change, ())
-                self.origins[change] = tuple(dict.fromkeys((*told, *need.blockers)))
+                known = self.origins.get(change, ())
+                self.origins[change] = tuple(dict.fromkeys((*known, *need.blockers)))
         best = [options[0] if options else () for options in left]
         yield from _fresh(best, changes)
-        # There and back by the same way, where there are several.
+        # Forward and return through the same target, where there are several.
         for target in dict.fromkeys(_target(one) for options in left for one in options):
             yield from _fresh([_by(target, options) for options in left], changes)
         for place, (need, options) in enumerate(zip(found, left, strict=True)):
-            for option in options[1:] if need.leads else ():
+            for option in options[1:] if need.reroutes else ():
                 yield from _fresh([*best[:place], option, *best[place + 1 :]], changes)
 
     def _fewest(self, changes: tuple[Change, ...], queries: Sequence[Query]) -> tuple[Change, ...]:
-        """The smallest part of the changes with which all of these pass; none without time to find it."""
+        """The smallest subset of the changes with which all of these pass; none if time is up."""
         if len(changes) <= _MOST_SUBSETS:
             smaller = (some for size in range(len(changes)) for some in combinations(changes, size))
             for some in smaller:
@@ -168,7 +166,7 @@ class _Search:
     def _summarized(
         self, changes: tuple[Change, ...], snapshot: Snapshot, queries: Sequence[Query]
     ) -> tuple[Change, ...]:
-        """Several routes to another VPC as one, where everything passes with that too."""
+        """Summarize routes to another VPC, where all queries still pass."""
         for routes, one in summarize_routes(snapshot, changes):
             place = changes.index(routes[0])
             rest = [change for change in changes if change not in routes]
@@ -182,7 +180,7 @@ class _Search:
         return self._all_pass(queries, from_parts(applied(self.parts, changes)))
 
     def _all_pass(self, queries: Iterable[Query], snapshot: Snapshot) -> bool:
-        """Whether all of these pass wholly, and what passed in part still does."""
+        """Whether all of these are reachable, and partly passing queries still are."""
         still = (Verdict.REACHABLE, Verdict.PARTIAL)
         return all(_passes(query, snapshot) for query in queries) and all(
             ask(query, snapshot).verdict in still for query in self.partly
@@ -202,17 +200,17 @@ class _Search:
             for query, path in zip(self.queries, before, strict=True)
             if path.verdict is not Verdict.REACHABLE
         )
-        offered = together(one for query in unsolved for one in self._offered(query, parts, snapshot))
-        told = together((*changes, *offered))
-        return Repair(changes, {one: self.origins[one] for one in told}, questions, offered, parts)
+        offered = distinct(one for query in unsolved for one in self._offered(query, parts, snapshot))
+        known = distinct((*changes, *offered))
+        return Repair(changes, {one: self.origins[one] for one in known}, questions, offered, parts)
 
     def _offered(self, query: Query, parts: Parts, snapshot: Snapshot) -> Iterator[Change]:
-        """Of a question that cannot be mended: rules that each take away a blocker of their own. No routes:
-        what leads nowhere in the end helps nobody.
+        """Rules that each remove a blocker of a query that cannot be fixed completely. No routes: a route
+        that does not lead to the destination is no help.
         """
         path, state = ask_with_state(query, snapshot)
         for need in needs(RepairContext(parts, snapshot, state)):
-            for option in () if need.leads or self.expired() else need.options:
+            for option in () if need.reroutes or self.expired() else need.options:
                 left = ask(query, from_parts(applied(parts, option))).blockers
                 if len(left) < len(path.blockers) and not set(map(_spot, need.blockers)) & set(
                     map(_spot, left)
@@ -224,7 +222,7 @@ class _Search:
 
 
 def needs(context: RepairContext) -> list[Need]:
-    """Everything that has to be mended of this walk, in the order of the way."""
+    """Everything that has to be fixed on this path, in path order."""
     return [*group_needs(context), *acl_needs(context), *routing_needs(context)]
 
 
@@ -237,7 +235,7 @@ def _passes(query: Query, snapshot: Snapshot) -> bool:
 
 
 def _left(need: Need, changes: tuple[Change, ...]) -> list[tuple[Change, ...]]:
-    """The options that are not made already and that no change made contradicts."""
+    """The options that are not applied yet and that contradict no applied change."""
     return [
         option
         for option in need.options
@@ -246,28 +244,28 @@ def _left(need: Need, changes: tuple[Change, ...]) -> list[tuple[Change, ...]]:
 
 
 def _contradict(one: Change, other: Change) -> bool:
-    """Two routes of one table for one destination."""
+    """Whether these are different routes of one table for one destination."""
     if isinstance(one, TableRoute | TransitRoute) and isinstance(other, TableRoute | TransitRoute):
         return one != other and (one.table, one.destination) == (other.table, other.destination)
     return False
 
 
 def _target(option: tuple[Change, ...]) -> str:
-    """Which way an option leads; "" where it leads none."""
+    """The target of the option's route; "" if it has none."""
     return next((change.target for change in option if isinstance(change, TableRoute)), "")
 
 
 def _by(target: str, options: Sequence[tuple[Change, ...]]) -> tuple[Change, ...]:
-    """The option that leads this way, else the best."""
+    """The option with this target, else the best."""
     return next((one for one in options if _target(one) == target), options[0] if options else ())
 
 
 def _fresh(
     options: Iterable[tuple[Change, ...]], changes: tuple[Change, ...]
 ) -> Iterator[tuple[Change, ...]]:
-    """The options together, if there is anything new in them and nothing contradicts."""
+    """The options together, if they contain anything new and nothing contradictory."""
     new: list[Change] = []
-    for change in together(one for option in options for one in option):
+    for change in distinct(one for option in options for one in option):
         if change not in changes and not any(_contradict(change, other) for other in new):
             new.append(change)
     if new:

@@ -1,7 +1,7 @@
 """Changes as resources of Terraform's AWS provider, version 5 or later.
 
-Where a change belongs to a resource that exists already (a subnet of an attachment, an attribute of a VPC, a
-route that has this destination), there is no resource to add: what to write into that one is said instead.
+Where a change belongs to an existing resource (a subnet of an attachment, an attribute of a VPC, a route with
+this destination), there is no resource to add: a sentence says what to change in the existing one.
 Source: registry documentation of the provider hashicorp/aws.
 """
 
@@ -47,7 +47,7 @@ _NAMED_TARGETS = (
 
 
 def resource(change: Change, name: str) -> str:
-    """The resource that makes the change, under this name; empty where it belongs to an existing one."""
+    """The resource for the change, with this name; empty if the change belongs to an existing resource."""
     made = _resource(change)
     if made is None:
         return ""
@@ -58,10 +58,10 @@ def resource(change: Change, name: str) -> str:
 
 
 def in_existing(change: Change) -> str:
-    """What to write into a resource that exists; empty where the change is a resource of its own."""
+    """What to change in an existing resource; empty if the change is a new resource."""
     match change:
         case TableRoute(replaces=(_, before)):
-            was = f" (it leads to {before} now)" if component_type(before) in _NAMED_TARGETS else ""
+            was = f" (now {before})" if component_type(before) in _NAMED_TARGETS else ""
             return (
                 f"in Terraform change the route of {change.table} for {change.destination}{was}: "
                 f"{_TARGETS[change.key]} = {_quoted(change.target)}"
@@ -70,7 +70,7 @@ def in_existing(change: Change) -> str:
             return (
                 f"in Terraform change the aws_ec2_transit_gateway_route of {change.table} for "
                 f"{change.destination}: transit_gateway_attachment_id = {_quoted(change.attachment)}, "
-                "no blackhole"
+                "blackhole removed"
             )
         case TransitSubnet():
             return (
@@ -78,12 +78,12 @@ def in_existing(change: Change) -> str:
                 f"{change.attachment}: {_quoted(change.subnet)}"
             )
         case DnsSupport():
-            return f"in Terraform write into the aws_vpc {change.vpc}: enable_dns_support = true"
+            return f"in Terraform set in the aws_vpc {change.vpc}: enable_dns_support = true"
         case DnsHostNames():
-            return f"in Terraform write into the aws_vpc {change.vpc}: enable_dns_hostnames = true"
+            return f"in Terraform set in the aws_vpc {change.vpc}: enable_dns_hostnames = true"
         case PrivateDns():
             name = change.endpoint
-            return f"in Terraform write into the aws_vpc_endpoint {name}: private_dns_enabled = true"
+            return f"in Terraform set in the aws_vpc_endpoint {name}: private_dns_enabled = true"
         case _:
             return ""
 
@@ -95,7 +95,7 @@ def _literal(value: Value) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A string of HCL in which nothing is evaluated. Source: Terraform language, Strings and Templates."""
+    """An HCL string without interpolation. Source: Terraform language, Strings and Templates."""
     escaped = text.translate(_ESCAPES).replace("${", "$${").replace("%{", "%%{")
     return f'"{escaped}"'
 

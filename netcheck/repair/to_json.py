@@ -1,4 +1,4 @@
-"""The repair of one question as plain data: what `netcheck path --fix --format json` prints under `fix`."""
+"""The repair of one query as plain data: what `netcheck path --fix --format json` prints under `fix`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from netcheck.repair.terraform import in_existing, resource
 
 
 def as_json(done: Repair) -> dict[str, object] | None:
-    """None where there is nothing to mend.
+    """None where there is nothing to fix.
 
-    `proved`: with `changes`, the question is answered `reachable`. Else they take away blockers of their own
-    and `left` says what still stops the traffic or is not known.
+    `proved`: with `changes`, the query is `reachable`. Otherwise each change removes a blocker, and `left`
+    lists what still blocks the traffic or is not known.
     """
     if not done.questions:
         return None
@@ -25,13 +25,13 @@ def as_json(done: Repair) -> dict[str, object] | None:
     snapshot = from_parts(done.parts)
     changes = done.changes if question.proved else done.offered
     regions = {change: region_of(change, done.parts, snapshot) for change in changes}
-    told = [*notes(regions, snapshot), *accounts(changes, done.parts)]
+    texts = [*notes(regions, snapshot), *accounts(changes, done.parts)]
     if not question.proved:
-        told += alternative_subnets([question.query], snapshot)
+        texts += alternative_subnets([question.query], snapshot)
     return {
         "proved": question.proved,
         "changes": [_change(one, number, regions[one]) for number, one in enumerate(changes, 1)],
-        "notes": told,
+        "notes": texts,
         "left": _left(question.after, done) if not question.proved else [],
     }
 
@@ -47,7 +47,7 @@ def _change(change: Change, number: int, region: str) -> dict[str, object]:
 
 
 def _left(path: Path, done: Repair) -> list[str]:
-    """What no change offered takes away, and what is not known."""
+    """The blockers that no offered change removes, and what is not known."""
     repaired = {blocker for change in done.offered for blocker in done.origins[change]}
     texts = [blocker.text for blocker in path.blockers if blocker not in repaired]
     texts += [unknown.text for unknown in path.unknowns]

@@ -1,7 +1,7 @@
-"""Changes to a transit gateway: a static route, an association, a subnet in one more zone.
+"""Changes to a transit gateway: static routes, associations, a subnet in one more Availability Zone.
 
 Source: Transit gateway guide, Transit gateway route tables (static routes win over propagated ones), VPC
-attachments (one subnet in each zone that shall reach the gateway).
+attachments (one subnet in each zone that uses the gateway).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from netcheck.repair.repair_context import RepairContext, near_blocks, single
 
 
 def transit_options(context: RepairContext, fault: Fault) -> Iterator[tuple[Change, ...]]:
-    """What mends a blocker of a transit gateway where it is."""
+    """Fixes for a blocker of a transit gateway itself."""
     name = fault.blocker.component
     match fault.blocker.code:
         case Code.TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT | Code.TGW_RTB_BAD_STATE_ROUTE:
@@ -50,7 +50,7 @@ def _route(context: RepairContext, table: str, block: Prefix, attachment: str) -
 
 
 def _leading_to(context: RepairContext, fault: Fault, table: str) -> list[TransitAttachment]:
-    """Attachments of the VPC that the packets are for, to the gateway of this table."""
+    """Attachments of the destination VPC to the gateway of this route table."""
     snapshot, gateways = context.snapshot, _gateways(context, table)
     if fault.blocker.leg is Leg.FORWARD:
         end = context.state.end
@@ -65,7 +65,7 @@ def _leading_to(context: RepairContext, fault: Fault, table: str) -> list[Transi
 
 
 def _gateways(context: RepairContext, table: str) -> list[str]:
-    """The transit gateway of a route table: it says so, or its attachments do."""
+    """The transit gateway of a route table, from the table or from its associated attachments."""
     snapshot = context.snapshot
     listed = found(context.parts, "TransitGatewayRouteTables", "TransitGatewayRouteTableId", table) or {}
     by_attachment = [
@@ -73,18 +73,18 @@ def _gateways(context: RepairContext, table: str) -> list[str]:
         for name, (associated, _) in snapshot.transit_associations.items()
         if associated == table and name in snapshot.attachments
     ]
-    told = listed.get("TransitGatewayId")
-    return list(dict.fromkeys([*([told] if told else []), *by_attachment]))
+    own = listed.get("TransitGatewayId")
+    return list(dict.fromkeys([*([own] if own else []), *by_attachment]))
 
 
 def _tables(context: RepairContext, attachment: str) -> list[str]:
-    """Route tables of the attachment's gateway: first those that other attachments use, as most networks have
-    one for all.
+    """Route tables of the attachment's gateway, the one with most associations first: most networks have one
+    for all.
     """
     known = context.snapshot.attachments.get(attachment)
     general = found(context.parts, "TransitGatewayAttachments", "TransitGatewayAttachmentId", attachment)
     if known is None or general is None:
-        return []  # whoever does not own the gateway can associate nothing
+        return []  # only the gateway's owner can associate attachments
     listed = items(context.parts, "TransitGatewayRouteTables")
     names = dict.fromkeys(str(item["TransitGatewayRouteTableId"]) for item in listed)
     mine = [name for name in names if known.gateway in _gateways(context, name)]
@@ -93,18 +93,18 @@ def _tables(context: RepairContext, attachment: str) -> list[str]:
 
 
 def _subnets_in_zone(context: RepairContext, fault: Fault, attachment: str) -> list[str]:
-    """Subnets of the zone that the attachment lacks, with the network ACL and route table of one that it has.
+    """Subnets in the attachment's missing zone, with the network ACL and route table of one of its subnets.
 
-    What comes to the VPC by the gateway then comes out in the new subnet, if it is for this zone: with other
-    rules there it might be stopped, or let pass, though it was not before. Others than the sender's first.
+    Traffic from the gateway for this zone will enter through the new subnet: with other rules there, it might
+    be blocked or allowed although it was not before. Subnets other than the sender's first.
     """
     snapshot, sender = context.snapshot, _sender(context, fault)
     held = snapshot.attachments[attachment].subnets or ()
-    ways = {_rules(snapshot, name) for name in held}
+    used = {_rules(snapshot, name) for name in held}
     if sender is None:
         return []
     same_zone = [s.id for s in snapshot.subnets.values() if (s.vpc, s.zone) == (sender.vpc, sender.zone)]
-    return sorted((s for s in same_zone if _rules(snapshot, s) in ways), key=lambda name: name == sender.id)
+    return sorted((s for s in same_zone if _rules(snapshot, s) in used), key=lambda name: name == sender.id)
 
 
 def _rules(snapshot: Snapshot, subnet: str) -> tuple[str, str]:
@@ -114,7 +114,7 @@ def _rules(snapshot: Snapshot, subnet: str) -> tuple[str, str]:
 
 
 def _sender(context: RepairContext, fault: Fault) -> Subnet | None:
-    """The subnet that the packets of this leg leave from."""
+    """The subnet that sends the packets of this leg."""
     end = context.state.end
     if fault.blocker.leg is Leg.FORWARD:
         return fault.segment.subnet

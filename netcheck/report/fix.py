@@ -36,7 +36,7 @@ def _lines(fix: Mapping[str, Any], style: Style) -> Iterator[str]:
     notes = [f"{c['terraform_note']}." for c in fix["changes"] if c["terraform_note"]]
     yield from _section("to know", [*notes, *fix["notes"]], style)
     undo = [change["undo"] for change in reversed(fix["changes"]) if change["undo"]]
-    yield from _code("to take it back", undo, style)
+    yield from _code("to undo", undo, style)
 
 
 def _section(title: str, texts: list[str], style: Style) -> Iterator[str]:

@@ -9,33 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from netcheck.core.components import ComponentType, component_type
 from netcheck.core.model import Report, RootCause
 
-_KINDS = {
-    "acl-": "network ACL",
-    "dxgw-": "Direct Connect gateway",
-    "eigw-": "egress-only gateway",
-    "eni-": "network interface",
-    "i-": "instance",
-    "igw-": "internet gateway",
-    "lgw-": "local gateway",
-    "nat-": "NAT gateway",
-    "pcx-": "VPC peering",
-    "rtb-": "route table",
-    "sg-": "security group",
-    "subnet-": "subnet",
-    "tgw-attach-": "transit attachment",
-    "tgw-rtb-": "transit route table",
-    "tgw-": "transit gateway",
-    "vgw-": "VPN gateway",
-    "vpc-": "VPC",
-    "vpce-": "VPC endpoint",
-}
 _WAYS = {"egress": "out", "ingress": "in"}
 _WHY = {
-    "ENI_SG_RULES_MISMATCH": "no rule lets it pass",
+    "ENI_SG_RULES_MISMATCH": "no matching allow rule",
     "SG_HAS_NO_RULES": "it has no rules",
-    "SUBNET_ACL_RESTRICTION": "no rule lets it pass",
+    "SUBNET_ACL_RESTRICTION": "no matching allow rule",
     "NO_ROUTE_TO_DESTINATION": "no route",
     "NO_POSSIBLE_DESTINATION": "nothing has this address",
     "BAD_STATE": "not available",
@@ -136,9 +117,9 @@ def _stage(step: Mapping[str, object], blockers: Sequence[Mapping[str, object]],
 
 
 def kind_of(component: str) -> str:
-    """What a resource is, by its id; nothing for what is no id."""
-    starts = sorted(_KINDS, key=len, reverse=True)
-    return next((_KINDS[start] for start in starts if component.startswith(start)), "")
+    """AWS's term for the type of a resource; empty for what is not a resource id."""
+    kind = component_type(component)
+    return "" if kind is ComponentType.OTHER else kind.value
 
 
 def _items(value: object) -> list[dict[str, object]]:

@@ -17,7 +17,7 @@ DONE = {
 """What a check has done, by status."""
 WORST_FIRST = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.PASS, Status.SKIP)
 UNCERTAIN = "what is silent is certain; where it is lost is not"
-PROVED = "proved on a copy of the configuration: with this change the path works"
+PROVED = "verified on a copy of the configuration: this change opens the path"
 _KINDS = {
     "text": "What to do",
     "awscli": "AWS CLI",
@@ -25,7 +25,7 @@ _KINDS = {
     "properties": "Connector or worker properties",
     "iam": "IAM policy statement",
     "iam-trust": "IAM trust policy",
-    "undo": "To take it back (AWS CLI)",
+    "undo": "To undo (AWS CLI)",
 }
 _NOTE = "To know"
 """What words are that come after a change, and are none of their own."""

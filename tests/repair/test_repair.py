@@ -220,68 +220,68 @@ MENDED: list[tuple[str, Callable[[], World], dict[str, Any], list[str]]] = [
         "a route to the NAT gateway of the own zone",
         lambda: routes(dead_nat(), "rtb-w"),
         OUTSIDE,
-        ["rtb-w: a route for 203.0.113.9/32 to nat-a"],
+        ["rtb-w: route 203.0.113.9/32 to nat-a"],
     ),
     (
         "a narrow route beside a wide blackhole",
         dead_nat,
         OUTSIDE,
-        ["rtb-w: a route for 203.0.113.9/32 to nat-a"],
+        ["rtb-w: route 203.0.113.9/32 to nat-a"],
     ),
     (
         "a NAT gateway that failed is gone around, though the other is in another zone",
         failed_nat,
         OUTSIDE,
-        ["rtb-w: a route for 203.0.113.9/32 to nat-0"],
+        ["rtb-w: route 203.0.113.9/32 to nat-0"],
     ),
     (
         "peering: a route there, and one back to the block of the workers' subnet",
         lambda: routes(routes(with_peer(), "rtb-w"), "rtb-c"),
         PEER,
-        ["rtb-w: a route for 10.9.1.7/32 to pcx-1", "rtb-c: a route for 10.0.1.0/24 to pcx-1"],
+        ["rtb-w: route 10.9.1.7/32 to pcx-1", "rtb-c: route 10.0.1.0/24 to pcx-1"],
     ),
     (
         "a blackhole with this very destination is replaced",
         exact_blackhole,
         PEER,
-        ["rtb-c: a route for 10.0.1.0/24 to pcx-1, not pcx-gone"],
+        ["rtb-c: route 10.0.1.0/24 to pcx-1 instead of pcx-gone"],
     ),
-    ("a peering that waits is accepted", unasked_peering, PEER, ["pcx-1: the request accepted"]),
+    ("a peering that waits is accepted", unasked_peering, PEER, ["pcx-1: accept the request"]),
     (
         "a gateway endpoint for its service's addresses",
         with_endpoint,
         {"to": "52.218.0.1", "port": 443},
-        ["vpce-s3: used by rtb-w too, for pl-s3"],
+        ["vpce-s3: associate with rtb-w, for pl-s3"],
     ),
     (
         "a transit gateway's association",
         unassociated,
         PEER,
-        ["tgw-attach-a: associated with tgw-rtb-1"],
+        ["tgw-attach-a: associate with tgw-rtb-1"],
     ),
     (
         "a transit gateway's route there",
         lambda: without_propagation("tgw-attach-c"),
         PEER,
-        ["tgw-rtb-1: a static route for 10.9.1.7/32 to tgw-attach-c"],
+        ["tgw-rtb-1: static route 10.9.1.7/32 to tgw-attach-c"],
     ),
     (
         "a transit gateway's route back",
         lambda: without_propagation("tgw-attach-a"),
         PEER,
-        ["tgw-rtb-1: a static route for 10.0.1.0/24 to tgw-attach-a"],
+        ["tgw-rtb-1: static route 10.0.1.0/24 to tgw-attach-a"],
     ),
     (
         "an attachment's missing zone",
         other_zone,
         PEER,
-        ["tgw-attach-a: a subnet in one more zone, subnet-ta2"],
+        ["tgw-attach-a: add subnet-ta2"],
     ),
     (
         "a VPC's own resolver",
         deaf_resolver,
         {"to": "10.0.0.2", "port": 53, "protocol": "udp"},
-        ["vpc-a: its DNS resolver switched on (enableDnsSupport)"],
+        ["vpc-a: turn on DNS support (enableDnsSupport)"],
     ),
     (
         "ICMP by its type",
@@ -334,7 +334,7 @@ def peer_by_nat() -> World:
 
 
 def test_who_is_led_astray_through_a_nat_gateway_gets_a_route_in_the_own_table() -> None:
-    assert changes(peer_by_nat(), WORKERS | PEER) == ["rtb-w: a route for 10.9.1.7/32 to pcx-1"]
+    assert changes(peer_by_nat(), WORKERS | PEER) == ["rtb-w: route 10.9.1.7/32 to pcx-1"]
 
 
 def test_a_change_that_another_makes_needless_is_left_out() -> None:
@@ -352,16 +352,14 @@ def test_a_change_that_another_makes_needless_is_left_out() -> None:
 def test_several_addresses_of_another_vpc_are_one_route_for_its_block() -> None:
     both = (WORKERS | PEER, WORKERS | {"to": "10.9.1.8", "port": 9094})
     done = mended(peer_by_nat(), *both)
-    assert done.proved and [sentence(one) for one in done.changes] == [
-        "rtb-w: a route for 10.9.0.0/16 to pcx-1"
-    ]
+    assert done.proved and [sentence(one) for one in done.changes] == ["rtb-w: route 10.9.0.0/16 to pcx-1"]
     assert done.changes == done.questions[0].needed == done.questions[1].needed
 
 
 def test_the_dead_route_for_the_block_is_replaced_where_several_addresses_need_it() -> None:
     world = routes(peer_by_nat(), "rtb-w", route("10.9.0.0/16", "pcx-gone", "blackhole"))
     told = changes(world, WORKERS | PEER, WORKERS | {"to": "10.9.1.8", "port": 9094})
-    assert told == ["rtb-w: a route for 10.9.0.0/16 to pcx-1, not pcx-gone"]
+    assert told == ["rtb-w: route 10.9.0.0/16 to pcx-1 instead of pcx-gone"]
 
 
 @pytest.mark.parametrize(
@@ -378,7 +376,7 @@ def test_no_route_for_a_block_takes_others_another_way(kept: dict[str, Any]) -> 
         world.find("RouteTables", "rtb-p")["Routes"].append(route("10.9.2.0/24", "pcx-1"))
     world.find("RouteTables", "rtb-w")["Routes"].append(kept)
     told = changes(world, WORKERS | PEER, WORKERS | {"to": "10.9.1.8", "port": 9094})
-    assert told == ["rtb-w: a route for 10.9.1.7/32 to pcx-1", "rtb-w: a route for 10.9.1.8/32 to pcx-1"]
+    assert told == ["rtb-w: route 10.9.1.7/32 to pcx-1", "rtb-w: route 10.9.1.8/32 to pcx-1"]
 
 
 def other_vpc_without_a_way() -> World:
@@ -445,14 +443,14 @@ def test_another_subnet_that_works_is_named_where_no_narrow_change_does() -> Non
     )
     told = as_json(mended(world, WORKERS | OUTSIDE))
     assert told is not None
-    assert "make the connector again in subnet-b" in str(told["notes"])
+    assert "recreate the connector in subnet-b" in str(told["notes"])
 
 
 def test_who_leaves_by_the_internet_gateway_is_not_taken_another_way() -> None:
     """A route to the NAT gateway in a table that a host with a public address uses would be its own too."""
     world = public_subnet()
     world.documents["NatGateways"]["NatGateways"] = with_nat().documents["NatGateways"]["NatGateways"]
-    assert changes(world, WORKERS | OUTSIDE) == ["rtb-w: a route for 203.0.113.9/32 to nat-a"]
+    assert changes(world, WORKERS | OUTSIDE) == ["rtb-w: route 203.0.113.9/32 to nat-a"]
     association = {"Association": {"PublicIp": "198.51.100.77"}}
     eni = world.find("NetworkInterfaces", "eni-w")
     eni |= association
@@ -528,7 +526,7 @@ def test_the_account_of_each_change_is_told_where_there_are_several() -> None:
     told = as_json(mended(world, WORKERS | PEER))
     assert alone is not None and told is not None
     assert "account" not in str(alone["notes"])
-    assert "the right one: sg-c is of 222222222222." in str(told["notes"])
+    assert "its account: sg-c belongs to 222222222222." in str(told["notes"])
 
 
 def test_a_vpcs_own_ipv6_address_is_not_one_of_many_behind_a_name() -> None:
@@ -561,7 +559,7 @@ def test_the_command_prints_the_fix(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main([*arguments, "--to", "10.0.2.7:9094"]) == 1
     shown = capsys.readouterr().out
     for words in (
-        "proved on a copy of the configuration",
+        "verified on a copy of the configuration",
         "sg-b: allow TCP 9094 inbound from sg-w",
         "aws ec2 authorize-security-group-ingress --group-id sg-b",
         'resource "aws_vpc_security_group_ingress_rule" "netcheck_1" {',

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from netcheck.core.model import Cause, Finding, Fix, Kind, Layer, Result, RootCause, Status, Target
-from netcheck.repair.private_dns import named
+from netcheck.repair.private_dns import attach_private_dns_fixes
 from netcheck.repair.prove import prove
 from tests.path.world import World, permission, route, two_subnets, with_nat, with_peer
 
@@ -66,7 +66,7 @@ def test_each_of_two_causes_on_one_way_has_its_own_change_and_names_the_other() 
     assert len(texts(one, "awscli")) == len(texts(other, "awscli")) == 1
     assert "authorize-security-group-ingress --group-id sg-c" in texts(one, "awscli")[0]
     assert "create-route --route-table-id rtb-w" in texts(other, "awscli")[0]
-    assert "together with: rtb-w: a route for 10.9.1.7/32 to pcx-1" in str(texts(one, "text"))
+    assert "together with: rtb-w: route 10.9.1.7/32 to pcx-1" in str(texts(one, "text"))
     assert "together with: sg-c: allow TCP 9094 inbound from sg-w" in str(texts(other, "text"))
     assert len(texts(one, "terraform")) == len(texts(one, "undo")) == 1
     assert ADVICE not in one.fix
@@ -161,7 +161,7 @@ def test_what_cannot_be_mended_wholly_is_offered_and_not_called_proved() -> None
     one, other = proved(world, group, way)
     assert not one.fix_proved and not other.fix_proved
     assert "sg-c" in texts(one, "awscli")[0]
-    assert "Not proved to be enough" in str(texts(one, "text"))
+    assert "Not verified to be enough" in str(texts(one, "text"))
     assert one.fix[-1] == ADVICE
     assert other.fix == (ADVICE,)
 
@@ -186,7 +186,7 @@ def test_a_question_that_passes_is_kept_in_view() -> None:
     (found,) = proved(world, bad, good)
     assert found.fix_proved
     assert "FromPort=8443,ToPort=8443,IpRanges=[{CidrIp=203.0.113.9/32}]" in texts(found, "awscli")[0]
-    assert "wider than this flow needs and so not proved here" in str(texts(found, "text"))
+    assert "wider than this flow needs and not verified here" in str(texts(found, "text"))
 
 
 SECRETS = Target(Kind.AWS_SERVICE, "secretsmanager.eu-west-1.amazonaws.com", 443)
@@ -224,7 +224,7 @@ def with_names(world: World) -> RootCause:
         component="vpce-1",
     )
     shown = Result("aws-service.path@s", "aws-service.path", SECRETS, finding, 0.0)
-    found = named([cause(shown)], [shown], {"": world.documents}, GROUPS, lambda: False)
+    found = attach_private_dns_fixes([cause(shown)], [shown], {"": world.documents}, GROUPS, lambda: False)
     return found[0]
 
 
@@ -286,5 +286,5 @@ def test_the_route_of_a_second_zone_is_told_with_its_price() -> None:
     bad = result(world, "routes.reaches", {"to": "203.0.113.9", "port": 8443}, blamed=blamed)
     (found,) = proved(world, bad)
     assert found.fix_proved
-    assert "nat-a is in eu-west-1c, and rtb-w serves eu-west-1a" in str(texts(found, "text"))
+    assert "nat-a is in eu-west-1c, but rtb-w serves subnets in eu-west-1a" in str(texts(found, "text"))
     assert "--destination-cidr-block 0.0.0.0/0 --nat-gateway-id nat-a" in str(texts(found, "text"))

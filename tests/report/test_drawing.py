@@ -96,7 +96,7 @@ def test_it_fits_and_says_the_same_in_ascii_and_in_colour(world: World, width: i
 
 def test_the_break_says_why() -> None:
     (line,) = [line for line in lines(picture(closed(), "sg-b")) if "✗" in line]
-    assert re.search(r"✗ sg-b +security group +in +no rule lets it pass  ENI_SG_RULES_MISMATCH$", line)
+    assert re.search(r"✗ sg-b +security group +in +no matching allow rule  ENI_SG_RULES_MISMATCH$", line)
     (line,) = [line for line in lines(picture(partly(), "acl-w"), width=140) if "✗" in line]
     assert "50 | TCP | 40000-50000 | 10.0.2.0/24 | DENY  SUBNET_ACL_RESTRICTION" in line
 
@@ -149,8 +149,8 @@ def test_an_answer_of_another_shape_is_no_crash(answer: dict[str, Json]) -> None
 @pytest.mark.parametrize(
     ("component", "kind"),
     [
-        ("tgw-rtb-1", "transit route table"),
-        ("tgw-attach-1", "transit attachment"),
+        ("tgw-rtb-1", "transit gateway route table"),
+        ("tgw-attach-1", "transit gateway attachment"),
         ("tgw-1", "transit gateway"),
         ("vpce-1", "VPC endpoint"),
         ("vpc-1", "VPC"),

@@ -53,7 +53,7 @@ def test_a_root_cause_has_its_title_its_place_and_its_fix() -> None:
     lines = first.message.split("\n")
     assert lines[0] == BLOCKED.root_causes[0].title
     assert lines[1] == "where: sg-0f9e8d7c6b5a40322"
-    assert "fix: proved on a copy of the configuration: with this change the path works" in lines
+    assert "fix: verified on a copy of the configuration: this change opens the path" in lines
     assert [line for line in lines if line.startswith("aws ec2 authorize-security-group-ingress ")]
 
 

@@ -92,7 +92,7 @@ def test_what_matters_stands_first() -> None:
     places = [page.index(part) for part in ("2 root causes", "<figure", "AWS CLI", 'id="results"')]
     assert places == sorted(places)
     assert "aws ec2 authorize-security-group-ingress" in page
-    assert page.count("Proved on a copy of the configuration") == 1
+    assert page.count("Verified on a copy of the configuration") == 1
 
 
 def test_a_fix_that_was_not_proved_is_not_called_so() -> None:

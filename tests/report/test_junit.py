@@ -44,7 +44,11 @@ def test_the_schema_refuses_what_is_wrong() -> None:
             BLOCKED,
             "security.groups",
             "failure",
-            ["Root cause 1: ENI_SG_RULES_MISMATCH at sg-", "AWS CLI:\naws ec2 authorize", "proved on a copy"],
+            [
+                "Root cause 1: ENI_SG_RULES_MISMATCH at sg-",
+                "AWS CLI:\naws ec2 authorize",
+                "verified on a copy",
+            ],
         ),
         (
             "a consequence names what it follows from",

@@ -73,7 +73,7 @@ def test_causes_and_fixes_stand_before_the_details() -> None:
     assert [fence.info for fence in fences] == ["text", "sh", "hcl", "text"]
     assert "✗ sg-0f9e8d7c6b5a40322" in fences[0].content
     assert fences[1].content.rstrip("\n") == BLOCKED.root_causes[0].fix[0].text
-    assert text.count("proved on a copy of the configuration") == 1
+    assert text.count("verified on a copy of the configuration") == 1
 
 
 def test_what_a_peer_says_is_text_and_calls_nobody() -> None:
