@@ -345,7 +345,7 @@ def test_a_change_that_another_makes_needless_is_left_out() -> None:
     )
     done = mended(world, WORKERS | PEER)
     assert done.proved and [sentence(one) for one in done.changes] == [
-        "rtb-w: a route for 10.9.1.7/32 to pcx-1"
+        "rtb-w: route 10.9.1.7/32 to pcx-1"
     ]
 
 
