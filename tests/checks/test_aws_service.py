@@ -26,7 +26,7 @@ from tests.checks.worlds import (
     nat_per_zone,
     policy,
 )
-from tests.path.world import World, permission, route
+from tests.path.world import World, acl_line, permission, route
 
 SM = service("secretsmanager")
 Made = Callable[[], World]
@@ -134,6 +134,18 @@ WAYS: list[tuple[str, Made, Target, list[tuple[str, str | None, str | None]], st
         SM,
         [("fail", "path_security_group", "sg-w")],
         "outbound",
+    ),
+    (
+        "the network ACL of a NAT gateway's subnet",
+        lambda: edited(
+            nat_per_zone(),
+            lambda w: w.find("NetworkAcls", "acl-pb")["Entries"].append(
+                acl_line(10, "deny", "10.0.2.0/24") | {"Egress": False}
+            ),
+        ),
+        SM,
+        [("fail", "path_network_acl", "acl-pb")],
+        "from subnet-x",
     ),
     (
         "an endpoint in one zone serves both",

@@ -559,6 +559,46 @@ def test_the_guides_own_properties_get_the_warnings_they_deserve_and_no_other() 
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("timeoutSeconds", 0, 600), ("retryCount", 3, 10)], ids=["timeout", "retries"]
+)
+def test_timeouts_and_retries_have_limits_that_kafka_connect_holds_them_to(
+    name: str, least: int, most: int
+) -> None:
+    for value in (least, most):
+        (found,) = judge(with_settings({name: str(value)})).of("connector.timeouts")
+        assert found.status is Status.PASS, found.summary
+    for value in (least - 1, most + 1):
+        (found,) = judge(with_settings({name: str(value)})).of("connector.timeouts")
+        assert (found.status, f"{least} to {most}" in found.summary) == (Status.FAIL, True), found.summary
+
+
+@pytest.mark.parametrize("name", ["timeoutSeconds", "retryCount"])
+def test_a_timeout_that_only_the_worker_fills_in_is_unknown(name: str) -> None:
+    (found,) = judge(with_settings({name: "${secretsManager:orders/clickhouse:value}"})).of(
+        "connector.timeouts"
+    )
+    assert found.status is Status.UNKNOWN
+
+
+ADVICE_ON_IGNORED = [
+    ("schemas.enable", "false", "value.converter.schemas.enable=false"),
+    ("security.protocol", "SSL", "ssl=true"),
+    ("ssl.truststore.location", "/tmp/a.jks", "sslrootcert"),
+    ("sasl.mechanism", "AWS_MSK_IAM", "MSK Connect"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "advice"), ADVICE_ON_IGNORED)
+def test_a_setting_that_nobody_reads_is_answered_with_the_one_that_is(
+    name: str, value: str, advice: str
+) -> None:
+    (found,) = judge(with_settings({name: value})).of("connector.ignored")
+    others = {other for key, _, other in ADVICE_ON_IGNORED if key != name} - {"MSK Connect"}
+    assert advice in found.summary
+    assert not [other for other in others if other in found.summary]
+
+
 def test_overrides_need_the_workers_consent_in_kafka_connect_2() -> None:
     subject = with_settings({"consumer.override.max.poll.records": "100"})
     old = replace(subject, kafka_connect_version="2.7.1")
