@@ -8,13 +8,14 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
-from urllib.parse import parse_qsl, urlsplit
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
-from botocore.auth import SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from netcheck.core.context import Deadline
 from netcheck.core.credentials import KafkaLogin
@@ -159,39 +160,96 @@ def test_a_login_without_a_user_or_a_password_is_no_credentials(login: KafkaLogi
     assert caught.value.cause is Cause.KAFKA_NO_CREDENTIALS
 
 
-def _signed_by_botocore(keys: msk_iam.AwsKeys, host: str, region: str, when: str) -> dict[str, str] | None:
-    """The query that botocore presigns for the same request; None if its clock has moved on since `when`."""
-    request = AWSRequest("GET", f"https://{host}/?Action=kafka-cluster%3AConnect")
-    token = None if keys.token is None else keys.token.reveal()
-    credentials = Credentials(keys.access_key, keys.secret_key.reveal(), token)
-    SigV4QueryAuth(credentials, "kafka-cluster", region, expires=900).add_auth(request)
-    query = dict(parse_qsl(urlsplit(request.url).query))
-    return query if query["X-Amz-Date"] == when else None
-
-
-@pytest.mark.parametrize("keys", [KEYS, TEMPORARY], ids=["long-lived keys", "temporary keys"])
-def test_the_signature_of_an_iam_login_is_the_one_that_botocore_makes(keys: msk_iam.AwsKeys) -> None:
-    theirs = None
-    while theirs is None:
-        ours = json.loads(msk_iam.payload(keys, BROKER, "eu-west-1"))
-        theirs = _signed_by_botocore(keys, BROKER, "eu-west-1", ours["x-amz-date"])
-    assert {name.lower(): value for name, value in theirs.items()} == {
-        name: value for name, value in ours.items() if name not in ("version", "host", "user-agent")
+def _signed_by_hand(keys: msk_iam.AwsKeys, host: str, region: str, when: str) -> dict[str, str]:
+    """The query of the same presigned request, written from the IAM user guide, "Create a signed AWS API
+    request", for that moment.
+    """
+    scope = f"{when[:8]}/{region}/kafka-cluster/aws4_request"
+    query = {
+        "Action": "kafka-cluster:Connect",
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"{keys.access_key}/{scope}",
+        "X-Amz-Date": when,
+        "X-Amz-Expires": "900",
+        "X-Amz-SignedHeaders": "host",
     }
-    assert (ours["version"], ours["host"]) == ("2020_10_22", BROKER)
+    if keys.token is not None:
+        query["X-Amz-Security-Token"] = keys.token.reveal()
+    canonical_query = "&".join(f"{name}={quote(query[name], safe='')}" for name in sorted(query))
+    empty = hashlib.sha256(b"").hexdigest()
+    canonical = f"GET\n/\n{canonical_query}\nhost:{host}\n\nhost\n{empty}"
+    to_sign = f"AWS4-HMAC-SHA256\n{when}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    key = f"AWS4{keys.secret_key.reveal()}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return query | {"X-Amz-Signature": hmac.digest(key, to_sign.encode(), "sha256").hex()}
 
 
-@pytest.mark.parametrize("keys", [KEYS, TEMPORARY], ids=["long-lived keys", "temporary keys"])
-def test_an_iam_token_is_the_url_that_botocore_presigns(keys: msk_iam.AwsKeys) -> None:
-    theirs = None
-    while theirs is None:
-        token = msk_iam.token(keys, "eu-west-1")
-        url = urlsplit(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode())
-        query = dict(parse_qsl(url.query))
-        theirs = _signed_by_botocore(keys, "kafka.eu-west-1.amazonaws.com", "eu-west-1", query["X-Amz-Date"])
-    assert url.netloc == "kafka.eu-west-1.amazonaws.com"
+BOTH = pytest.mark.parametrize("keys", [KEYS, TEMPORARY], ids=["long-lived keys", "temporary keys"])
+
+
+@BOTH
+def test_an_iam_login_has_the_parameters_and_the_signature_of_the_guide(keys: msk_iam.AwsKeys) -> None:
+    ours = json.loads(msk_iam.payload(keys, BROKER, "eu-west-1"))
+    guide = _signed_by_hand(keys, BROKER, "eu-west-1", ours["x-amz-date"])
+    fixed = {"version": "2020_10_22", "host": BROKER, "user-agent": "netcheck"}
+    assert ours == fixed | {name.lower(): value for name, value in guide.items()}
+
+
+@BOTH
+def test_an_iam_token_is_the_presigned_url_of_the_guide(keys: msk_iam.AwsKeys) -> None:
+    token = msk_iam.token(keys, "eu-west-1")
+    url = urlsplit(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode())
+    query = dict(parse_qsl(url.query))
+    assert (url.scheme, url.netloc, url.path) == ("https", "kafka.eu-west-1.amazonaws.com", "/")
     assert query.pop("User-Agent") == "netcheck"
-    assert query == theirs
+    assert query == _signed_by_hand(keys, url.netloc, "eu-west-1", query["X-Amz-Date"])
+
+
+ALONE = """
+import socket, logging, os, sys
+logging.basicConfig(level=logging.DEBUG)
+from netcheck.core.secret import Secret
+from netcheck.probe.kafka import msk_iam
+assert "botocore" not in sys.modules
+
+def forbid(event, arguments):
+    if event.startswith("socket.") or (event == "open" and ".aws" in str(arguments[0])):
+        os._exit(99)
+
+import botocore.session
+botocore.session.Session = None  # whoever looks for credentials needs one
+sys.addaudithook(forbid)
+keys = msk_iam.AwsKeys("AKIAEXAMPLE", Secret("secret/key+1"), Secret("session/token"))
+print(msk_iam.payload(keys, "b-1.example.test", "eu-west-1").decode())
+"""
+
+
+def test_signing_asks_nobody_and_logs_no_secret(tmp_path: Path) -> None:
+    """Neither the environment nor a profile nor the network: the keys are those that were given."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "HOME": str(tmp_path),
+        "AWS_ACCESS_KEY_ID": "AKIAWRONG",
+        "AWS_SECRET_ACCESS_KEY": "wrong",
+        "AWS_PROFILE": "nobody",
+        "AWS_REGION": "us-east-1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE], capture_output=True, text=True, timeout=60, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    message = json.loads(done.stdout)
+    assert (
+        message["x-amz-credential"].startswith("AKIAEXAMPLE/")
+        and "/eu-west-1/" in message["x-amz-credential"]
+    )
+    assert "session/token" not in done.stderr and "session%2Ftoken" not in done.stderr
+
+
+def test_keys_show_no_secret() -> None:
+    assert "secret/key" not in repr(TEMPORARY) and "session/token" not in repr(TEMPORARY)
 
 
 REGIONS = [

@@ -9,14 +9,11 @@ signature is that of https://docs.aws.amazon.com/IAM/latest/UserGuide/create-sig
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
 import os
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from netcheck.core.context import Deadline
 from netcheck.core.credentials import KafkaLogin
@@ -27,7 +24,6 @@ from netcheck.probe.transport.isolation import run_isolated, silence
 
 _SERVICE = "kafka-cluster"
 _ACTION = "kafka-cluster:Connect"
-_ALGORITHM = "AWS4-HMAC-SHA256"
 _SECONDS_VALID = 900
 _USER_AGENT = "netcheck"
 _MSK_HOST = re.compile(r"\.kafka(?:-serverless)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\.?$", re.IGNORECASE)
@@ -96,45 +92,26 @@ def region_of(login: KafkaLogin, host: str) -> str:
 def payload(keys: AwsKeys, host: str, region: str) -> bytes:
     """The one message of mechanism AWS_MSK_IAM, signed for this broker's host name."""
     message = {"version": "2020_10_22", "host": host, "user-agent": _USER_AGENT}
-    message |= {name.lower(): value for name, value in _signed(keys, host, region).items()}
+    signed = parse_qsl(urlsplit(_presigned(keys, host, region)).query)
+    message |= {name.lower(): value for name, value in signed}
     return json.dumps(message, separators=(",", ":")).encode()
 
 
 def token(keys: AwsKeys, region: str) -> str:
     """An OAUTHBEARER token that MSK takes: a presigned URL of the region's Kafka endpoint, in base64."""
-    host = f"kafka.{region}.amazonaws.com"
-    url = f"https://{host}/?{_query(_signed(keys, host, region))}&User-Agent={_USER_AGENT}"
+    url = f"{_presigned(keys, f'kafka.{region}.amazonaws.com', region)}&User-Agent={_USER_AGENT}"
     return base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
 
 
-def _signed(keys: AwsKeys, host: str, region: str) -> dict[str, str]:
-    """The query parameters of a presigned GET of `https://host/`, the signature among them."""
-    now = datetime.now(UTC)
-    day = now.strftime("%Y%m%d")
-    scope = f"{day}/{region}/{_SERVICE}/aws4_request"
-    parameters = {
-        "Action": _ACTION,
-        "X-Amz-Algorithm": _ALGORITHM,
-        "X-Amz-Credential": f"{keys.access_key}/{scope}",
-        "X-Amz-Date": now.strftime("%Y%m%dT%H%M%SZ"),
-        "X-Amz-Expires": str(_SECONDS_VALID),
-        "X-Amz-SignedHeaders": "host",
-    }
-    if keys.token is not None:
-        parameters["X-Amz-Security-Token"] = keys.token.reveal()
-    request = "\n".join(["GET", "/", _query(parameters), f"host:{host}\n", "host", _sha256(b"")])
-    to_sign = "\n".join([_ALGORITHM, parameters["X-Amz-Date"], scope, _sha256(request.encode())])
-    key = f"AWS4{keys.secret_key.reveal()}".encode()
-    for part in (day, region, _SERVICE, "aws4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return parameters | {"X-Amz-Signature": hmac.digest(key, to_sign.encode(), "sha256").hex()}
+def _presigned(keys: AwsKeys, host: str, region: str) -> str:
+    """The URL of a presigned GET of `https://host/`: signed by botocore, which asks nobody for it."""
+    from botocore.auth import SigV4QueryAuth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
 
-
-def _query(parameters: dict[str, str]) -> str:
-    return "&".join(
-        f"{quote(name, safe='')}={quote(parameters[name], safe='')}" for name in sorted(parameters)
-    )
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    silence("botocore")  # it logs what it signs, and the session token is part of that
+    session_token = None if keys.token is None else keys.token.reveal()
+    credentials = Credentials(keys.access_key, keys.secret_key.reveal(), session_token)
+    request = AWSRequest("GET", f"https://{host}/?Action={quote(_ACTION, safe='')}")
+    SigV4QueryAuth(credentials, _SERVICE, region, expires=_SECONDS_VALID).add_auth(request)
+    return str(request.url)
