@@ -36,8 +36,8 @@ LIBRARIES = (
     "tabulate",
     "urllib3",
 )
-"""What netcheck depends on but for boto3; `cryptography` alone would be as large as all of these, so a PKCS12
-trust store needs the container image."""
+"""What netcheck depends on but for boto3, and for shtab, which completes command lines. `cryptography` alone
+would be as large as all of these, so a PKCS12 trust store needs the container image."""
 LEFT_OUT = (
     "yaml/_yaml*.so",  # the C loader, which nothing here uses
     "clickhouse_connect/cc_sqlalchemy/*",
