@@ -35,8 +35,8 @@ def found(check: Check, target: Target, **observed: Any) -> list[Finding]:
 
 def shaken(*chain: Certificate, cause: Cause | None = None) -> Handshake:
     return Handshake(
-        "10.0.2.7", 9096, "10.0.2.7", None, "system", "TLSv1.3", "", chain, None, cause, cause, "", None, False,
-        None, None, None, 1, None, None, cause, "detail", 0.0,
+        "10.0.2.7", 9096, "10.0.2.7", None, "system", "TLSv1.3", "", chain, None, cause, cause, "", None,
+        False, None, None, None, 1, None, None, cause, "detail", 0.0,
     )  # fmt: skip
 
 

@@ -344,9 +344,7 @@ def test_a_change_that_another_makes_needless_is_left_out() -> None:
         acl_line(50, "deny", "10.0.0.0/8") | {"Egress": False}
     )
     done = mended(world, WORKERS | PEER)
-    assert done.proved and [sentence(one) for one in done.changes] == [
-        "rtb-w: route 10.9.1.7/32 to pcx-1"
-    ]
+    assert done.proved and [sentence(one) for one in done.changes] == ["rtb-w: route 10.9.1.7/32 to pcx-1"]
 
 
 def test_several_addresses_of_another_vpc_are_one_route_for_its_block() -> None:
