@@ -30,7 +30,7 @@ class LooksFromTheWorkers(Check):
         from netcheck.engine.vantage_parity import Parity
 
         if not ctx.config.source_subnet:
-            raise Skip("where the workers are was not said: give --source-subnet and --source-security-group")
+            raise Skip(facts.WORKERS_UNKNOWN)
         identity, seen = ctx.get(facts.identity), ctx.get(facts.parity)
         evidence: dict[str, Json] = dict(ctx.get(facts.place))
         if identity.kind == "outside":

@@ -1,7 +1,7 @@
-"""From a configuration to what is known of the pipeline, and to the targets of a run.
+"""Discovers the pipeline and the targets of a run from its configuration.
 
-What was given as an argument wins; then comes a connector's file, then the connector in MSK Connect, then the
-cluster. `Pipeline.origins` says of every value where it came from.
+For each value the order of precedence is: argument, connector file, connector in MSK Connect, cluster.
+`Pipeline.origins` records the source of every value.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from netcheck.aws.msk.lookup import LookedUp
 
 LOOKING_UP_SECONDS = 30.0
-"""How long MSK Connect and MSK may take to describe a pipeline: three rounds of calls, and throttling."""
+"""Time limit for MSK Connect and MSK to describe a pipeline: three rounds of calls, and throttling."""
 ARGUMENT = "argument"
 
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """What a run goes by: the configuration with what was found where nothing was said, the pipeline, and
-    every target, in the order they are reported.
+    """The result of discovery: the configuration with discovered values filled in, the pipeline, and every
+    target in the order of the report.
     """
 
     config: Config
@@ -42,11 +42,11 @@ class Discovered:
 
 
 def discover(ctx: Context) -> Discovered:
-    """Find everything that the configuration leaves out. Raises UsageError for what cannot be as asked."""
+    """Discover what the configuration leaves out. Raises UsageError for contradictions."""
     config = ctx.config
     file = _file(ctx) if config.connector_config else None
-    looked = _look_up(ctx) if config.connector or config.cluster else None
-    found = _Discovery(config, file, looked)
+    looked_up = _look_up(ctx) if config.connector or config.cluster else None
+    found = _Discovery(config, file, looked_up)
     effective = found.effective()
     if config.snapshot and config.source_subnet:
         _check_subnets(ctx, config.snapshot)
@@ -54,27 +54,27 @@ def discover(ctx: Context) -> Discovered:
 
 
 def _check_subnets(ctx: Context, folder: str) -> None:
-    """Raise UsageError for a subnet that a snapshot, which has all of them, does not have: a slip of the
-    pen, most likely. What AWS itself has is asked later, beside everything else.
+    """Raise UsageError for a subnet that is not in the snapshot, which lists all of them: probably a typo.
+    Without a snapshot AWS reports a missing subnet later, in parallel with everything else.
     """
     from netcheck.aws.ec2.source import saved
 
     seen = ctx.observe_for(LOOKING_UP_SECONDS, saved, folder)
     documents = [region.get("Subnets") for region in seen.regions.values()]
-    there: set[str] = set()
+    known: set[str] = set()
     for document in documents:
         match document:
             case {"Subnets": list(subnets)}:
-                there |= {str(one.get("SubnetId")) for one in subnets if isinstance(one, dict)}
+                known |= {str(subnet.get("SubnetId")) for subnet in subnets if isinstance(subnet, dict)}
             case _:
                 return
     if seen.error:
         return
     for name in ctx.config.source_subnet:
-        if name not in there:
-            near = difflib.get_close_matches(name, sorted(there), n=1)
-            hint = f", did you mean {near[0]}?" if near else ""
-            raise UsageError(f"--source-subnet {name}: the snapshot {folder} has no such subnet{hint}")
+        if name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UsageError(f"--source-subnet {name}: not in the snapshot {folder}{hint}")
 
 
 def _file(ctx: Context) -> Connector:
@@ -106,49 +106,48 @@ def _look_up(ctx: Context) -> LookedUp:
 
 
 def _region(config: Config) -> str | None:
-    """The Region of the ARNs; else the one that was given. Raises UsageError when two ARNs disagree."""
+    """The Region of the ARNs, else the configured one. Raises UsageError when two ARNs disagree."""
     arns = [parse_arn(name) for name in (config.connector, config.cluster) if name]
     regions = dict.fromkeys(arn.region for arn in arns if arn)
     if len(regions) > 1:
         raise UsageError(
-            f"--connector and --cluster: a connector and its cluster are in one Region, these ARNs are in "
-            f"{' and '.join(regions)}"
+            f"--connector and --cluster must be in one Region, but these ARNs are in {' and '.join(regions)}"
         )
     return next(iter(regions), config.region)
 
 
 class _Discovery:
-    """What was found, and which value comes from where."""
+    """One discovery: what was found, and the source of each value."""
 
-    def __init__(self, config: Config, file: Connector | None, looked: LookedUp | None) -> None:
+    def __init__(self, config: Config, file: Connector | None, looked_up: LookedUp | None) -> None:
         self._config = config
-        self._looked = looked
+        self._lookup = looked_up
         self._file = file
         self._origins: dict[str, str] = {}
-        self._missing: list[Missing] = list(looked.missing) if looked else []
-        self._cluster = looked.cluster if looked else None
-        self._connector = self._merged(looked.connector if looked else None)
+        self._missing: list[Missing] = list(looked_up.missing) if looked_up else []
+        self._cluster = looked_up.cluster if looked_up else None
+        self._connector = self._merged(looked_up.connector if looked_up else None)
 
-    def _merged(self, told: Connector | None) -> Connector | None:
-        """The connector as the file has it, with what only AWS tells where both are there."""
-        if told is None or self._file is None:
-            return self._file or told
+    def _merged(self, described: Connector | None) -> Connector | None:
+        """The connector: the file's values first, then those that AWS described."""
+        if described is None or self._file is None:
+            return self._file or described
         file = self._file
         return replace(
-            told,
+            described,
             settings=file.settings,
-            bootstrap=file.bootstrap or told.bootstrap,
-            authentication=file.authentication or told.authentication,
-            encryption=file.encryption or told.encryption,
-            subnets=file.subnets or told.subnets,
-            security_groups=file.security_groups or told.security_groups,
-            role_arn=file.role_arn or told.role_arn,
+            bootstrap=file.bootstrap or described.bootstrap,
+            authentication=file.authentication or described.authentication,
+            encryption=file.encryption or described.encryption,
+            subnets=file.subnets or described.subnets,
+            security_groups=file.security_groups or described.security_groups,
+            role_arn=file.role_arn or described.role_arn,
         )
 
-    # Where values come from
+    # Origins of values
 
     def _of_connector(self, field: str) -> str:
-        """The origin of a connector's field: the file, where that says it."""
+        """The origin of a connector's field: the file, where it has the field."""
         connector = self._connector
         assert connector
         if self._file and getattr(self._file, field):
@@ -156,23 +155,23 @@ class _Discovery:
         return f"connector {connector.name}"
 
     def _choose(self, name: str, given: object, found: object, origin: str) -> bool:
-        """Note where a value comes from. True where what was found is to be used."""
+        """Record the origin of a value. True where the discovered value is used."""
         if given:
             self._origins[name] = ARGUMENT
         elif found:
             self._origins[name] = origin
         return bool(found and not given)
 
-    # The configuration that the run goes by
+    # The effective configuration
 
     def effective(self) -> Config:
-        """The configuration, filled in."""
+        """The configuration with discovered values filled in."""
         config = self._with_region(self._config)
         if self._connector:
             config = self._with_connector(config, self._connector)
         self._choose("cluster", config.cluster, self._cluster, "the bootstrap servers' names")
-        if not self._connector and self._looked:
-            self._choose("bootstrap", config.bootstrap, self._looked.bootstrap, "cluster")
+        if not self._connector and self._lookup:
+            self._choose("bootstrap", config.bootstrap, self._lookup.bootstrap, "cluster")
         return config
 
     def _with_region(self, config: Config) -> Config:
@@ -181,8 +180,8 @@ class _Discovery:
             self._origins["region"] = "the ARN"
         elif region:
             self._origins["region"] = "argument or environment"
-        elif self._looked and self._looked.region:
-            region = self._looked.region
+        elif self._lookup and self._lookup.region:
+            region = self._lookup.region
             self._origins["region"] = "the AWS profile"
         elif self._file and (arn := parse_arn(self._file.arn or "")):
             region = arn.region
@@ -215,7 +214,7 @@ class _Discovery:
         if self._choose("source_subnet", given, connector.subnets, self._of_connector("subnets")):
             config = replace(config, source_subnet=connector.subnets)
         origin, groups = self._of_connector("security_groups"), connector.security_groups
-        # The connector's groups do not go with subnets of somebody's own choice.
+        # The connector's groups do not belong to subnets that the user chose.
         if self._choose("source_security_group", config.source_security_group, groups and not given, origin):
             config = replace(config, source_security_group=groups)
         return config
@@ -236,7 +235,7 @@ class _Discovery:
         return replace(config, clickhouse=url, clickhouse_login=login)
 
     def _clickhouse_url(self, read: clickhouse_sink.Sink) -> Url | None:
-        """The URL that the running task builds. None where that is no URL, which is for a check to say."""
+        """The URL that the running task builds. None where it is invalid, which a check reports."""
         unknown = [
             name
             for name in ("hostname", "port", "ssl")
@@ -244,7 +243,7 @@ class _Discovery:
         ]
         if unknown or (read.tls is None and read.hostname):
             names = ", ".join(unknown) or "ssl"
-            reason = f"the setting {names} is filled in by a config provider: give --clickhouse URL"
+            reason = f"a config provider fills in {names}: add --clickhouse URL"
             self._missing.append(Missing("ClickHouse's URL", "", reason))
             return None
         try:
@@ -270,48 +269,48 @@ class _Discovery:
         try:
             return f"https://{targets.regional_endpoint(needed.service, needed.region).host}"
         except UsageError:
-            reason = "the Region is not known: give --region"
+            reason = "the Region is unknown: add --region"
             if needed.region:
                 reason = f"{needed.why} names a Region that does not exist: {needed.region}"
             self._missing.append(Missing(f"the endpoint of {needed.service}", "", reason))
             return None
 
-    # What comes of it
+    # Results
 
     def pipeline(self, config: Config) -> Pipeline:
-        """What is known of the pipeline, after `effective`."""
-        looked = self._looked
-        account = looked.account if looked else None
+        """The discovered pipeline. Call `effective` first, which records the origins."""
+        looked_up = self._lookup
+        account = looked_up.account if looked_up else None
         if account is None and self._connector and (arn := parse_arn(self._connector.arn or "")):
             account = arn.account
         return Pipeline(
             connector=self._connector,
             cluster=self._cluster,
-            region=config.region if looked or self._connector else None,
+            region=config.region if looked_up or self._connector else None,
             account=account,
-            worker_interfaces=looked.interfaces if looked else (),
+            worker_interfaces=looked_up.interfaces if looked_up else (),
             origins=dict(self._origins),
             missing=tuple(dict.fromkeys(self._missing)),
         )
 
     def targets(self, config: Config) -> tuple[Target, ...]:
-        """Every target of the run. Raises UsageError when nothing was named, and nothing was asked for."""
-        if not self._connector and not self._looked:
+        """Every target of the run. Raises UsageError when there is none and nothing to discover one from."""
+        if not self._connector and not self._lookup:
             return targets.of_arguments(config)
         found = dict.fromkeys([*targets.named(config), *self._brokers(config)])
         kinds = list(Kind)
         return (*sorted(found, key=lambda target: kinds.index(target.kind)), PIPELINE)
 
     def _brokers(self, config: Config) -> Iterator[Target]:
-        """The brokers beyond the bootstrap servers; where only a cluster was named, all that listens."""
-        if self._looked and not self._connector and not config.bootstrap and not config.connector:
-            yield from targets.listening(self._looked.bootstrap, self._cluster)
+        """The brokers beyond the bootstrap servers; of a cluster that was named alone, all listeners."""
+        if self._lookup and not self._connector and not config.bootstrap and not config.connector:
+            yield from targets.listening(self._lookup.bootstrap, self._cluster)
         elif self._cluster and self._origins.get("bootstrap") != ARGUMENT:
             yield from targets.other_brokers(config, self._cluster)
 
 
 def _security_of(connector: Connector) -> Security | None:
-    """What MSK Connect makes of a connector's authentication and encryption; None where it is not known."""
+    """The security protocol for a connector's authentication and encryption; None where they are unknown."""
     match connector.authentication, connector.encryption:
         case "IAM", _:
             return Security.SASL_SSL

@@ -1,8 +1,7 @@
-"""What several checks need to know, from the name up to the protocol: each asked of the network once a
-run.
+"""Facts: what several checks need, from name resolution up to the protocol, each determined once a run.
 
-A fact is a function of the context; `ctx.get(fact, ...)` remembers it. A fact whose ground is missing (no
-address, no connection) raises PrerequisiteFailed: whoever asks has nothing to ask about.
+A fact is a function of the context; `ctx.get(fact, ...)` caches it. A fact whose prerequisite is missing (no
+address, no connection) raises PrerequisiteFailed.
 """
 
 from __future__ import annotations
@@ -39,11 +38,14 @@ if TYPE_CHECKING:
     from netcheck.probe.tls.stream import Tls
 
 WAKING_SECONDS = 45.0
-"""How long the first answer of ClickHouse is waited for: an idle Cloud service wakes in 20 to 30 s, rarely
-more (https://clickhouse.com/docs/manage/scaling)."""
+"""Time limit for ClickHouse's first answer: an idle Cloud service wakes in 20 to 30 s, rarely more
+(https://clickhouse.com/docs/manage/scaling)."""
 
 COLLECTING_SECONDS = 30.0
-"""How long AWS may take to tell its configuration: three rounds of calls, and room for throttling."""
+"""Time limit for AWS to describe its configuration: three rounds of calls, and room for throttling."""
+
+WORKERS_UNKNOWN = "worker subnets unknown: add --source-subnet and --source-security-group"
+"""The reason of a check that is skipped because it needs the workers' subnets."""
 
 ABOUT_THE_CERTIFICATE = frozenset(
     {
@@ -56,7 +58,7 @@ ABOUT_THE_CERTIFICATE = frozenset(
         Cause.TLS_INTERCEPTED,
     }
 )
-"""What a client may mind of a handshake that the server is content with."""
+"""Causes for which a client rejects a handshake that the server accepts."""
 
 
 def looked(ctx: Context) -> vantage_probe.Vantage:
@@ -65,7 +67,7 @@ def looked(ctx: Context) -> vantage_probe.Vantage:
 
 
 def vantage(ctx: Context) -> dict[str, Json]:
-    """Where this run looks from, with a `summary` to read."""
+    """The vantage of this run: the host it probes from, with a readable `summary`."""
     seen = ctx.get(looked)
     return {
         "kind": "host",
@@ -79,41 +81,41 @@ def vantage(ctx: Context) -> dict[str, Json]:
 
 
 def pipeline(ctx: Context) -> Pipeline:
-    """What discovery found of the pipeline: empty where nothing was looked up."""
+    """The discovered pipeline; empty where nothing was looked up."""
     from netcheck.pipeline.model import Pipeline
 
     return ctx.pipeline or Pipeline()
 
 
 def resolution(ctx: Context, host: str) -> Resolution:
-    """What this host resolves a name to, as every program here does."""
+    """A name resolved by this host's resolver, like every program here resolves it."""
     return ctx.observe(resolve, host)
 
 
 def name_servers(ctx: Context, host: str) -> NameServers:
-    """What each configured name server answers on its own."""
+    """The answers of each configured name server."""
     return ctx.observe(ask_servers, host)
 
 
 def connections(ctx: Context, host: str, port: int) -> Connections:
-    """A connection to every address of a name, of the family that the port is for.
+    """A TCP connection to every address of a name, of the IP version that the port is for.
 
-    Raises PrerequisiteFailed when there is no address, Skip for a port over IPv6 where this host speaks none.
+    Raises PrerequisiteFailed when there is no address, Skip for an IPv6 port where this host has no IPv6.
     """
     found = ctx.get(resolution, host).addresses
     if not found:
         raise PrerequisiteFailed("no address to connect to")
     if ctx.get(is_over_ipv6, host, port):
         if not any(":" in address for address in ctx.get(looked).addresses):
-            raise Skip(f"port {port} listens over IPv6, which this host does not speak")
+            raise Skip(f"port {port} listens over IPv6, and this host has no IPv6 address")
         found = tuple(address for address in found if address.family == 6)
         if not found:
-            raise PrerequisiteFailed(f"port {port} listens over IPv6, and the name has no IPv6 address here")
+            raise PrerequisiteFailed(f"port {port} listens over IPv6, and the name has no IPv6 address")
     return ctx.observe(connect, tuple(address.address for address in found), port)
 
 
 def is_over_ipv6(ctx: Context, host: str, port: int) -> bool:
-    """Whether a broker's port is one of MSK's listeners over IPv6, where its IPv4 addresses do not answer
+    """Whether a port is one of MSK's IPv6 listeners, which do not answer on the broker's IPv4 addresses
     (https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html).
     """
     from netcheck.pipeline.msk_listeners import listener_for
@@ -123,29 +125,29 @@ def is_over_ipv6(ctx: Context, host: str, port: int) -> bool:
 
 
 def reachable(ctx: Context, target: Target) -> str:
-    """The address to talk to: the first that connects, as clients choose.
+    """The address for protocol probes: the first that connects, as clients choose.
 
-    Raises PrerequisiteFailed when none does.
+    Raises PrerequisiteFailed when none connects.
     """
     seen = ctx.get(connections, target.host, target.port)
-    connected = [one.address for one in seen.connections if one.cause is None]
+    connected = [connection.address for connection in seen.connections if connection.cause is None]
     if not connected:
-        raise PrerequisiteFailed(f"no connection to talk over ({seen.cause}: {seen.detail})")
+        raise PrerequisiteFailed(f"no TCP connection ({seen.cause}: {seen.detail})")
     return connected[0]
 
 
 def handshake(ctx: Context, target: Target) -> Handshake:
-    """A TLS handshake, judged with the trust store of this run. Raises Skip for a plain-text target."""
+    """A TLS handshake, verified with this run's trust store. Raises Skip for a plaintext target."""
     if not target.security.tls:
-        raise Skip("the target is spoken to without TLS")
+        raise Skip("the target does not use TLS")
     address = ctx.get(reachable, target)
     return ctx.observe(shake_hands, address, target.port, target.host, ctx.config.trust)
 
 
 def documents(ctx: Context) -> Documents:
-    """AWS's own answers around the workers' subnets: as AWS gives them now, or as they were saved.
+    """AWS's responses about the workers' subnets: from AWS now, or from a snapshot.
 
-    Raises FactUnavailable when AWS cannot be asked at all.
+    Raises FactUnavailable when AWS cannot be called at all.
     """
     from netcheck.aws.ec2.source import collected, saved
 
@@ -162,7 +164,7 @@ def documents(ctx: Context) -> Documents:
 
 
 def snapshot(ctx: Context) -> Snapshot:
-    """AWS's configuration around the workers' subnets; what AWS does not say is a gap inside."""
+    """AWS's configuration around the workers' subnets; what could not be collected is a gap in it."""
     from netcheck.aws.ec2.snapshot import SnapshotError, from_regions
 
     try:
@@ -172,10 +174,10 @@ def snapshot(ctx: Context) -> Snapshot:
 
 
 def paths(ctx: Context, target: Target) -> tuple[Traced, ...]:
-    """The way from every worker subnet to every address of a target, as AWS is configured.
+    """The path from every worker subnet to every address of a target, by AWS's configuration.
 
-    Over IPv4 where the target has such an address, as a JVM prefers it, unless its port is one for IPv6.
-    Raises Skip when nobody said where the workers are, and PrerequisiteFailed when the name has no address.
+    Over IPv4 where the target has an IPv4 address, as a JVM prefers it, unless its port is an IPv6 listener.
+    Raises Skip when the worker subnets are unknown, and PrerequisiteFailed when the name has no address.
     """
     from netcheck.aws.ec2.entities import TCP
     from netcheck.path.aggregate import Traced
@@ -183,16 +185,16 @@ def paths(ctx: Context, target: Target) -> tuple[Traced, ...]:
 
     config = ctx.config
     if not config.source_subnet:
-        raise Skip("where the workers are was not said: give --source-subnet and --source-security-group")
+        raise Skip(WORKERS_UNKNOWN)
     known, groups = ctx.get(snapshot), config.source_security_group or None
     over_ipv6 = ctx.get(is_over_ipv6, target.host, target.port)
     pairs = [
-        (subnet, one)
+        (subnet, address)
         for subnet in config.source_subnet
-        for one in (_ipv6_of(ctx, target) if over_ipv6 else workers_see(ctx, subnet, target.host))
+        for address in (_ipv6_of(ctx, target) if over_ipv6 else workers_see(ctx, subnet, target.host))
     ]
     if not pairs:
-        raise PrerequisiteFailed("no address to find a way to")
+        raise PrerequisiteFailed("no address to trace a path to")
     try:
         return tuple(
             Traced(
@@ -209,13 +211,15 @@ def paths(ctx: Context, target: Target) -> tuple[Traced, ...]:
 
 
 def tls_is_broken(ctx: Context, target: Target) -> bool:
-    """Whether TLS does not come about, whatever the certificate says: nothing above it can be asked for."""
+    """Whether the TLS handshake fails for a reason other than the certificate: no protocol above it can be
+    probed.
+    """
     cause = ctx.get(handshake, target).cause
     return cause is not None and cause not in ABOUT_THE_CERTIFICATE
 
 
 def kafka_hello(ctx: Context, target: Target) -> KafkaHello:
-    """What the broker says to anybody: its API versions and, of a SASL listener, the mechanisms."""
+    """What the broker answers without a login: its API versions and, on a SASL listener, the mechanisms."""
     from netcheck.probe.kafka.broker import hello
 
     address, mechanism = ctx.get(reachable, target), _mechanism(ctx, target)
@@ -223,9 +227,7 @@ def kafka_hello(ctx: Context, target: Target) -> KafkaHello:
 
 
 def kafka_login(ctx: Context, target: Target) -> KafkaLogin | None:
-    """The login for a broker's listener; None where the one that was given is for another listener of the
-    cluster.
-    """
+    """The login for a broker's listener; None where the given one is for another listener of the cluster."""
     login = ctx.config.kafka_login if target.security.sasl else None
     if login and not ctx.config.sasl_mechanism:
         iam = "AWS_MSK_IAM"
@@ -235,7 +237,7 @@ def kafka_login(ctx: Context, target: Target) -> KafkaLogin | None:
 
 
 def _mechanism(ctx: Context, target: Target) -> str:
-    """The SASL mechanism to ask a listener for: the run's, else that of MSK's listener."""
+    """The SASL mechanism to request: the configured one, else that of MSK's listener."""
     from netcheck.pipeline.msk_listeners import listener_for
 
     if ctx.config.sasl_mechanism:
@@ -245,7 +247,7 @@ def _mechanism(ctx: Context, target: Target) -> str:
 
 
 def kafka_metadata(ctx: Context, target: Target) -> KafkaMetadata:
-    """The cluster's brokers as this one advertises them, after a login where there is one."""
+    """The cluster's brokers as this broker advertises them, after a login where there is one."""
     from netcheck.probe.kafka.broker import metadata
 
     config, address = ctx.config, ctx.get(reachable, target)
@@ -254,7 +256,7 @@ def kafka_metadata(ctx: Context, target: Target) -> KafkaMetadata:
 
 
 def kafka_topics(ctx: Context, target: Target, names: tuple[str, ...], pattern: str) -> KafkaTopics:
-    """What this broker tells of the topics of these names, or of all that match the pattern."""
+    """This broker's metadata of the topics with these names, or of all that match the pattern."""
     from netcheck.probe.kafka.broker import topics
 
     where = (ctx.get(reachable, target), target.port, target.host, target.security, ctx.config.trust)
@@ -262,20 +264,20 @@ def kafka_topics(ctx: Context, target: Target, names: tuple[str, ...], pattern: 
 
 
 def clickhouse_ping(ctx: Context, target: Target) -> HttpAnswer:
-    """GET /ping, with time for an idle service to wake."""
+    """GET /ping, with enough time for an idle service to wake."""
     from netcheck.probe.clickhouse.https import ping
 
     address, tls = ctx.get(reachable, target), target.security.tls
     if tls and ctx.get(handshake, target).cause in (Cause.TLS_SILENT_AFTER_CLIENT_HELLO, Cause.TLS_STALLED):
-        raise PrerequisiteFailed("TLS gets no answer, and HTTP would wait for it again")
-    # Only who answers TLS can be asleep behind it.
+        raise PrerequisiteFailed("TLS gets no answer, so HTTP would get none either")
+    # Only a server that answers TLS can be an idle service.
     seconds = ctx.config.timeout if tls and ctx.get(tls_is_broken, target) else WAKING_SECONDS
     return ctx.observe_for(seconds, ping, address, target.port, target.host, tls, ctx.config.trust)
 
 
 def plain_ping(ctx: Context, target: Target) -> HttpAnswer:
-    """GET /ping without TLS, of a target that should speak it: a plain HTTP server may take a ClientHello for
-    the beginning of a request line, and wait for its end.
+    """GET /ping without TLS, for a target that should use TLS: a plain HTTP server may take a ClientHello for
+    the start of a request line and wait for its end.
     """
     from netcheck.probe.clickhouse.https import ping
 
@@ -283,14 +285,14 @@ def plain_ping(ctx: Context, target: Target) -> HttpAnswer:
 
 
 def clickhouse_look_up(ctx: Context, target: Target) -> ClickHouseLookUp:
-    """What the sink looks up at its start. Raises Skip without a login, PrerequisiteFailed without a ping."""
+    """What the sink queries on start. Raises Skip without a login, PrerequisiteFailed without a ping."""
     from netcheck.probe.clickhouse.https import look_up
 
     login = ctx.config.clickhouse_login
     if login is None:
-        raise Skip("no ClickHouse password given: set NETCHECK_CLICKHOUSE_PASSWORD or use --credentials")
+        raise Skip("no ClickHouse password: set NETCHECK_CLICKHOUSE_PASSWORD or use --credentials")
     if ctx.get(clickhouse_ping, target).cause not in (None, Cause.CLICKHOUSE_SLOW_WAKE):
-        raise PrerequisiteFailed("ClickHouse did not answer /ping as it should")
+        raise PrerequisiteFailed("ClickHouse did not answer /ping with Ok")
     address, tls = ctx.get(reachable, target), target.security.tls
     return ctx.observe(look_up, address, target.port, target.host, tls, ctx.config.trust, login)
 
@@ -313,12 +315,12 @@ def aws_answer(ctx: Context, target: Target) -> AwsAnswer:
 
 
 def plain_after_all(ctx: Context, target: Target) -> str | None:
-    """Where the peer hung up on TLS or was silent: how it answered its protocol in plain text, if it did."""
+    """Where the peer closed the TLS connection or was silent: its answer in plaintext, if it gave one."""
     if ctx.get(handshake, target).cause is Cause.TLS_SILENT_AFTER_CLIENT_HELLO:
         clickhouse = target.kind in (Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE)
         if not clickhouse or not ctx.get(plain_ping, target).status:
             return None
-        return f"plain HTTP answers there with status {ctx.get(plain_ping, target).status}"
+        return f"plain HTTP answers on this port with status {ctx.get(plain_ping, target).status}"
     match target.kind:
         case Kind.KAFKA:
             seen: KafkaHello | HttpAnswer | NativeHello = ctx.get(kafka_hello, target)
@@ -338,9 +340,9 @@ def _tls(ctx: Context, target: Target, *, verify: bool) -> Tls | None:
 
 
 NAMES_SECONDS = 15.0
-"""How long Route 53 may take to tell what a VPC's names lead to: two rounds of calls."""
+"""Time limit for Route 53 to describe a VPC's name resolution: two rounds of calls."""
 CLICKHOUSE_PRIVATE = ".vpce.aws.clickhouse.cloud"
-"""What ClickHouse Cloud's PrivateLink names end in (ClickHouse documentation, AWS PrivateLink)."""
+"""The end of ClickHouse Cloud's PrivateLink names (ClickHouse documentation, AWS PrivateLink)."""
 
 
 def access(ctx: Context) -> Access:
@@ -351,22 +353,22 @@ def access(ctx: Context) -> Access:
 
 
 def worker_vpcs(ctx: Context) -> tuple[str, ...]:
-    """The VPCs of the workers' subnets. Raises Skip when nobody said where the workers are, and
-    FactUnavailable where none of the subnets is known: a check of no VPC would find nothing wrong.
+    """The VPCs of the workers' subnets. Raises Skip when the worker subnets are unknown, and FactUnavailable
+    when none of them is in the snapshot: a check of no VPC would find nothing wrong.
     """
     if not ctx.config.source_subnet:
-        raise Skip("where the workers are was not said: give --source-subnet and --source-security-group")
+        raise Skip(WORKERS_UNKNOWN)
     known = ctx.get(snapshot)
     held = (known.subnets[name].vpc for name in ctx.config.source_subnet if name in known.subnets)
     if not (vpcs := tuple(dict.fromkeys(held))):
         gap = known.missing("Subnets")
-        reason = f": {gap.reason}" if gap else ", as AWS does not name the workers' subnets"
-        raise FactUnavailable(f"the workers' VPC is not known{reason}", gap.action if gap else None)
+        reason = f": {gap.reason}" if gap else ": AWS returned none of the worker subnets"
+        raise FactUnavailable(f"the workers' VPC is unknown{reason}", gap.action if gap else None)
     return vpcs
 
 
 def lookups(ctx: Context, vpc: str) -> Lookups:
-    """Private zones, Resolver rules and DNS Firewall of a VPC; of a snapshot what it holds of them."""
+    """Private hosted zones, Resolver rules and DNS Firewall of a VPC, from AWS or from a snapshot."""
     from netcheck.aws.route53.saved import saved_lookups
     from netcheck.aws.route53.zones import look_up
 
@@ -376,7 +378,7 @@ def lookups(ctx: Context, vpc: str) -> Lookups:
 
 
 def _merged(seen: Documents) -> dict[str, Json]:
-    """How names are looked up, of all Regions of a snapshot: a VPC is in one of them."""
+    """The name resolution documents of all Regions of a snapshot: a VPC is in one of them."""
     from netcheck.aws.route53.saved import RULES, ZONES
 
     found: dict[str, Json] = {}
@@ -390,24 +392,24 @@ def _merged(seen: Documents) -> dict[str, Json]:
 
 
 def blocked_lists(ctx: Context, lists: tuple[str, ...], host: str) -> Listed:
-    """Which of these DNS Firewall domain lists hold the name."""
+    """Which of these DNS Firewall domain lists contain the name."""
     from netcheck.aws.route53.zones import listed
 
     return ctx.observe_for(NAMES_SECONDS, listed, ctx.config.region, ctx.config.profile, lists, host)
 
 
 def name_resolution(ctx: Context, vpc: str, host: str) -> NameResolution:
-    """What a name leads to for the hosts of a VPC. What cannot be learnt is `unknown` inside."""
+    """What a name resolves to in a VPC. What cannot be determined is `unknown` in it."""
     from netcheck.aws.route53.model import Zone
     from netcheck.aws.route53.saved import saved_records
     from netcheck.aws.route53.zones import records
     from netcheck.path.name_resolution import NameResolution, by_route53, resolving, without_route53
 
-    known, ways = ctx.get(snapshot), ctx.get(access)
-    early = without_route53(known, ways, vpc, host)
+    known, endpoints = ctx.get(snapshot), ctx.get(access)
+    early = without_route53(known, endpoints, vpc, host)
     if early is not None:
         return early
-    chosen = resolving(ways, vpc, host, ctx.get(lookups, vpc))
+    chosen = resolving(endpoints, vpc, host, ctx.get(lookups, vpc))
     if isinstance(chosen, NameResolution):
         return chosen
     found = None
@@ -416,18 +418,18 @@ def name_resolution(ctx: Context, vpc: str, host: str) -> NameResolution:
     elif isinstance(chosen, Zone) and not chosen.service:
         where = (ctx.config.region, ctx.config.profile)
         found = ctx.observe_for(NAMES_SECONDS, records, *where, chosen.id, chosen.name, host.lower())
-    return by_route53(known, ways, host, chosen, found)
+    return by_route53(known, endpoints, host, chosen, found)
 
 
 def _ipv6_of(ctx: Context, target: Target) -> tuple[str, ...]:
-    return tuple(one.address for one in ctx.get(resolution, target.host).addresses if one.family == 6)
+    return tuple(found.address for found in ctx.get(resolution, target.host).addresses if found.family == 6)
 
 
 def workers_see(ctx: Context, subnet: str, host: str) -> tuple[str, ...]:
-    """The addresses that a worker in this subnet gets for a name: IPv4 where there are any.
+    """The addresses that a name resolves to for a worker in this subnet: IPv4 where there are any.
 
-    Those of a VPC endpoint or a private zone of the workers' VPC where AWS's configuration says that the name
-    leads there; else what the name resolves to here.
+    Those of a VPC endpoint or a private hosted zone of the workers' VPC where AWS's configuration resolves
+    the name to it; else what the name resolves to on this host.
     """
     from netcheck.path.name_resolution import ResolvedBy
 
@@ -446,15 +448,15 @@ def workers_see(ctx: Context, subnet: str, host: str) -> tuple[str, ...]:
 
 
 def execution_role(ctx: Context) -> RoleSnapshot:
-    """The connector's execution role and what bears on it. Raises Skip where no connector names a role, and
-    FactUnavailable when AWS cannot be asked at all; what it does not say of the rest is told inside.
+    """The connector's execution role and the policies that apply to it. Raises Skip where no connector names
+    a role, and FactUnavailable when AWS cannot be called at all; what else is missing is listed in it.
     """
     from netcheck.aws.iam.roles import look
     from netcheck.iam.role_questions import asked
 
     known = ctx.get(pipeline)
     if known.connector is None or known.connector.role_arn is None:
-        raise Skip("which role the connector runs with is not known: give --connector")
+        raise Skip("the connector's execution role is unknown: add --connector")
     question = asked(known, known.connector.role_arn)
     seen = ctx.observe_for(COLLECTING_SECONDS, look, ctx.config.region, ctx.config.profile, question)
     if seen.error:
@@ -463,7 +465,7 @@ def execution_role(ctx: Context) -> RoleSnapshot:
 
 
 def neighbours(ctx: Context, own: str) -> Neighbours:
-    """The connectors beside the one with this ARN."""
+    """The other connectors of the account and Region, without the one with this ARN."""
     from netcheck.aws.msk.neighbours import neighbours
 
     where = (ctx.get(pipeline).region or ctx.config.region, ctx.config.profile)
@@ -477,15 +479,13 @@ def cloud_services(ctx: Context) -> CloudServices:
 
     key = ctx.config.cloud_key
     if key is None:
-        raise Skip(
-            "no ClickHouse Cloud API key given: set NETCHECK_CLICKHOUSE_CLOUD_KEY_ID and ..._KEY_SECRET"
-        )
+        raise Skip("no ClickHouse Cloud API key: set NETCHECK_CLICKHOUSE_CLOUD_KEY_ID and ..._KEY_SECRET")
     return ctx.observe(services, key, ctx.config.cloud_api, Trust())
 
 
 def cloud_service(ctx: Context, target: Target) -> CloudService:
-    """ClickHouse Cloud's account of a target. Raises FactUnavailable where the API does not tell, and Skip
-    where the target is none of the services that the key may see.
+    """ClickHouse Cloud's description of a target. Raises FactUnavailable where the API lists no services, and
+    Skip where the target is not one of them.
     """
     seen = ctx.get(cloud_services)
     if seen.cause is not None:
@@ -494,12 +494,14 @@ def cloud_service(ctx: Context, target: Target) -> CloudService:
     hosts = {host, host.replace(CLICKHOUSE_PRIVATE, ".aws.clickhouse.cloud")}
     found = next((one for one in seen.services if hosts & set(one.hosts)), None)
     if found is None:
-        raise Skip(f"{target.host} is none of the {len(seen.services)} services that the API key may see")
+        raise Skip(f"{target.host} is not one of the {len(seen.services)} services that the API key can see")
     return found
 
 
 def identity(ctx: Context) -> vantage_probe.Identity:
-    """Who this host is to AWS; of a Lambda function AWS says where it runs, of an ECS task the snapshot."""
+    """This host's identity in AWS. A Lambda function's network comes from AWS, an ECS task's from the
+    snapshot.
+    """
     from netcheck.aws.awslambda.function_network import function_network
     from netcheck.engine.vantage_parity import Workers, located
 
@@ -519,17 +521,17 @@ def identity(ctx: Context) -> vantage_probe.Identity:
 
 
 def parity(ctx: Context) -> ParityResult:
-    """How this vantage differs from the workers', as far as both are known."""
+    """How this vantage differs from that of the workers, as far as both are known."""
     from netcheck.engine.vantage_parity import Workers, compare
 
     workers = Workers(ctx.config.source_subnet, ctx.config.source_security_group)
     known = _known(ctx)
-    ways = ctx.get(access) if known is not None else None
-    return compare(ctx.get(identity), ctx.get(looked), workers, known, ways)
+    endpoints = ctx.get(access) if known is not None else None
+    return compare(ctx.get(identity), ctx.get(looked), workers, known, endpoints)
 
 
 def place(ctx: Context) -> dict[str, Json]:
-    """Where this run looks from, to AWS, for the report."""
+    """This vantage's place in AWS, for the report."""
     who = ctx.get(identity)
     return {
         "kind": who.kind,
@@ -543,7 +545,7 @@ def place(ctx: Context) -> dict[str, Json]:
 
 
 def _known(ctx: Context) -> Snapshot | None:
-    """The snapshot, None where it cannot be had."""
+    """The snapshot, None where it is unavailable."""
     try:
         return ctx.get(snapshot)
     except FactUnavailable:

@@ -1,7 +1,7 @@
-"""The closer look: asked for only where something failed that has more than one explanation.
+"""Follow-up probes: made only where something failed that has more than one explanation.
 
-Every fact here raises NotApplicable where there is nothing to tell apart, where what failed is known well
-enough already, and where a recording was made without it.
+Every fact here raises NotApplicable where there is nothing to distinguish, where the failure is already
+explained, and where a recording does not have the observation.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 CLICKHOUSE_PORTS = (8443, 9440, 8123, 9000, 443)
-"""https://clickhouse.com/docs/guides/sre/network-ports, and 443, which ClickHouse Cloud has open too."""
+"""https://clickhouse.com/docs/guides/sre/network-ports, and 443, which ClickHouse Cloud opens too."""
 
 MOST_ADDRESSES = 2
 MOST_SIBLINGS = 12
@@ -48,29 +48,30 @@ TLS_UNANSWERED = frozenset({Cause.TLS_SILENT_AFTER_CLIENT_HELLO, Cause.TLS_STALL
 TLS_HUNG_UP = frozenset({Cause.TLS_CLOSED_AFTER_CLIENT_HELLO, Cause.TLS_RESET_AFTER_CLIENT_HELLO})
 
 NEUTRAL_SERVICES = ("sts", "ec2")
-"""AWS services that every Region has at a public address; the second where the first is what is silent."""
+"""AWS services with a public endpoint in every Region; the second is for when the first is the silent target.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Siblings:
-    """Other hosts of the same kind on the same port, by name: those that connect, those that are silent."""
+    """Other hosts of the same kind on the same port, by name: those that answer, those that are silent."""
 
     answering: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
 
 
 def silence(ctx: Context, target: Target) -> Connections:
-    """The connections of a target that met silence only, where AWS's configuration does not tell why."""
+    """The connections of a target that only got silence, where AWS's configuration does not explain it."""
     seen = needed(ctx, facts.connections, target.host, target.port)
     if seen.cause is not Cause.TIMED_OUT:
-        raise NotApplicable("it answers, or what stands in the way says so itself")
+        raise NotApplicable("it answers, or an error explains the failure")
     if _is_blocked(ctx, target):
-        raise NotApplicable("AWS's configuration has what stops it")
+        raise NotApplicable("AWS's configuration explains the silence")
     return seen
 
 
 def needed(ctx: Context, fact: Callable[Concatenate[Context, P], T], *args: P.args, **kw: P.kwargs) -> T:
-    """A fact, or NotApplicable where it cannot be had: the check that it belongs to says so."""
+    """A fact, or NotApplicable where it is unavailable, which its own check reports."""
     try:
         return ctx.get(fact, *args, **kw)
     except (Skip, DeadlineExceeded, NotRecorded, FactUnavailable) as error:
@@ -78,7 +79,7 @@ def needed(ctx: Context, fact: Callable[Concatenate[Context, P], T], *args: P.ar
 
 
 def had(ctx: Context, fact: Callable[Concatenate[Context, P], T], *args: P.args, **kw: P.kwargs) -> T | None:
-    """A fact, None where it cannot be had."""
+    """A fact, None where it is unavailable."""
     try:
         return ctx.get(fact, *args, **kw)
     except (Skip, DeadlineExceeded, NotRecorded, FactUnavailable):
@@ -86,8 +87,8 @@ def had(ctx: Context, fact: Callable[Concatenate[Context, P], T], *args: P.args,
 
 
 def _is_blocked(ctx: Context, target: Target) -> bool:
-    """Whether AWS's configuration stops the way there from every worker subnet. Where it stops it from some,
-    or for some source ports only, it takes a closer look to say whether that is why.
+    """Whether AWS's configuration blocks the path from every worker subnet. Where it blocks only some subnets
+    or some source ports, a follow-up probe has to show whether that is the cause.
     """
     if not ctx.config.source_subnet:
         return False
@@ -98,19 +99,19 @@ def _is_blocked(ctx: Context, target: Target) -> bool:
 
 
 def silent_addresses(seen: Connections) -> tuple[str, ...]:
-    """Those to look at, IPv4 first, as a JVM has it."""
+    """The silent addresses to probe again, IPv4 first, as a JVM prefers it."""
     silent = [one for one in seen.connections if one.cause is Cause.TIMED_OUT]
     return tuple(one.address for one in sorted(silent, key=lambda one: one.family))[:MOST_ADDRESSES]
 
 
 def source_ports(ctx: Context, target: Target) -> SourcePorts:
-    """Connections to the silent target from source ports all over the range."""
+    """Connections to the silent target from source ports across the whole range."""
     address = silent_addresses(ctx.get(silence, target))[0]
     return _observed(ctx, sweep, address, target.port)
 
 
 def _observed(ctx: Context, probe: Callable[Concatenate[Deadline, P], T], *args: P.args, **kw: P.kwargs) -> T:
-    """An observation that only a run of a version with this check has recorded."""
+    """An observation that recordings of older versions do not have."""
     try:
         return ctx.observe(probe, *args, **kw)
     except NotRecorded as error:
@@ -118,7 +119,7 @@ def _observed(ctx: Context, probe: Callable[Concatenate[Deadline, P], T], *args:
 
 
 def other_ports(ctx: Context, target: Target) -> Ports:
-    """What the silent target's host says on the other ports that its kind has, and on its own once more."""
+    """Connections to the other ports of the silent target's kind on its host, and to its own port again."""
     addresses = silent_addresses(ctx.get(silence, target))
     return _observed(ctx, ask_ports, addresses, (target.port, *_other_ports(target)))
 
@@ -129,8 +130,8 @@ def _other_ports(target: Target) -> tuple[int, ...]:
 
 
 def siblings(ctx: Context, target: Target) -> Siblings:
-    """The other brokers on the same port, as far as this run knows any. Asks nothing that it does not ask
-    anyway.
+    """The other brokers on the same port, as far as this run knows any. Makes no connection that the run does
+    not make anyway.
     """
     if target.kind is not Kind.KAFKA:
         return Siblings()
@@ -148,7 +149,7 @@ def siblings(ctx: Context, target: Target) -> Siblings:
 
 
 def _brokers(ctx: Context, target: Target) -> Iterator[str]:
-    """The hosts of this run's brokers on the target's port, but for its own."""
+    """The hosts of this run's brokers on the target's port, without the target's own."""
     for host, port in ctx.config.bootstrap:
         if port == target.port and host != target.host:
             yield host
@@ -161,15 +162,16 @@ def _brokers(ctx: Context, target: Target) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Neutral:
-    """A public host that has nothing to do with the silent one, and what its connections came to."""
+    """A public host that is independent of the silent one, and the connections to it."""
 
     endpoint: str
     connections: Connections
 
 
 def neutral(ctx: Context, target: Target) -> Neutral:
-    """Whether anything public answers from here: another target of this run that does, else an AWS endpoint
-    of the Region. Raises NotApplicable for a private target, Skip where nothing is known to ask.
+    """Whether this host can reach anything public: another target of this run that answers, else an AWS
+    endpoint of the Region. Raises NotApplicable for a private target, Skip where there is no public host to
+    try.
     """
     silent = silent_addresses(ctx.get(silence, target))
     if not set(silent) <= set(_public(ctx, target.host)):
@@ -180,16 +182,14 @@ def neutral(ctx: Context, target: Target) -> Neutral:
             return Neutral(other.endpoint, seen)
     endpoint = _regional(ctx, target)
     if endpoint is None:
-        raise Skip("whether anything public answers from here was not asked: give --region")
+        raise Skip("internet access was not tested: add --region")
     if not _public(ctx, endpoint):
-        raise Skip(
-            f"whether anything public answers from here is not known: {endpoint} has no public address"
-        )
+        raise Skip(f"internet access was not tested: {endpoint} has no public address")
     return Neutral(f"{endpoint}:443", needed(ctx, facts.connections, endpoint, 443))
 
 
 def _public(ctx: Context, host: str) -> tuple[str, ...]:
-    """The public addresses of a name, none where it has a private one as well."""
+    """The public addresses of a name, none where it also has a private one."""
     seen = had(ctx, facts.resolution, host)
     if seen is None or any(one.private for one in seen.addresses):
         return ()
@@ -197,14 +197,14 @@ def _public(ctx: Context, host: str) -> tuple[str, ...]:
 
 
 def _others(ctx: Context, target: Target) -> Iterator[Target]:
-    """The other public targets that this run was given."""
+    """The other public targets of this run."""
     for other in targets.named(ctx.config):
         if other.host != target.host and _public(ctx, other.host):
             yield other
 
 
 def _regional(ctx: Context, target: Target) -> str | None:
-    """The AWS endpoint to ask: that of the Region, as AWS names it in the common Regions and in China's."""
+    """The AWS endpoint to connect to: a service of the Region, in the aws and aws-cn partitions."""
     region = ctx.config.region
     if not region or region.startswith(("us-iso", "eu-iso")):
         return None
@@ -214,7 +214,7 @@ def _regional(ctx: Context, target: Target) -> str | None:
 
 
 def hellos(ctx: Context, target: Target) -> Hellos:
-    """Variations of a TLS handshake that got no answer, or that was hung up on."""
+    """Variations of a TLS handshake that got no answer, or whose connection was closed."""
     seen = needed(ctx, facts.handshake, target)
     named = () if is_address(target.host) else NAMES
     match seen.cause:
@@ -223,19 +223,19 @@ def hellos(ctx: Context, target: Target) -> Hellos:
         case cause if cause in TLS_HUNG_UP and named:
             variations = (Variation.NOTHING, Variation.NOTHING, *named)
         case _:
-            raise NotApplicable("TLS is answered, or not asked for")
+            raise NotApplicable("TLS is answered, or not used")
     if needed(ctx, facts.plain_after_all, target):
-        raise NotApplicable("what listens there does not speak TLS")
+        raise NotApplicable("this port does not use TLS")
     return _observed(ctx, vary_hello, seen.address, target.port, target.host, variations)
 
 
 def losses(ctx: Context, host: str) -> Losses:
-    """How many questions for a name each name server leaves unanswered."""
+    """How many queries for a name each name server leaves unanswered."""
     return ctx.observe(count_lost, host)
 
 
 def second_ping(ctx: Context, target: Target) -> HttpAnswer:
-    """GET /ping once more, right after a first answer that was slow: nothing sleeps by then."""
+    """GET /ping again, right after a slow first answer, when the service is no longer idle."""
     from netcheck.probe.clickhouse.https import ping_again
 
     address, tls = ctx.get(facts.reachable, target), target.security.tls

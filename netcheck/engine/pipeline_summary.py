@@ -1,4 +1,4 @@
-"""The pipeline as a report tells it: what it is made of, which values the run went by, and where from."""
+"""The pipeline section of a report: its components, and the values that the run used with their origins."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from netcheck.settings.config import Config
 
 
 def described(pipeline: Pipeline, config: Config, targets: Sequence[Target]) -> dict[str, Json]:
-    """What is known, as JSON. A run of targets alone has nothing but them."""
-    told: dict[str, Json] = {"targets": [str(target) for target in targets if target.host]}
+    """The pipeline as JSON; only the targets where nothing was looked up."""
+    summary: dict[str, Json] = {"targets": [str(target) for target in targets if target.host]}
     if pipeline.connector or pipeline.cluster or pipeline.missing:
-        told |= {
+        summary |= {
             "region": pipeline.region,
             "account": pipeline.account,
             "connector": _connector(pipeline.connector) if pipeline.connector else None,
@@ -24,13 +24,13 @@ def described(pipeline: Pipeline, config: Config, targets: Sequence[Target]) -> 
             "values": _values(pipeline, config),
             "missing": encode(pipeline.missing),
         }
-    return told
+    return summary
 
 
 def _connector(connector: Connector) -> dict[str, Json]:
-    told = encode(connector)
-    assert isinstance(told, dict)
-    return told | {
+    fields = encode(connector)
+    assert isinstance(fields, dict)
+    return fields | {
         "state_means": CONNECTOR_STATES.get(connector.state or ""),
         "topics": [name.strip() for name in connector.settings.get("topics", "").split(",") if name.strip()],
         "topics_regex": connector.settings.get("topics.regex"),
@@ -46,7 +46,7 @@ def _connector(connector: Connector) -> dict[str, Json]:
 
 
 def _values(pipeline: Pipeline, config: Config) -> dict[str, Json]:
-    """Each value that the run used, with its origin."""
+    """Each value that the run used, and its origin."""
     return {
         name: {"value": _plain(pipeline, config, name), "origin": origin}
         for name, origin in sorted(pipeline.origins.items())

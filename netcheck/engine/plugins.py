@@ -1,7 +1,8 @@
-"""Finds checks: in our own package, in installed plugins, in a folder. Three sources, one code path.
+"""Loads checks from the `checks` package, from installed plugins and from a folder: three sources, one code
+path.
 
-A plugin that cannot be imported, or that reuses an id, becomes a `LoadError`, shown as an `unknown` result:
-the run goes on, and nobody takes the silence for a pass.
+A plugin that cannot be imported, or that reuses an id, becomes a `LoadError` and is shown as an `unknown`
+result: the run goes on, and the missing check is not mistaken for a pass.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ ID = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 
 @dataclass(frozen=True, slots=True)
 class LoadError:
-    """Something that should have given checks and did not: where it is, and why."""
+    """A source of checks that could not be loaded, and the reason."""
 
     source: str
     reason: str
@@ -39,7 +40,7 @@ class LoadError:
 
 @dataclass(frozen=True, slots=True)
 class FoundChecks:
-    """What there is to run, sorted by file and place in the file, and what could not be loaded."""
+    """The checks, sorted by file and position in it, and what could not be loaded."""
 
     checks: tuple[Check, ...]
     broken: tuple[LoadError, ...]
@@ -52,12 +53,12 @@ class _Source:
 
 
 def is_own(check: Check) -> bool:
-    """Whether a check is of our own package, and not of a plugin."""
+    """Whether a check belongs to the `checks` package, and not to a plugin."""
     return type(check).__module__.partition(".")[0] == OWN_PACKAGE
 
 
 def find(folder: str | None = None) -> FoundChecks:
-    """Every check, each id once. Raises UsageError when `folder` is not a folder."""
+    """Load every check, each id once. Raises UsageError when `folder` is not a folder."""
     sources = [*_own(), *_installed(), *(_loose(Path(folder)) if folder else ())]
     checks: dict[str, Check] = {}
     origin: dict[str, str] = {}
@@ -71,7 +72,7 @@ def find(folder: str | None = None) -> FoundChecks:
             continue
         for check in found:
             problem = _problem(check) or (
-                f"the id {check.id} is taken by {origin[check.id]}" if check.id in checks else None
+                f"the id {check.id} is already used by {origin[check.id]}" if check.id in checks else None
             )
             if problem:
                 broken.append(LoadError(source.name, problem))
@@ -81,7 +82,7 @@ def find(folder: str | None = None) -> FoundChecks:
 
 
 def load_own() -> None:
-    """Import our own checks now, so that the first `find` has less to do."""
+    """Import the `checks` package now, so that the first `find` is faster."""
     for source in _own():
         source.load()
 
@@ -112,13 +113,13 @@ def _import_file(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickles look their module up there
+    sys.modules[name] = module  # dataclasses and pickle look up their module there
     spec.loader.exec_module(module)
     return module
 
 
 def _classes(loaded: object) -> Iterator[type[Check]]:
-    """The checks in what a source gave: a module with classes of its own, or one class."""
+    """The checks of a source: the classes that a module defines, or one class."""
     if isinstance(loaded, ModuleType):
         for value in vars(loaded).values():
             if inspect.isclass(value) and value.__module__ == loaded.__name__ and _is_check(value):
@@ -136,15 +137,15 @@ def _is_check(value: type) -> TypeGuard[type[Check]]:
 def _problem(check: Check) -> str | None:
     name = type(check).__name__
     if not isinstance(getattr(check, "id", None), str) or not ID.fullmatch(check.id):
-        return f"{name} has no id of the form concern.claim"
+        return f"{name}: the id must have the form concern.claim"
     if not isinstance(getattr(check, "kinds", None), frozenset) or not check.kinds:
-        return f"{check.id}: kinds is not a frozenset of target kinds"
+        return f"{check.id}: kinds must be a non-empty frozenset of target kinds"
     if unknown := sorted(str(kind) for kind in check.kinds - set(Kind)):
-        return f"{check.id}: there is no kind of target {', '.join(unknown)}; there is {', '.join(Kind)}"
+        return f"{check.id}: unknown target kind {', '.join(unknown)}; choose {', '.join(Kind)}"
     if not isinstance(check.after, frozenset) or not all(isinstance(name, str) for name in check.after):
-        return f"{check.id}: after is not a frozenset of check ids"
+        return f"{check.id}: after must be a frozenset of check ids"
     if not (type(check).__doc__ or "").strip():
-        return f"{check.id}: has no docstring, and the docstring is its documentation"
+        return f"{check.id}: has no docstring, which is its documentation"
     return None
 
 
@@ -152,9 +153,9 @@ def _reason(error: BaseException) -> str:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     if isinstance(error, SyntaxError):
-        place = ""  # its text names the line
+        place = ""  # the message has the line
     try:
         text = " ".join(str(error).split())
-    except Exception:  # noqa: BLE001 - an exception of a plugin may fail to say what it is
+    except Exception:  # noqa: BLE001 - a plugin's exception may raise in __str__
         text = ""
     return f"{type(error).__name__}: {text}{place}"

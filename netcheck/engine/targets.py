@@ -1,4 +1,4 @@
-"""What there is to reach: from values to targets."""
+"""Converts configured and discovered values to targets."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from netcheck.pipeline.msk_listeners import BY_PORT, BY_STRING, VPC_PORTS, Login
 from netcheck.settings.config import Config, UsageError
 
 PLAIN_NATIVE_PORT = 9000
-"""ClickHouse's native protocol without TLS; on any other port it is taken to be inside TLS, as on 9440
+"""ClickHouse's native protocol without TLS. Any other port is assumed to use TLS, like 9440
 (https://clickhouse.com/docs/guides/sre/network-ports)."""
 
 CONNECTED_BY = {Login.NONE: "TLS", Login.IAM: "SASL_IAM", Login.SCRAM: "SASL_SCRAM"}
-"""A listener's login as VpcConnection.Authentication of MSK's API has it."""
+"""A listener's login as in VpcConnection.Authentication of the MSK API."""
 
 
 def of_arguments(config: Config) -> tuple[Target, ...]:
-    """Every target that the configuration names: a worker's log is one of the pipeline alone. Raises
-    UsageError when there is none.
+    """Every target that the configuration names, and the pipeline, which a worker log belongs to. Raises
+    UsageError when there is nothing to check.
     """
     found = named(config)
     if not found and not config.worker_log:
         raise UsageError(
-            "nothing to check: give --bootstrap HOST:PORT, --clickhouse URL, --clickhouse-native HOST:PORT "
-            "or --aws-service NAME, or a --connector to find them all (netcheck demo shows a run without any)"
+            "nothing to check: add --bootstrap HOST:PORT, --clickhouse URL, --clickhouse-native HOST:PORT "
+            "or --aws-service NAME, or --connector to discover them (netcheck demo shows a run without any)"
         )
     return (*dict.fromkeys(found), PIPELINE)
 
 
 def named(config: Config) -> list[Target]:
-    """The same, also if there is none."""
+    """Every target that the configuration names, possibly none."""
     return [
         *brokers(config),
         *_clickhouse(config),
@@ -64,7 +64,7 @@ def kafka_target(host: str, port: int, security: Security | None) -> Target:
 def other_brokers(config: Config, cluster: Cluster) -> Iterator[Target]:
     """The brokers that the bootstrap servers do not name, at the same listener.
 
-    Only of listeners inside the VPC: the others have names of their own, which ListNodes does not tell.
+    Only for listeners inside the VPC: the others have other names, which ListNodes does not return.
     """
     names = [name for node in cluster.nodes for name in node.names]
     hosts = {host for host, _ in config.bootstrap}
@@ -74,8 +74,8 @@ def other_brokers(config: Config, cluster: Cluster) -> Iterator[Target]:
 
 
 def listening(strings: Mapping[str, str], cluster: Cluster | None) -> Iterator[Target]:
-    """The listeners of a cluster that a client here may use: those inside the VPC, over IPv6 too, public
-    ones, and those of managed VPC connections where this account has one that is up.
+    """The listeners of a cluster that a client here may use: those inside the VPC over IPv4 and IPv6, the
+    public ones, and those for managed VPC connections where this account has an available one.
     """
     connections = cluster.vpc_connections if cluster else ()
     connected = {each.authentication for each in connections if each.state == "AVAILABLE"}
@@ -104,7 +104,7 @@ def _security(tls: bool) -> Security:
 
 
 def _aws_service(name: str, region: str | None) -> Target:
-    """`name` is a service as botocore calls it, or the URL of one of its endpoints (`https://vpce-...`)."""
+    """`name` is botocore's name of a service, or the URL of an endpoint (`https://vpce-...`)."""
     url = _endpoint_url(name) if "://" in name else regional_endpoint(name, region)
     return Target(Kind.AWS_SERVICE, url.host, url.port, _security(url.tls))
 
@@ -121,12 +121,15 @@ def _endpoint_url(text: str) -> Url:
 
 @cache
 def regional_endpoint(name: str, region: str | None) -> Url:
-    """The public endpoint of a service, as botocore calls it. Raises UsageError for no service or Region.
+    """The public endpoint of a service, by botocore's name. Raises UsageError for an unknown service or
+    Region.
 
-    Remembered, as botocore reads megabytes of its data to tell, and what it tells does not change.
+    Cached: botocore reads megabytes of data to answer, and the answer does not change.
     """
     if not region:
-        raise UsageError(f"--aws-service {shown(name)}: which Region? give --region, or set AWS_REGION")
+        raise UsageError(
+            f"--aws-service {shown(name)}: the Region is unknown: add --region or set AWS_REGION"
+        )
     from botocore.config import Config as ClientConfig
     from botocore.exceptions import BotoCoreError
 
@@ -134,9 +137,9 @@ def regional_endpoint(name: str, region: str | None) -> Url:
 
     try:
         session = core_session()
-    except BotoCoreError as error:  # AWS_PROFILE names none, or the settings cannot be read
+    except BotoCoreError as error:  # AWS_PROFILE names no profile, or the AWS configuration cannot be read
         raise UsageError(f"--aws-service {shown(name)}: {error}") from None
-    # The workers' endpoint, wherever this host's own settings lead its SDK to.
+    # The workers' endpoint, whatever endpoint this host's AWS configuration sets.
     public = ClientConfig(
         ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs do not know it yet
         use_dualstack_endpoint=False,
@@ -145,11 +148,11 @@ def regional_endpoint(name: str, region: str | None) -> Url:
     services = session.get_available_services()
     if name not in services:
         near = difflib.get_close_matches(name, services, n=3)
-        hint = f", did you mean {' or '.join(near)}?" if near else ""
-        raise UsageError(f"--aws-service {shown(name)}: no AWS service has this name{hint}")
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise UsageError(f"--aws-service {shown(name)}: not an AWS service{hint}")
     try:
         session.get_partition_for_region(region)
-        # With nobody's credentials: otherwise it looks for real ones, also in the instance's metadata.
+        # With dummy credentials: otherwise botocore looks for real ones, also in the instance metadata.
         client = session.create_client(
             name,
             region_name=region,
@@ -159,6 +162,6 @@ def regional_endpoint(name: str, region: str | None) -> Url:
         )
     except BotoCoreError:
         raise UsageError(
-            f"--aws-service {shown(name)}: there is no Region {shown(region)}, write it as in eu-central-1"
+            f"--aws-service {shown(name)}: unknown Region {shown(region)}; write it like eu-central-1"
         ) from None
     return parse_url(f"https://{urlsplit(client.meta.endpoint_url).hostname}:443")

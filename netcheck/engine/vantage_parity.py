@@ -1,7 +1,7 @@
-"""How where we look from differs from where the workers are. Pure.
+"""How this run's vantage differs from the workers' place in the network. Pure.
 
-What is observed speaks for the workers only as far as they are in the same place: the same subnets (routes,
-network ACLs, NAT gateways) and the same security groups.
+Observations apply to the workers only as far as the vantage has the same subnets (routes, network ACLs, NAT
+gateways) and the same security groups.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Parity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Where the workers are: their subnets, and their security groups, empty where nobody said."""
+    """The workers' subnets and security groups; empty where unknown."""
 
     subnets: tuple[str, ...]
     security_groups: tuple[str, ...]
@@ -35,7 +35,7 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class ParityResult:
-    """The verdict, and each difference in a sentence. `why` says why the verdict is unknown."""
+    """The verdict, and each difference as a sentence. `why` explains an unknown verdict."""
 
     parity: Parity
     differences: tuple[str, ...]
@@ -43,9 +43,9 @@ class ParityResult:
 
 
 def located(identity: Identity, snapshot: Snapshot | None, workers: Workers) -> Identity:
-    """The identity with what the snapshot knows of its interface: an ECS task knows only its addresses.
+    """The identity with its interface from the snapshot: an ECS task knows only its addresses.
 
-    Only of those that AWS calls its own: any laptop may have 10.0.1.10.
+    Only for a host that is known to run in AWS: any laptop may have the address 10.0.1.10.
     """
     if snapshot is None or identity.subnets or identity.kind != "ecs":
         return identity
@@ -54,9 +54,9 @@ def located(identity: Identity, snapshot: Snapshot | None, workers: Workers) -> 
         number = int(ipaddress.ip_address(address))
         held = [found for vpc in vpcs if (found := snapshot.host(vpc, 4, number)) is not None]
         if len(held) == 1:
-            one = held[0]
+            eni = held[0]
             return Identity(
-                identity.kind, one.id, (one.subnet,), one.vpc, identity.zone, one.groups, identity.addresses
+                identity.kind, eni.id, (eni.subnet,), eni.vpc, identity.zone, eni.groups, identity.addresses
             )
     return identity
 
@@ -64,18 +64,18 @@ def located(identity: Identity, snapshot: Snapshot | None, workers: Workers) -> 
 def compare(
     identity: Identity, seen: Vantage, workers: Workers, snapshot: Snapshot | None, access: Access | None
 ) -> ParityResult:
-    """Compare. Without a snapshot only ids are compared."""
+    """Compare the vantage with the workers. Without a snapshot only ids are compared."""
     if identity.kind == "outside":
         return ParityResult(Parity.DIFFERENT, ("this host is not in AWS",))
     if identity.kind == "unknown" or not identity.subnets:
-        why = identity.detail or "AWS does not say which subnet this host is in"
-        return ParityResult(Parity.UNKNOWN, tuple(_of_the_host(seen, None)), why)
-    place = tuple(_of_the_place(identity, workers, snapshot))
+        why = identity.detail or "this host's subnet is unknown"
+        return ParityResult(Parity.UNKNOWN, tuple(_host_differences(seen, None)), why)
+    place = tuple(_network_differences(identity, workers, snapshot))
     dns = access.dns.get(identity.vpc or "") if access else None
-    host = tuple(_of_the_host(seen, dns))
+    host = tuple(_host_differences(seen, dns))
     if not place and (identity.security_groups is None or not workers.security_groups):
         whose = "this host's" if workers.security_groups else "the workers'"
-        why = f"{whose} security groups are not known"
+        why = f"{whose} security groups are unknown"
         return ParityResult(Parity.UNKNOWN, host, why)
     if not place:
         return ParityResult(Parity.SAME, host)
@@ -93,28 +93,29 @@ def _shares(identity: Identity, workers: Workers) -> bool:
     return bool(set(identity.subnets) & set(workers.subnets))
 
 
-def _of_the_place(identity: Identity, workers: Workers, snapshot: Snapshot | None) -> Iterator[str]:
-    """What AWS treats differently: subnet, zone, route table, security groups."""
+def _network_differences(identity: Identity, workers: Workers, snapshot: Snapshot | None) -> Iterator[str]:
+    """Differences in AWS: subnet, zone, route table, security groups."""
     others = [name for name in identity.subnets if name not in workers.subnets]
     if others:
-        yield f"this host is in {', '.join(others)}, workers are in {', '.join(workers.subnets)}"
+        yield f"this host is in {', '.join(others)}, the workers are in {', '.join(workers.subnets)}"
     if others and snapshot is not None:
-        yield from _of_the_subnets(others, workers, snapshot)
+        yield from _subnet_differences(others, workers, snapshot)
     mine, theirs = identity.security_groups, workers.security_groups
     if mine is not None and theirs and set(mine) != set(theirs):
-        yield f"this host has the security groups {', '.join(mine)}, workers have {', '.join(theirs)}"
+        yield f"this host has the security groups {', '.join(mine)}, the workers have {', '.join(theirs)}"
 
 
-def _of_the_subnets(others: list[str], workers: Workers, snapshot: Snapshot) -> Iterator[str]:
+def _subnet_differences(others: list[str], workers: Workers, snapshot: Snapshot) -> Iterator[str]:
     zones = {snapshot.subnets[name].zone for name in workers.subnets if name in snapshot.subnets}
     tables = {_table(snapshot, name) for name in workers.subnets} - {""}
     for name in others:
         home = snapshot.subnets.get(name)
         if home is not None and home.zone not in zones:
-            yield f"{name} is in {home.zone}, workers are in {', '.join(sorted(zones))}"
+            yield f"{name} is in {home.zone}, the workers are in {', '.join(sorted(zones))}"
         table = _table(snapshot, name)
         if table and table not in tables:
-            yield f"{name} uses {table}, workers use {', '.join(sorted(tables))}: routes and NAT may differ"
+            theirs = ", ".join(sorted(tables))
+            yield f"{name} uses {table}, the workers use {theirs}: routes and NAT may differ"
 
 
 def _table(snapshot: Snapshot, subnet: str) -> str:
@@ -124,20 +125,20 @@ def _table(snapshot: Snapshot, subnet: str) -> str:
     return found.id if found else ""
 
 
-def _of_the_host(seen: Vantage, dns: VpcDns | None) -> Iterator[str]:
-    """What this host's own settings change: proxies, which workers do not read, and name servers."""
+def _host_differences(seen: Vantage, dns: VpcDns | None) -> Iterator[str]:
+    """Differences of the host: proxy variables, which workers ignore, and name servers."""
     if seen.proxies:
-        yield f"{', '.join(seen.proxies)} is set here; the workers' JVM does not read it"
+        yield f"this host sets {', '.join(seen.proxies)}, which the workers' JVM ignores"
     if dns is not None and dns.servers is not None:
         known = {*dns.servers, *dns.own}
         foreign = [name for name in seen.name_servers if name not in known and not _is_local(name)]
         if foreign:
-            theirs = ", ".join(dns.servers) or "nobody"
-            yield f"this host asks {', '.join(foreign)} for names, workers ask {theirs}"
+            theirs = ", ".join(dns.servers) or "none"
+            yield f"this host uses the name servers {', '.join(foreign)}, the workers {theirs}"
 
 
 def _is_local(server: str) -> bool:
-    """A stub on this host or its link, which asks on: whom, it does not say."""
+    """Whether it is a stub resolver on this host or its link, which forwards to servers that are unknown."""
     try:
         address = ipaddress.ip_address(server.partition("%")[0])
     except ValueError:

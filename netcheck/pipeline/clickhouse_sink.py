@@ -1,9 +1,9 @@
-"""How the ClickHouse sink (clickhouse-kafka-connect) really reads its settings. Pure: no network, no AWS.
+"""How the ClickHouse sink (clickhouse-kafka-connect) interprets its settings. Pure: no network, no AWS.
 
-The rules are those of the running task, which reads the raw texts itself; what the connector documents, and
-what Kafka Connect validates when it is created, differ from them in places (read in the source of
-github.com/ClickHouse/clickhouse-kafka-connect, versions 1.3 to 1.5: ClickHouseSinkConfig,
-ClickHouseHelperClient, KeeperStateProvider, Utils).
+The rules are those of the running task, which parses the raw strings itself. The connector's documentation
+and Kafka Connect's validation on creation differ from them in places (source: ClickHouseSinkConfig,
+ClickHouseHelperClient, KeeperStateProvider and Utils in github.com/ClickHouse/clickhouse-kafka-connect,
+versions 1.3 to 1.5).
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ KEEPER_PATH = "/kafka-connect"
 KEEPER_DATABASE = "connect_state"
 TIMEOUT_RANGE = range(601)
 RETRY_RANGE = range(3, 11)
-"""What ConfigDef accepts of timeoutSeconds and retryCount: anything else is refused on creation."""
+"""The values of timeoutSeconds and retryCount that ConfigDef accepts; it rejects others on creation."""
 
 PROXY_TYPES = frozenset({"none", "http", "socks", "direct"})
-"""Any other proxyType is read as none, without a word (ClickHouseSinkConfig)."""
+"""Any other proxyType is silently treated as none (ClickHouseSinkConfig)."""
 
 CLOUD = (".clickhouse.cloud", ".clickhouse-staging.com", ".clickhouse-dev.com")
 TLS_PORTS = frozenset({443, 8443})
 PLAIN_PORTS = frozenset({80, 8123})
 NATIVE_PORTS = frozenset({9000, 9440})
 """ClickHouse's ports (https://clickhouse.com/docs/guides/sre/network-ports): HTTPS, HTTP, and the native
-protocol, which the sink does not speak. Any other port may be anything."""
+protocol, which the sink does not use. Any other port may have any protocol."""
 
 KNOWN = frozenset(
     {
@@ -93,7 +93,7 @@ KNOWN = frozenset(
         "zkPath",
     }
 )
-"""Settings of the sink and of Kafka Connect's sink connectors, for telling a misspelt one."""
+"""Settings of the sink and of Kafka Connect's sink connectors, to recognise a misspelt one."""
 OTHER_NAMES = {
     "host": "hostname",
     "user": "username",
@@ -103,7 +103,7 @@ OTHER_NAMES = {
     "secure": "ssl",
     "batch.size": "consumer.override.max.poll.records",
 }
-"""Names that other programs have for these, and the sink does not read."""
+"""Names that other programs use for these settings, and that the sink ignores."""
 
 FILE_OPTIONS = ("sslrootcert", "sslcert", "sslkey", "trust_store")
 """Options of jdbcConnectionProperties that name a file on the worker (clickhouse-java)."""
@@ -114,10 +114,10 @@ _MESSY_HOST = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^@/]*@)?([^/:?#\s]
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """The effective settings of the task. None where a config provider holds the value, or it is no number;
-    `raw` has the texts.
+    """The effective settings of the task. None where a config provider holds the value, or where it is not a
+    number; `raw` has the strings.
 
-    `tls` is the scheme of the URL that the task builds: None where it cannot be told from the settings.
+    `tls` is whether the task's URL is https, None where the settings do not determine it.
     """
 
     raw: Mapping[str, str]
@@ -136,28 +136,28 @@ class Sink:
 
     @property
     def cloud(self) -> bool:
-        """Whether ClickHouse Cloud has this name: it has KeeperMap, and TLS on every port."""
+        """Whether this is a host name of ClickHouse Cloud, which has KeeperMap, and TLS on every port."""
         return (self.hostname or "").lower().rstrip(".").endswith(CLOUD)
 
     @property
     def url(self) -> str:
-        """The start of the URL, as the task logs it (`ClickHouse URL: ...`)."""
+        """The start of the URL, as logged by the task (`ClickHouse URL: ...`)."""
         scheme = {True: "https", False: "http", None: "http(s)"}[self.tls]
         return f"{scheme}://{self.hostname or '?'}:{self.port or '?'}"
 
 
 def is_sink(settings: Mapping[str, str]) -> bool:
-    """Whether these settings are of the ClickHouse sink, also where its class is written not quite right."""
+    """Whether these are settings of the ClickHouse sink, also where its class is misspelt."""
     return "clickhouse" in settings.get("connector.class", "").lower()
 
 
 def read(settings: Mapping[str, str]) -> Sink:
-    """The settings as the task reads them.
+    """The settings as the task interprets them.
 
-    Defaults of the code: port 8443, database and user `default`, timeoutSeconds 30, retryCount 3, exactlyOnce
-    false, client_version V1, and `ssl` false: ConfigDef declares true and the documentation says so, but the
-    task takes `getOrDefault("ssl", "false")`. A truth value is `Boolean.parseBoolean`: true in any case of
-    letters, and anything else, also `true` with a blank behind it, is false.
+    Defaults in the code: port 8443, database and user `default`, timeoutSeconds 30, retryCount 3, exactlyOnce
+    false, client_version V1, and `ssl` false. ConfigDef and the documentation say that ssl defaults to true,
+    but the task calls `getOrDefault("ssl", "false")`. Booleans are parsed by `Boolean.parseBoolean`: `true`
+    in upper or lower case is true, everything else is false, also `true` with a trailing space.
     """
     hostname = settings.get("hostname")
     return Sink(
@@ -178,25 +178,25 @@ def read(settings: Mapping[str, str]) -> Sink:
 
 
 def is_true(text: str) -> bool:
-    """Java's `Boolean.parseBoolean`: nothing is trimmed."""
+    """Java's `Boolean.parseBoolean`, which trims nothing."""
     return text.lower() == "true"
 
 
 def is_reference(text: str) -> bool:
-    """Whether a config provider fills in a part of this value, so that it is not known here."""
+    """Whether a config provider fills in part of this value, so that it is unknown here."""
     return REFERENCE.search(text) is not None
 
 
 def options(text: str) -> dict[str, str]:
     """The options in jdbcConnectionProperties (`?sslmode=STRICT&...`; the task adds a missing `?`), by name
-    in lower case. Names without a value are left out.
+    in lower case, without those that have no value.
     """
     pairs = (part.partition("=") for part in text.strip().removeprefix("?").split("&"))
     return {unquote(name).strip().lower(): unquote(value) for name, found, value in pairs if found}
 
 
 def bare(hostname: str) -> tuple[str, str | None]:
-    """The host in what somebody wrote for it, and the port that stood behind it."""
+    """The host and the port in a `hostname` setting, which may be written as a URL."""
     match = _MESSY_HOST.match(hostname.strip())
     return (match[1], match[2]) if match else (hostname.strip(), None)
 
@@ -205,12 +205,12 @@ def _tls(settings: Mapping[str, str]) -> bool | None:
     ssl, extra = settings.get("ssl", "false"), settings.get("jdbcConnectionProperties", "")
     if is_true(ssl):
         return True
-    # An option `ssl` of the URL is the client's own to interpret, and a starred value may hold one.
+    # The client library interprets an `ssl` option of the URL itself, and a redacted value may contain one.
     unsure = "ssl" in options(extra) or extra == HIDDEN or is_reference(extra) or is_reference(ssl)
     return None if unsure else False
 
 
 def _number(settings: Mapping[str, str], name: str, default: int) -> int | None:
-    """Java's `Integer.parseInt`: an optional sign and digits, with nothing around them."""
+    """Java's `Integer.parseInt`: an optional sign and digits, nothing else."""
     text = settings.get(name, str(default))
     return int(text) if re.fullmatch(r"[+-]?[0-9]{1,9}", text) else None

@@ -1,8 +1,8 @@
-"""Reads Java .properties text exactly as java.util.Properties does.
+"""Parses Java .properties text exactly as java.util.Properties does.
 
-Connector and worker configurations are written in it, and what looks harmless may not be: a space at the end
-of a line belongs to the value, and so does a no-break space that came with a copy from a web page. Nothing is
-trimmed here that Java would keep (java.util.Properties.load, Java SE 17 API).
+Connector and worker configurations use this format, which has traps: a space at the end of a line belongs to
+the value, and so does a no-break space that was copied from a web page. Nothing is trimmed here that Java
+keeps (java.util.Properties.load, Java SE 17 API).
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 BLANK = " \t\f"
-"""White space to Java's reader; every other sign that shows nothing is a letter like any other."""
+"""Java's white space here; any other invisible character is part of a key or value."""
 ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 HEX = re.compile(r"[0-9A-Fa-f]{4}")
 
 
 class PropertiesError(ValueError):
-    """Text that Java would refuse. The message names the line, from 1, and shows no value."""
+    """Text that Java rejects. The message has the line number, from 1, and no value."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A logical line, and the number of the natural line that it begins on."""
+    """A logical line, and the number of the natural line that it starts on."""
 
     number: int
     text: str
 
 
 def parse(text: str) -> dict[str, str]:
-    """The keys with their values; a key that stands twice has its last value. Raises PropertiesError."""
+    """The keys and their values; of a duplicate key the last value wins. Raises PropertiesError."""
     found: dict[str, str] = {}
     for line in _logical(text):
         key, value = _split(line.text)
@@ -39,31 +39,33 @@ def parse(text: str) -> dict[str, str]:
 
 
 def _logical(text: str) -> Iterator[_Line]:
-    """Natural lines put together: one that ends in an odd number of backslashes goes on in the next.
+    """Logical lines: a natural line that ends in an odd number of backslashes continues on the next one.
 
-    As long as nothing but a backslash has come, blank lines and comments are left out as at the start. A text
-    that ends while a line goes on ends that line, though it may be empty; but a backslash alone before a last
-    CR LF is no line, as Java reads on after CR.
+    While a continued line is still empty, blank lines and comments are skipped, as at its start. The end of
+    the text ends a continued line, which may be empty; but a backslash alone before a final CR LF is not a
+    line, as Java reads on after CR.
     """
     naturals = re.split(r"\r\n|\r|\n", text)
-    start, parts, goes_on = 0, "", False
+    start, parts, continued = 0, "", False
     for number, natural in enumerate(naturals if naturals[-1] else naturals[:-1], 1):
         line = natural.lstrip(BLANK)
         if not parts and (not line or line[0] in "#!"):
-            goes_on = False
+            continued = False
             continue
         start = start if parts else number
-        goes_on = (len(line) - len(line.rstrip("\\"))) % 2 == 1
-        parts += line[:-1] if goes_on else line
-        if not goes_on:
+        continued = (len(line) - len(line.rstrip("\\"))) % 2 == 1
+        parts += line[:-1] if continued else line
+        if not continued:
             yield _Line(start, parts)
             parts = ""
-    if parts or (goes_on and not text.endswith("\r\n")):
+    if parts or (continued and not text.endswith("\r\n")):
         yield _Line(start, parts)
 
 
 def _split(line: str) -> tuple[str, str]:
-    """The key ends at the first =, : or blank that no backslash precedes; blanks around one = or : go."""
+    """The key ends at the first =, : or space without a backslash before it; spaces around = or : are
+    dropped.
+    """
     end = 0
     while end < len(line) and line[end] not in "=:" + BLANK:
         end += 2 if line[end] == "\\" else 1
@@ -74,16 +76,16 @@ def _split(line: str) -> tuple[str, str]:
 
 
 def _unescaped(text: str, number: int) -> str:
-    pieces, at = [], 0
+    parts, at = [], 0
     while (mark := text.find("\\", at)) >= 0:
-        pieces.append(text[at:mark])
+        parts.append(text[at:mark])
         letter = text[mark + 1 : mark + 2]
         at = mark + 2
         if letter == "u":
             code = text[at : at + 4]
             if not HEX.fullmatch(code):
-                raise PropertiesError(f"line {number}: \\u needs four hexadecimal digits after it")
+                raise PropertiesError(f"line {number}: \\u must be followed by four hexadecimal digits")
             letter, at = chr(int(code, 16)), at + 4
-        pieces.append(ESCAPES.get(letter, letter))
-    pieces.append(text[at:])
-    return "".join(pieces).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        parts.append(ESCAPES.get(letter, letter))
+    parts.append(text[at:])
+    return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,8 +1,8 @@
-"""A pipeline as AWS and the connector's configuration describe it: what discovery finds, and checks
-judge.
+"""A pipeline as AWS and the connector's configuration describe it: the result of discovery, and the input of
+checks.
 
-Pure data that a recording can hold. Secrets never get here: the value of a setting that may be one is
-stars, unless it only names where the secret is kept (`${secretsManager:...}`).
+Pure data that a recording can hold, without secrets: the value of a setting that may be one is replaced by
+stars, unless it is a reference to where the secret is stored (`${secretsManager:...}`).
 """
 
 from __future__ import annotations
@@ -11,24 +11,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 CONNECTOR_STATES: Mapping[str, str] = {
-    "RUNNING": "the workers are up; whether its tasks are is not said by this state",
-    "CREATING": "being created; when the workers cannot reach Kafka this lasts for more than 20 minutes",
-    "UPDATING": "being updated; the old configuration may be live until this ends",
+    "RUNNING": "the workers are up; this state does not say whether the tasks are",
+    "CREATING": "being created; takes more than 20 minutes when the workers cannot reach Kafka",
+    "UPDATING": "being updated; the old configuration may be in use until this ends",
     "DELETING": "being deleted",
     "FAILED": "creation or the last operation failed; no worker runs",
-    "PAUSED": "paused by somebody: it moves no data until it is resumed",
+    "PAUSED": "paused by a user; it moves no data until it is resumed",
     "PAUSING": "about to be paused",
-    "RESUMING": "about to run again after a pause",
-    "RESTARTING": "its workers are being restarted",
+    "RESUMING": "about to resume after a pause",
+    "RESTARTING": "the workers are being restarted",
 }
-"""What MSK Connect's connectorState means for whoever waits for data (MSK Connect API reference)."""
+"""What MSK Connect's connectorState means for the flow of data (MSK Connect API reference)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation on a connector, newest first in lists; `error` is AWS's code and message, "" without
-    one.
-    """
+    """An operation on a connector, newest first in lists. `error` is AWS's code and message, or ""."""
 
     arn: str
     kind: str
@@ -40,7 +38,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """A custom plugin of a connector. `bucket` and `key` say where its archive was uploaded from."""
+    """A custom plugin of a connector. `bucket` and `key` are the S3 object of its archive."""
 
     arn: str
     name: str
@@ -54,7 +52,7 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfiguration:
-    """A worker configuration: its properties, with secrets starred."""
+    """A worker configuration: its properties, with secrets redacted."""
 
     arn: str
     revision: int
@@ -63,7 +61,7 @@ class WorkerConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class LogDestination:
-    """Where worker logs go: `kind` is cloudwatch, firehose or s3."""
+    """A destination of the worker logs: `kind` is cloudwatch, firehose or s3."""
 
     kind: str
     name: str
@@ -71,10 +69,10 @@ class LogDestination:
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """A connector: of MSK Connect (`arn` is set), or only as a configuration file describes one.
+    """A connector: one of MSK Connect (`arn` is set), or one described only by a configuration file.
 
-    `authentication` is NONE or IAM and `encryption` PLAINTEXT or TLS, in the API's words; None where only
-    a file is known. `state` is the API's; `problem` its stateDescription. `created` is ISO 8601.
+    `authentication` is NONE or IAM and `encryption` PLAINTEXT or TLS, as in the API; None where only a file
+    is known. `state` is the API's connectorState, `problem` its stateDescription. `created` is ISO 8601.
     """
 
     name: str
@@ -100,7 +98,7 @@ class Connector:
 
 @dataclass(frozen=True, slots=True)
 class BrokerNode:
-    """A broker of a cluster: its network interface, address and the names it is reached by."""
+    """A broker of a cluster: its network interface, its address and its host names."""
 
     id: str
     interface: str | None
@@ -111,7 +109,7 @@ class BrokerNode:
 
 @dataclass(frozen=True, slots=True)
 class VpcConnection:
-    """A managed connection (PrivateLink) from a VPC of this account to a cluster."""
+    """An MSK managed VPC connection (PrivateLink) from a VPC of this account to a cluster."""
 
     arn: str
     cluster: str
@@ -124,10 +122,10 @@ class VpcConnection:
 class Cluster:
     """An MSK cluster. `kind` is PROVISIONED or SERVERLESS.
 
-    `bootstrap` has every string of GetBootstrapBrokers under its name there. `authentication` holds those
-    of IAM, SCRAM, TLS and UNAUTHENTICATED that are on; `client_broker` is TLS, TLS_PLAINTEXT or
-    PLAINTEXT. `scram_secrets` are ARNs, None where that was not asked or not told. `multi_vpc` holds the
-    authentication of the listeners for managed VPC connections.
+    `bootstrap` has every string of GetBootstrapBrokers by its name there. `authentication` has those of IAM,
+    SCRAM, TLS and UNAUTHENTICATED that are enabled; `client_broker` is TLS, TLS_PLAINTEXT or PLAINTEXT.
+    `scram_secrets` are ARNs, None where they are unknown. `multi_vpc` has the authentication of the listeners
+    for managed VPC connections.
     """
 
     arn: str
@@ -152,7 +150,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Something that could not be learnt, why, and the IAM action that would tell ("" where none would)."""
+    """Something that could not be determined, why, and the IAM action that is missing for it, "" if none."""
 
     what: str
     action: str
@@ -161,9 +159,9 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What is known of one connector's whole pipeline.
+    """What is known about one connector's whole pipeline.
 
-    `origins` says for each value that the run uses where it came from: `bootstrap` -> `argument`,
+    `origins` has the source of each value that the run uses: `bootstrap` -> `argument`,
     `connector orders-sink`, `connector-config FILE` ... `worker_interfaces` are the ENIs of the workers.
     """
 

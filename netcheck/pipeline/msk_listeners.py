@@ -1,5 +1,5 @@
-"""MSK's listeners: what each port is for, which bootstrap string of a cluster a connector uses, and which it
-could use. Pure: no network, no AWS.
+"""MSK's listeners: the port of each, the bootstrap string of a cluster that leads to it, and those that MSK
+Connect can use. Pure: no network, no AWS.
 
 Ports: https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html. MSK Connect authenticates with
 NONE or IAM and encrypts with PLAINTEXT or TLS, nothing else (KafkaClusterClientAuthentication and
@@ -19,7 +19,7 @@ from netcheck.pipeline.model import Cluster
 
 
 class Login(StrEnum):
-    """What a listener wants of its clients before anything else."""
+    """The SASL authentication of a listener."""
 
     NONE = "NONE"
     SCRAM = "SCRAM"
@@ -27,7 +27,7 @@ class Login(StrEnum):
 
 
 class Reach(StrEnum):
-    """From where a listener can be reached."""
+    """Where a listener can be reached from."""
 
     VPC = "vpc"
     PUBLIC = "public"
@@ -36,7 +36,7 @@ class Reach(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One of MSK's listeners. On a `NONE` one with TLS the cluster may want a client certificate as well."""
+    """One of MSK's listeners. With TLS and login `NONE` the cluster may also require a client certificate."""
 
     login: Login
     tls: bool
@@ -45,7 +45,7 @@ class Listener:
 
     @property
     def encryption(self) -> str:
-        """As MSK Connect's API says it."""
+        """The encryptionType in MSK Connect's API."""
         return "TLS" if self.tls else "PLAINTEXT"
 
     @property
@@ -62,7 +62,7 @@ class Listener:
 
     @property
     def name(self) -> str:
-        """As people say it."""
+        """The name to show, as in `public SASL/SCRAM`."""
         words = {Login.NONE: "TLS" if self.tls else "plain-text", Login.SCRAM: "SASL/SCRAM", Login.IAM: "IAM"}
         return f"{'public ' if self.reach is Reach.PUBLIC else ''}{words[self.login]}"
 
@@ -89,7 +89,7 @@ MULTI_VPC_PORTS = range(14001, 14101)
 (https://docs.aws.amazon.com/msk/latest/developerguide/aws-access-mult-vpc.html)."""
 
 MSK_NAME = re.compile(r"\.kafka(-serverless)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$")
-"""How the names of all of MSK's brokers end, in lower case."""
+"""The end of every MSK broker's host name, in lower case."""
 
 _STRING = "BootstrapBrokerString"
 BY_STRING = {
@@ -108,15 +108,15 @@ BY_STRING = {
     f"{_STRING}SaslScramIpv6": BY_PORT[20096],
     f"{_STRING}SaslIamIpv6": BY_PORT[20098],
 }
-"""The strings of GetBootstrapBrokers, and the listener that each leads to."""
+"""The strings of GetBootstrapBrokers, and the listener of each."""
 
 PREFERRED = (f"{_STRING}SaslIam", f"{_STRING}Tls", _STRING)
-"""What a connector in the cluster's own VPC would best use, first choice first."""
+"""The strings for a connector in the cluster's VPC, best first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A way in which MSK Connect can use a cluster: the values of its three settings."""
+    """One combination of the three settings with which MSK Connect can use a cluster."""
 
     bootstrap: str
     authentication: str
@@ -138,7 +138,7 @@ def ports_beside(port: int) -> tuple[int, ...]:
 
 
 def endpoints(bootstrap: str) -> tuple[tuple[str, int], ...]:
-    """The brokers of a bootstrap string, what is no host:port left out; names in lower case."""
+    """The brokers of a bootstrap string, names in lower case. Parts that are not host:port are skipped."""
     return tuple(_endpoints(bootstrap))
 
 
@@ -152,9 +152,9 @@ def _endpoints(bootstrap: str) -> Iterator[tuple[str, int]]:
 
 
 def listener_for(cluster: Cluster | None, host: str, port: int) -> Listener | None:
-    """The listener of a broker's port: as the cluster's own bootstrap strings have it, or by MSK's ports.
+    """The listener of a broker's port: by the cluster's bootstrap strings, else by MSK's ports.
 
-    None for a broker that is not known to be MSK's: elsewhere a port may speak anything.
+    None for a broker that is not known to be MSK's: another server may use these ports for anything.
     """
     if cluster is not None:
         for name, text in cluster.bootstrap.items():
@@ -164,12 +164,12 @@ def listener_for(cluster: Cluster | None, host: str, port: int) -> Listener | No
 
 
 def asks_for_certificates(cluster: Cluster) -> bool:
-    """Whether the TLS listener without SASL admits nobody without a client certificate (mutual TLS)."""
+    """Whether the TLS listener without SASL requires a client certificate (mutual TLS)."""
     return "TLS" in cluster.authentication and "UNAUTHENTICATED" not in cluster.authentication
 
 
 def uses(cluster: Cluster) -> tuple[Use, ...]:
-    """Every way in which MSK Connect can use this cluster from inside a VPC, the best first."""
+    """Every combination with which MSK Connect can use this cluster from inside a VPC, best first."""
     found = []
     for name in PREFERRED:
         text, listener = cluster.bootstrap.get(name), BY_STRING[name]

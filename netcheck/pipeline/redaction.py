@@ -1,7 +1,7 @@
-"""Connector and worker settings with their secrets dropped at the door.
+"""Redacts the secrets in connector and worker settings before anything else reads them.
 
-What may be a secret becomes stars, unless it is only a reference for a config provider to fill in
-(`${secretsManager:orders/clickhouse:password}`), which names where the secret is kept and gives nothing away.
+A value that may be a secret becomes stars, unless it is only a config provider's reference
+(`${secretsManager:orders/clickhouse:password}`), which names where the secret is stored and reveals nothing.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ SECRET_WORDS = (
     r"|api[._-]?key|access[._-]?key|private[._-]?key"
 )
 SECRET_KEY = re.compile(rf"{SECRET_WORDS}|user[._-]?info|\bkey$", re.IGNORECASE)
-"""`ssl.key.password`, `ssl.keystore.key`, `sasl.jaas.config`, `basic.auth.user.info`, whatever stands before
-them (`consumer.override.`, `producer.`, `value.converter.`)."""
+"""`ssl.key.password`, `ssl.keystore.key`, `sasl.jaas.config`, `basic.auth.user.info`, after any prefix
+(`consumer.override.`, `producer.`, `value.converter.`)."""
 NEVER_SECRET = frozenset({"topics", "topics.regex", "topic2TableMap", "config.providers"})
 OF_A_PROVIDER = frozenset({"param.secret.prefix", "param.secret.ttl.ms"})
 """Where a config provider finds secrets, and how long it keeps them
 (github.com/jcustenborder/kafka-config-provider-aws)."""
 ALIASED = re.compile(r"^(?:.*\.)?(?:config\.providers|transforms|predicates)\.[^.]+\.")
-"""Names that people choose: a config provider called `secretsManager` holds no secret."""
+"""Prefixes with a user-chosen name: a config provider called `secretsManager` is not a secret."""
 LITERAL = re.compile(
     rf"""((?:^|(?<=[\s,;&?{{"']))[\w.-]*(?:{SECRET_WORDS})[\w.-]*["']?\s*[=:]\s*)"""
     r"""("[^"]*"?|'[^']*'?|(?:Basic|Bearer)\s+[^\s,;&]+|[^\s,;&}"']+)""",
@@ -36,30 +36,30 @@ PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*", re.DOTALL)
 PLAIN_HOST = r"(?:[A-Za-z0-9-]+\.)+[A-Za-z][A-Za-z0-9-]+:[0-9]{1,5}"
 IN_URL = re.compile(rf"(?<=://){PLAIN_HOST}(?=[/?#,;\s\"'\])}}]|$)")
 HOSTS = re.compile(rf"\s*{PLAIN_HOST}(?:\s*,\s*{PLAIN_HOST})*\s*")
-"""`secretsmanager.eu-west-1.amazonaws.com:443` is a host and its port, not a secret and its value: where it
-is all that a setting holds, or the authority of a URL."""
+"""`secretsmanager.eu-west-1.amazonaws.com:443` is a host and its port, not a secret and its value, where it
+is a whole setting or the authority of a URL."""
 HELD = re.compile("\ufdd0(\\d+)\ufdd1")
-"""What stands for such a host, and for a reference, while the text around it is searched: code points that
-are never text."""
+"""The placeholder of such a host or of a reference while the text around it is searched. Its code points are
+Unicode noncharacters, which no text contains."""
 
 
 def public(settings: Mapping[str, str]) -> dict[str, str]:
-    """The settings with stars for everything that is or may be a secret."""
+    """The settings with stars in place of everything that is or may be a secret."""
     return {key: _public(key, value) for key, value in settings.items()}
 
 
-def blotter(*settings: Mapping[str, str]) -> Callable[[str], str]:
-    """Stars out of free text (an error message that quotes a setting) every secret of these settings."""
+def redactor(*settings: Mapping[str, str]) -> Callable[[str], str]:
+    """A function that redacts every secret of these settings in free text, such as an error message."""
     return Scrubber(_secrets(settings))
 
 
 def is_reference(value: str) -> bool:
-    """Whether the value is only a reference for a config provider to fill in."""
+    """Whether the whole value is one config provider's reference."""
     return REFERENCE.fullmatch(value.strip()) is not None
 
 
 def references(settings: Mapping[str, str]) -> frozenset[str]:
-    """The names of the config providers that these settings ask for something."""
+    """The aliases of the config providers that these settings refer to."""
     return frozenset(found[1] for value in settings.values() for found in REFERENCE.finditer(value))
 
 
@@ -68,15 +68,15 @@ def _public(key: str, value: str) -> str:
         return value
     if _is_secret(key):
         return HIDDEN
-    text, kept = _held(value)
+    text, kept = _with_placeholders(value)
     text = PRIVATE_KEY.sub(HIDDEN, text)
     text = USER_INFO.sub(rf"\1{HIDDEN}@", text)
     text = LITERAL.sub(lambda found: found[0] if HELD.fullmatch(found[2]) else found[1] + HIDDEN, text)
     return HELD.sub(lambda held: kept[int(held[1])], text)
 
 
-def _held(value: str) -> tuple[str, list[str]]:
-    """The value with something else in the place of each reference and each plain host, and these."""
+def _with_placeholders(value: str) -> tuple[str, list[str]]:
+    """The value with a placeholder for each reference and each plain host, and the originals."""
     kept: list[str] = []
 
     def hold(found: re.Match[str]) -> str:
@@ -96,22 +96,22 @@ def _secrets(settings: Iterable[Mapping[str, str]]) -> Iterator[str]:
     for each in settings:
         for key, value in each.items():
             if not is_reference(value):
-                yield from _hidden(key, value)
+                yield from _secrets_in(key, value)
 
 
-def _hidden(key: str, text: str) -> Iterator[str]:
-    """What of a value is secret, whole and in the parts that somebody may quote; references left out."""
+def _secrets_in(key: str, text: str) -> Iterator[str]:
+    """The secrets in a value, whole and in the parts that a message may quote, without references."""
     if _is_secret(key):
         plain = REFERENCE.sub("", text)
         yield plain
         yield from plain.split(":")
-    held, kept = _held(text)
+    held, kept = _with_placeholders(text)
     for secret in _within(held):
         yield HELD.sub(lambda found: REFERENCE.sub("", kept[int(found[1])]), secret)
 
 
 def _within(text: str) -> Iterator[str]:
-    """The secrets inside a value that is none as a whole."""
+    """The secrets inside a value that is not secret as a whole."""
     for found in PRIVATE_KEY.findall(text):
         yield from (line for line in found.splitlines() if not line.startswith("-----"))
     for found in USER_INFO.finditer(text):

@@ -1,8 +1,8 @@
-"""Which AWS services a connector's workers talk to, by its settings and its worker configuration. Pure.
+"""The AWS services that a connector's workers call, by its settings and its worker configuration. Pure.
 
-Not among them: CloudWatch Logs, Firehose and S3 as places for worker logs, which MSK Connect itself delivers
-to (https://docs.aws.amazon.com/msk/latest/developerguide/msk-connect-logging.html), KMS, which Secrets
-Manager and SSM call, and MSK's own API, which no worker calls.
+Not among them: the destinations of worker logs (CloudWatch Logs, Firehose, S3), which MSK Connect itself
+delivers to (https://docs.aws.amazon.com/msk/latest/developerguide/msk-connect-logging.html); KMS, which
+Secrets Manager and SSM call; and the MSK API, which no worker calls.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SIDES = ("key", "value")
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """One service, the setting that asks for it, and the Region or endpoint URL it names (None: none)."""
+    """One service, the setting that requires it, and the Region or endpoint URL that it names, if any."""
 
     service: str
     why: str
@@ -39,7 +39,7 @@ class Provider:
 
     @property
     def service(self) -> str | None:
-        """The AWS service it reads from; None for one that is not known to be AWS's."""
+        """The AWS service it reads from; None for a provider that is not known to be AWS's."""
         return config_providers.store_of(self.java_class)
 
 
@@ -53,19 +53,19 @@ class Converter:
 
     @property
     def registry(self) -> str | None:
-        """Where its schemas are: `glue`, a Confluent registry's URL, or None for neither."""
+        """Its schema registry: `glue`, a Confluent registry's URL, or None."""
         if self.java_class.strip().startswith(GLUE_CONVERTERS):
             return "glue"
         return self.settings.get("schema.registry.url")
 
 
 def needed(connector: Connector) -> tuple[Needed, ...]:
-    """The services, each once for each Region and endpoint."""
+    """The required services, once for each Region and endpoint."""
     return tuple(dict.fromkeys([*_registries(connector), *_sources(connector), *_tokens(connector)]))
 
 
 def converters(connector: Connector) -> tuple[Converter, ...]:
-    """The converters in force: the connector's own, else those of its worker configuration."""
+    """The effective converters: the connector's, else those of its worker configuration."""
     found = []
     for side in SIDES:
         name = f"{side}.converter"
@@ -78,7 +78,7 @@ def converters(connector: Connector) -> tuple[Converter, ...]:
 
 
 def providers(connector: Connector) -> tuple[Provider, ...]:
-    """The config providers that the settings really refer to: a worker never asks the others."""
+    """The config providers that the settings refer to; a worker calls no other."""
     worker = _worker(connector)
     used = redaction.references(connector.settings) | redaction.references(worker)
     names = [name.strip() for name in worker.get("config.providers", "").split(",")]
@@ -117,6 +117,6 @@ def _sources(connector: Connector) -> Iterator[Needed]:
 
 
 def _tokens(connector: Connector) -> Iterator[Needed]:
-    """IAM logins: workers get their role's credentials from STS, of their own Region."""
+    """IAM authentication: workers get their role's credentials from STS in their Region."""
     if connector.authentication == "IAM":
         yield Needed("sts", "authenticationType IAM")

@@ -1,7 +1,7 @@
-"""What a run is asked to do: read once, from arguments, a YAML file or a Lambda event, and frozen.
+"""A run's configuration: read once, from arguments, a YAML file or a Lambda event, and frozen.
 
-`OPTIONS` is the one list of what `netcheck run` takes: the command line, the keys of `--config` and the keys
-of an event are all made from it.
+`OPTIONS` is the one list of `netcheck run`'s options: the command line, the keys of `--config` and the keys
+of an event are all derived from it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from netcheck.core.arn import parse_arn
 from netcheck.core.credentials import ClickHouseLogin, CloudKey, KafkaLogin, Trust
-from netcheck.core.hostport import EndpointError, Url, parse_endpoint, parse_url, shown
+from netcheck.core.hostport import Url, parse_endpoint, parse_url, shown
 from netcheck.core.model import Security
 from netcheck.core.secret import Scrubber
 from netcheck.settings.history_location import Place, parse_place
@@ -24,18 +24,18 @@ CLOUD_API = "https://api.clickhouse.cloud"
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "AWS_MSK_IAM", "OAUTHBEARER")
 FORMATS = ("table", "json", "junit", "markdown", "html", "prometheus", "github")
 WATCHED = ("table", "json")
-"""Formats that changes are printed in."""
+"""Formats that `--watch` prints changes in."""
 COMPARED = ("table", "json", "markdown")
-"""Formats that have a place for what changed since a baseline."""
+"""Formats that show the changes since a baseline."""
 
 
 class UsageError(Exception):
-    """What was asked cannot be done as asked: one line says what, where and how to mend it. Exit code 2."""
+    """Wrong usage or configuration. The message is one line: what is wrong, where, the fix. Exit code 2."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One run's settings, validated. Seconds are wall-clock seconds."""
+    """One run's configuration, validated. Times are in wall-clock seconds."""
 
     connector: str | None = None
     cluster: str | None = None
@@ -78,7 +78,7 @@ class Config:
     history_login: ClickHouseLogin | None = None
 
     def scrubber(self) -> Scrubber:
-        """Blots out every secret this configuration knows of."""
+        """Redacts every secret in this configuration."""
         logins = (self.kafka_login and self.kafka_login.password, self.trust.password)
         clickhouse = self.clickhouse_login and self.clickhouse_login.password
         cloud = self.cloud_key and self.cloud_key.secret
@@ -90,7 +90,7 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One thing that `run` takes. `read` turns what was given into the setting, or raises ValueError."""
+    """One option of `run`. `read` converts the given value to the setting, or raises ValueError."""
 
     name: str
     metavar: str
@@ -105,15 +105,23 @@ class Option:
         return "--" + self.name.replace("_", "-")
 
 
+class EmptyValue(ValueError):
+    """An option or key without a value."""
+
+
 def text(given: object) -> str:
-    if not isinstance(given, str) or not given.strip() or "\0" in given:
-        raise ValueError("a text is wanted")
+    if given is None or (isinstance(given, str) and not given.strip()):
+        raise EmptyValue
+    if not isinstance(given, str):
+        raise ValueError("must be a string")
+    if "\0" in given:
+        raise ValueError("must not contain a NUL character")
     return given.strip()
 
 
 def switch(given: object) -> bool:
     if not isinstance(given, bool):
-        raise ValueError("true or false is wanted")
+        raise ValueError("must be true or false")
     return given
 
 
@@ -123,7 +131,7 @@ def seconds(given: object) -> float:
     except (ValueError, OverflowError):
         value = -1.0
     if not 0 < value <= 3600:
-        raise ValueError("give seconds, more than 0 and at most 3600")
+        raise ValueError("must be a number of seconds, more than 0 and at most 3600")
     return value
 
 
@@ -134,25 +142,25 @@ def interval(given: object) -> float:
     except (ValueError, OverflowError):
         value = -1.0
     if not 1 <= value <= 86400:
-        raise ValueError("give seconds from one start to the next, from 1 to 86400")
+        raise ValueError("must be a number of seconds from 1 to 86400")
     return value
 
 
 def texts(given: object) -> tuple[str, ...]:
-    """Several texts: a list, or one text with commas between them."""
+    """Several strings: a list, or one string separated by commas."""
     items = given if isinstance(given, (list, tuple)) else [given]
     parts = [part.strip() for item in items for part in text(item).split(",")]
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
 def identifiers(prefix: str) -> Callable[[object], tuple[str, ...]]:
-    """Reads AWS ids of one kind."""
+    """Read AWS ids that start with `prefix`."""
 
     def read(given: object) -> tuple[str, ...]:
         found = texts(given)
         for name in found:
             if not name.startswith(prefix):
-                raise ValueError(f"{shown(name)}: an id that begins with {prefix} is wanted")
+                raise ValueError(f"invalid id {shown(name)}; it must start with {prefix}")
         return found
 
     return read
@@ -163,25 +171,26 @@ def endpoints(given: object) -> tuple[tuple[str, int], ...]:
 
 
 def named(service: str) -> Callable[[object], str]:
-    """Reads an ARN of one service, or a name, which has no colon."""
+    """Read an ARN of one service, or a name, which has no colon."""
 
     def read(given: object) -> str:
         value = text(given)
         arn = parse_arn(value)
         if (arn and arn.service != service) or (not arn and (":" in value or "/" in value)):
-            raise ValueError(
-                f"{shown(value)}: a name is wanted, or an ARN that begins with arn:aws:{service}:REGION:"
-            )
+            expected = f"a name, or an ARN that starts with arn:aws:{service}:REGION:"
+            raise ValueError(f"invalid value {shown(value)}; give {expected}")
         return value
 
     return read
 
 
-def one_of(*allowed: str) -> Callable[[object], str]:
+def one_of(*allowed: str, what: str = "value") -> Callable[[object], str]:
+    """Read one of the allowed strings; `what` names it in an error."""
+
     def read(given: object) -> str:
         value = text(given)
         if value not in allowed:
-            raise ValueError(f"{shown(value)}: one of {', '.join(allowed)} is wanted")
+            raise ValueError(f"invalid {what} {shown(value)}; choose {', '.join(allowed)}")
         return value
 
     return read
@@ -191,7 +200,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "connector",
         "ARN|NAME",
-        "the MSK Connect connector: everything else is found from it, unless it is given as well",
+        "the MSK Connect connector; everything that no other option gives is discovered from it",
         named("kafkaconnect"),
         "targets",
     ),
@@ -206,7 +215,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "worker_log",
         "FILE",
-        "a worker's log that was saved (default: the connector's log group in CloudWatch Logs)",
+        "a saved worker log (default: the connector's log group in CloudWatch Logs)",
         text,
         "targets",
     ),
@@ -214,9 +223,9 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "security_protocol",
         "NAME",
-        "how the brokers are spoken to: SSL, SASL_SSL, PLAINTEXT or SASL_PLAINTEXT (default: by MSK's port, "
+        "the brokers' security protocol: SSL, SASL_SSL, PLAINTEXT or SASL_PLAINTEXT (default: by MSK's port, "
         "SSL for any other)",
-        lambda given: Security(one_of(*Security)(given)),
+        lambda given: Security(one_of(*Security, what="security protocol")(given)),
         "targets",
         choices=tuple(Security),
     ),
@@ -224,7 +233,7 @@ OPTIONS: tuple[Option, ...] = (
         "sasl_mechanism",
         "NAME",
         f"the SASL mechanism: {', '.join(MECHANISMS)} (default: by MSK's port)",
-        one_of(*MECHANISMS),
+        one_of(*MECHANISMS, what="SASL mechanism"),
         "targets",
         choices=MECHANISMS,
     ),
@@ -252,7 +261,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "aws_service",
         "NAME",
-        "AWS services the connector uses: secretsmanager, glue, sts, ... or a https:// URL",
+        "AWS services the connector uses: secretsmanager, glue, sts, ... or an https:// URL",
         texts,
         "targets",
         many=True,
@@ -260,7 +269,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "source_subnet",
         "ID",
-        "the subnets of the workers: also check the way from there as AWS is configured",
+        "the subnets of the workers: also check the path from there through AWS's configuration",
         identifiers("subnet-"),
         "aws",
         many=True,
@@ -278,26 +287,24 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("region", "NAME", "AWS Region (default: AWS_REGION, AWS_DEFAULT_REGION)", text, "aws"),
     Option("profile", "NAME|ARN", "AWS profile, or the ARN of a role to assume", text, "aws"),
-    Option("credentials", "FILE", "YAML file with the logins, by the keys listed below", text, "targets"),
+    Option("credentials", "FILE", "YAML file with the logins, under the keys listed below", text, "targets"),
     Option("only", "GLOB", "run only these checks (tls.*)", texts, "run", many=True),
-    Option("skip", "GLOB", "leave these checks out", texts, "run", many=True),
+    Option("skip", "GLOB", "do not run these checks", texts, "run", many=True),
     Option(
-        "deadline", "SECONDS", f"the whole run ends by then (default {DEADLINE_SECONDS:g})", seconds, "run"
+        "deadline", "SECONDS", f"time limit of the whole run (default {DEADLINE_SECONDS:g})", seconds, "run"
     ),
-    Option(
-        "timeout", "SECONDS", f"the longest wait for one answer (default {TIMEOUT_SECONDS:g})", seconds, "run"
-    ),
+    Option("timeout", "SECONDS", f"time limit of one probe (default {TIMEOUT_SECONDS:g})", seconds, "run"),
     Option("strict", "", "exit 1 on warnings too", switch, "run"),
     Option("plugins", "DIR", "also load the checks in the .py files of this folder", text, "run"),
     Option(
         "format",
         "NAME",
         f"{', '.join(FORMATS)} (default table)",
-        one_of(*FORMATS),
+        one_of(*FORMATS, what="format"),
         "output",
         choices=FORMATS,
     ),
-    Option("output", "FILE", "write the report there instead of standard output", text, "output"),
+    Option("output", "FILE", "write the report to this file instead of standard output", text, "output"),
     Option(
         "record",
         "FILE",
@@ -305,18 +312,18 @@ OPTIONS: tuple[Option, ...] = (
         text,
         "output",
     ),
-    Option("replay", "FILE", "judge a recorded run again, with no network", text, "output"),
+    Option("replay", "FILE", "evaluate a recorded run again, without a network", text, "output"),
     Option(
         "watch",
         "SECONDS",
-        "run again and again, from start to start, and print what changes",
+        "repeat the run, this long from start to start, and print what changes",
         interval,
         "run",
     ),
     Option(
         "baseline",
         "FILE",
-        "also tell what changed since this report (--format json) or recording (--record)",
+        "also report what changed since this report (--format json) or recording (--record)",
         text,
         "output",
     ),
@@ -327,7 +334,7 @@ OPTIONS: tuple[Option, ...] = (
         lambda g: parse_place(text(g)),
         "output",
     ),
-    Option("quiet", "", "of the table, print root causes and nothing else", switch, "output"),
+    Option("quiet", "", "print only the root causes of the table", switch, "output"),
     Option("verbose", "", "after the table, print every result with its evidence", switch, "output"),
     Option("no_color", "", "no colours, also on a terminal (NO_COLOR does the same)", switch, "output"),
 )
@@ -337,29 +344,29 @@ BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 def settings(
     given: Mapping[str, object], where: Callable[[str], str], options: Mapping[str, Option] = BY_NAME
 ) -> dict[str, object]:
-    """The settings in what was given, by option name. `where(name)` says in an error where a value stands."""
+    """The settings in what was given, by option name. `where(name)` is a value's location, for an error."""
     found: dict[str, object] = {}
     for name, value in given.items():
         try:
             found[name] = options[name].read(value)
-        except EndpointError as error:
-            raise UsageError(f"{where(name)}: {error}") from None
+        except EmptyValue:
+            raise UsageError(f"{where(name)} is empty") from None
         except ValueError as error:
             raise UsageError(f"{where(name)}: {error}") from None
     return found
 
 
 def build(found: Mapping[str, object], environment: Mapping[str, str]) -> Config:
-    """The configuration of these settings, but for the logins (see `logins`). Raises UsageError."""
+    """The configuration with these settings, without logins (see `read_logins`). Raises UsageError."""
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or None
     config = Config(**{"region": region, **found})  # type: ignore[arg-type]  # every reader returns its field's type
     if config.replay and config.record:
-        raise UsageError("--replay and --record: a replayed run observes nothing new; leave one out")
+        raise UsageError("--replay and --record: a replay observes nothing new; use only one of them")
     _check_output(config)
     if config.source_security_group and not (
         config.source_subnet or config.connector or config.connector_config
     ):
-        raise UsageError("--source-security-group: give the workers' subnets as well, --source-subnet")
+        raise UsageError("--source-security-group needs the workers' subnets too: add --source-subnet")
     for name in ("ca", "credentials", "plugins", "snapshot", "connector_config", "worker_log", "baseline"):
         path = getattr(config, name)
         if path and not config.replay and not _exists(path):
@@ -368,21 +375,21 @@ def build(found: Mapping[str, object], environment: Mapping[str, str]) -> Config
 
 
 def _check_output(config: Config) -> None:
-    """Ways of reporting that contradict each other."""
+    """Raise UsageError for output options that contradict each other."""
     if config.watch:
         for name in ("replay", "record", "output"):
             if getattr(config, name):
-                raise UsageError(f"--watch and --{name}: many runs, one file; leave one out")
+                raise UsageError(f"--watch and --{name}: many runs, one file; use only one of them")
         if config.format not in WATCHED:
-            raise UsageError(f"--watch prints changes as {' or '.join(WATCHED)}, not as {config.format}")
+            raise UsageError(f"--watch prints {' or '.join(WATCHED)}, not {config.format}")
     if config.baseline and config.format not in COMPARED:
-        raise UsageError(f"--baseline is told in {', '.join(COMPARED)}, not in {config.format}")
+        raise UsageError(f"--baseline works with --format {', '.join(COMPARED)}, not {config.format}")
     if config.quiet and config.verbose:
-        raise UsageError("--quiet and --verbose: leave one out")
+        raise UsageError("--quiet and --verbose: use only one of them")
 
 
 def _exists(path: str) -> bool:
     try:
         return Path(path).exists()
-    except OSError:  # a name too long, a folder that may not be read
+    except OSError:  # a name that is too long, a folder without read permission
         return False

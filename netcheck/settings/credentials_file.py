@@ -1,4 +1,4 @@
-"""Where logins come from: a credentials file, or the environment; never the command line."""
+"""Reads logins from a credentials file or the environment; never from the command line."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ VARIABLES = {
     "history_user": "NETCHECK_HISTORY_USER",
     "history_password": "NETCHECK_HISTORY_PASSWORD",
 }
-"""What a credentials file may hold, and the environment variables that stand for it."""
+"""The keys of a credentials file, and the environment variable for each."""
 CLOUD_API_VARIABLE = "NETCHECK_CLICKHOUSE_CLOUD_API"
-"""Another URL than ClickHouse Cloud's for its API, to try netcheck out without it; not for daily use."""
+"""Overrides the URL of ClickHouse Cloud's API, for tests."""
 
 
 def read_logins(config: Config, environment: Mapping[str, str]) -> Config:
-    """The configuration with its logins filled in; a replayed run has those that were recorded, but for the
-    history's: it is written to now.
+    """The configuration with its logins filled in. A credentials file wins over the environment.
 
-    A credentials file wins over the environment.
+    A replayed run keeps its recorded logins; only the history's is read, as the history is written now.
 
-    Raises UsageError, in words that never hold a secret.
+    Raises UsageError, with a message that holds no secret.
     """
     given = {key: environment[name] for key, name in VARIABLES.items() if environment.get(name) is not None}
     if config.credentials and not config.replay:
@@ -49,7 +48,7 @@ def read_logins(config: Config, environment: Mapping[str, str]) -> Config:
     mechanism = config.sasl_mechanism or given.get("kafka_mechanism")
     if mechanism is not None:
         try:
-            one_of(*MECHANISMS)(mechanism)
+            one_of(*MECHANISMS, what="SASL mechanism")(mechanism)
         except ValueError as error:
             raise UsageError(f"kafka_mechanism: {error}") from None
     return replace(
@@ -67,17 +66,17 @@ def _read_file(path: str) -> dict[str, str]:
     entries = read_mapping(path, allowed=tuple(VARIABLES))
     for key, entry in entries.items():
         if not isinstance(entry.value, str):  # YAML reads 0123 as 83 and 1_0 as 10: not the password
-            raise UsageError(f"{path}:{entry.line}: {key}: a text is wanted, put it in quotes")
+            raise UsageError(f"{path}:{entry.line}: {key}: must be a string; put it in quotes")
     return {key: str(entry.value) for key, entry in entries.items()}
 
 
 def _must_be_text(given: Mapping[str, str]) -> None:
-    """Every protocol sends a login as UTF-8; the environment may hold other bytes."""
+    """Raise UsageError for a login that is not UTF-8: every protocol sends it as UTF-8."""
     for key, value in given.items():
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise UsageError(f"{key}, or {VARIABLES[key]}: not UTF-8 text") from None
+            raise UsageError(f"{key} ({VARIABLES[key]}): not UTF-8 text") from None
 
 
 def _mechanism_by_port(config: Config) -> str | None:
@@ -96,7 +95,7 @@ def _kafka_login(config: Config, given: Mapping[str, str], mechanism: str | None
     if password is None:
         return None
     if "kafka_username" not in given and mechanism != "OAUTHBEARER":
-        raise UsageError("there is a Kafka password but no user: set NETCHECK_KAFKA_USERNAME as well")
+        raise UsageError("a Kafka password without a user name: set NETCHECK_KAFKA_USERNAME too")
     return KafkaLogin(mechanism or "SCRAM-SHA-512", given.get("kafka_username", ""), password, config.region)
 
 
@@ -106,8 +105,10 @@ def _clickhouse_login(config: Config, given: Mapping[str, str]) -> ClickHouseLog
         return None
     url = config.clickhouse
     user = (url and url.user) or given.get("clickhouse_user") or "default"
-    if ":" in user:  # HTTP's Basic login ends the name at the first (RFC 7617 section 2)
-        raise UsageError("the ClickHouse user has a colon in its name, which HTTP cannot send")
+    if ":" in user:  # in HTTP Basic authentication the first colon ends the user name (RFC 7617 section 2)
+        raise UsageError(
+            "the ClickHouse user name contains a colon, which HTTP Basic authentication cannot send"
+        )
     return ClickHouseLogin(user, password, (url and url.database) or "default")
 
 
@@ -116,8 +117,10 @@ def _history_login(config: Config, given: Mapping[str, str]) -> ClickHouseLogin 
     if not isinstance(place, TablePlace):
         return None
     user = place.user or given.get("history_user") or "default"
-    if ":" in user:  # HTTP's Basic login ends the name at the first (RFC 7617 section 2)
-        raise UsageError("the history's ClickHouse user has a colon in its name, which HTTP cannot send")
+    if ":" in user:  # in HTTP Basic authentication the first colon ends the user name (RFC 7617 section 2)
+        raise UsageError(
+            "the history's ClickHouse user name contains a colon, which HTTP Basic authentication cannot send"
+        )
     return ClickHouseLogin(user, _secret(given, "history_password") or Secret(""), place.database)
 
 
@@ -127,5 +130,5 @@ def _cloud_key(given: Mapping[str, str]) -> CloudKey | None:
         return None
     if not name or secret is None:
         both = " and ".join(VARIABLES[f"clickhouse_cloud_key_{part}"] for part in ("id", "secret"))
-        raise UsageError(f"half a ClickHouse Cloud API key was given: set both {both}")
+        raise UsageError(f"only half of the ClickHouse Cloud API key is set: set both {both}")
     return CloudKey(name, secret)

@@ -1,4 +1,4 @@
-"""Where `--history` appends to: a file, or a table of a ClickHouse server."""
+"""The location that `--history` appends to: a file, or a table of a ClickHouse server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netcheck.core.hostport import EndpointError, parse_host, parse_port, shown
 
 TABLE = "netcheck_results"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-"""Names of databases and tables that need no quoting anywhere."""
+"""Names of databases and tables that need no quotes."""
 TLS_PORT, PLAIN_PORT = 8443, 8123
 PARAMETERS = ("table", "tls", "ca")
 SCHEME = "clickhouse://"
@@ -29,7 +29,7 @@ class FilePlace:
 
 @dataclass(frozen=True, slots=True)
 class TablePlace:
-    """A table over ClickHouse's HTTP interface. `ca` is a trust store instead of the system's."""
+    """A table, reached over ClickHouse's HTTP interface. `ca` is a trust store instead of the system's."""
 
     tls: bool
     host: str
@@ -48,20 +48,20 @@ Place = FilePlace | TablePlace
 
 
 def parse_place(text: str) -> Place:
-    """Read a file's name or `clickhouse://[user@]host[:port][/database][?table=NAME&tls=no&ca=FILE]`.
+    """Parse a file name or `clickhouse://[user@]host[:port][/database][?table=NAME&tls=no&ca=FILE]`.
 
-    Port 8443, or 8123 with tls=no (and TLS off at port 8123). Raises EndpointError, also where the URL holds
-    a password: an argument is seen by every process on the machine.
+    The default port is 8443, or 8123 with tls=no; port 8123 implies tls=no. Raises EndpointError, also for a
+    URL with a password: every process on the machine can read an argument.
     """
     if not text.lower().startswith(SCHEME):
         if "://" in text:
-            raise EndpointError(f"{shown(text)}: write clickhouse://host:8443/database, or a file's name")
+            raise EndpointError(f"{shown(text)}: write clickhouse://host:8443/database, or a file name")
         if Path(text).is_dir():
-            raise EndpointError(f"{shown(text)}: is a folder, give a file's name")
+            raise EndpointError(f"{shown(text)} is a folder: give a file name")
         return FilePlace(text)
-    if ":" in text[len(SCHEME) :].rpartition("@")[0]:  # a password may hold any sign, also those of a URL
+    if ":" in text[len(SCHEME) :].rpartition("@")[0]:  # a password may contain any character, also a URL's
         raise EndpointError(
-            "the URL holds a password: leave it out, and set NETCHECK_HISTORY_PASSWORD "
+            "the URL contains a password: remove it, and set NETCHECK_HISTORY_PASSWORD "
             "or use --credentials FILE"
         )
     try:
@@ -87,9 +87,9 @@ def _parameters(query: str, text: str) -> dict[str, str]:
     for name in given:
         if name not in PARAMETERS:
             secret = "pass" in name.lower() or "key" in name.lower()
-            hint = ": set NETCHECK_HISTORY_PASSWORD instead" if secret else ""
+            hint = " (set NETCHECK_HISTORY_PASSWORD instead)" if secret else ""
             raise EndpointError(
-                f"{shown(text)}: after the ? there may be {', '.join(PARAMETERS)}, not {shown(name)}{hint}"
+                f"{shown(text)}: unknown parameter {shown(name)}; choose {', '.join(PARAMETERS)}{hint}"
             )
     return given
 
@@ -101,10 +101,10 @@ def _tls(given: str | None, port: int | None, text: str) -> bool:
         case "yes" | "no":
             return given == "yes"
         case _:
-            raise EndpointError(f"{shown(text)}: tls is yes or no")
+            raise EndpointError(f"{shown(text)}: tls must be yes or no")
 
 
 def _name(what: str, given: str) -> str:
     if not NAME.fullmatch(given):
-        raise EndpointError(f"{shown(given)}: a {what}'s name is letters, digits and _ here")
+        raise EndpointError(f"invalid {what} name {shown(given)}: use letters, digits and _")
     return given

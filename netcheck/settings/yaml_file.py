@@ -1,4 +1,4 @@
-"""YAML mappings with the line of every key, so that an error can name the place."""
+"""YAML mappings with the line of every key, for error messages."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 1 << 20
 QUOTED = re.compile(r"""'[^<'][^']+'|"[^"]{2,}\"""")
-"""What YAML's messages quote of the file but for single signs and <names>: an unquoted password that begins
-with * or ! is taken for an alias or a tag, and shown.
+"""What YAML's messages quote of the file, except single characters and <names>. YAML takes an unquoted
+password that starts with * or ! for an alias or a tag, and would show it.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A value of the mapping and the line its key stands on, from 1."""
+    """A value of the mapping and the line of its key, from 1."""
 
     value: object
     line: int
 
 
 def read_mapping(path: str, allowed: Sequence[str]) -> dict[str, Entry]:
-    """The keys of a YAML file, each with its value and line; dashes in keys are read as underscores.
+    """The keys of a YAML file, each with its value and line. A dash in a key is read as an underscore.
 
-    Raises UsageError that names file, line and key; a value never stands in it.
+    Raises UsageError with file, line and key, and never a value.
     """
     import yaml
 
@@ -40,7 +40,7 @@ def read_mapping(path: str, allowed: Sequence[str]) -> dict[str, Entry]:
         with Path(path).open("rb") as file:
             data = file.read(LARGEST_BYTES + 1)
         if len(data) > LARGEST_BYTES:
-            raise UsageError(f"{path}: larger than 1 MiB, this is not a netcheck file")
+            raise UsageError(f"{path}: larger than 1 MiB: not a netcheck file")
         loader = yaml.SafeLoader(data.decode("utf-8-sig"))
         try:
             node = loader.get_single_node()
@@ -58,7 +58,7 @@ def read_mapping(path: str, allowed: Sequence[str]) -> dict[str, Entry]:
         raise UsageError(f"{path}:{line}: not valid YAML: {problem}") from None
     except (yaml.YAMLError, RecursionError):
         raise UsageError(
-            f"{path}: not valid YAML (a character that YAML does not allow, or nested too deep)"
+            f"{path}: not valid YAML (a character that YAML forbids, or nested too deeply)"
         ) from None
 
 
@@ -67,7 +67,7 @@ def _entries(path: str, node: yaml.Node, loader: yaml.SafeLoader, allowed: Seque
 
     if not isinstance(node, yaml.MappingNode):
         raise UsageError(
-            f"{path}:{node.start_mark.line + 1}: keys with values are wanted, such as `{allowed[0]}: ...`"
+            f"{path}:{node.start_mark.line + 1}: expected keys with values, like `{allowed[0]}: ...`"
         )
     entries: dict[str, Entry] = {}
     for key_node, value_node in node.value:
@@ -78,11 +78,9 @@ def _entries(path: str, node: yaml.Node, loader: yaml.SafeLoader, allowed: Seque
             hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(allowed)}"
             raise UsageError(f"{path}:{line}: unknown key {key!r}: {hint}")
         if key in entries:
-            raise UsageError(f"{path}:{line}: {key} stands here again, it was on line {entries[key].line}")
+            raise UsageError(f"{path}:{line}: duplicate key {key}, first on line {entries[key].line}")
         try:
             entries[key] = Entry(loader.construct_object(value_node, deep=True), line)
-        except (ValueError, OverflowError):  # a date without such a day, a number of thousands of digits
-            raise UsageError(
-                f"{path}:{line}: {key}: not a value that YAML can read, put it in quotes"
-            ) from None
+        except (ValueError, OverflowError):  # 2024-02-31, a number of thousands of digits
+            raise UsageError(f"{path}:{line}: {key}: YAML cannot read this value: put it in quotes") from None
     return entries

@@ -179,7 +179,7 @@ PLACES: list[tuple[str, Identity, Vantage, Parity, tuple[str, ...]]] = [
         EC2,
         Vantage("host", (), ("192.168.9.9",), ("HTTPS_PROXY",), "Linux"),
         Parity.SAME,
-        ("HTTPS_PROXY is set", "asks 192.168.9.9"),
+        ("this host sets HTTPS_PROXY", "uses the name servers 192.168.9.9"),
     ),
     (
         "behind a stub resolver, which says nothing",

@@ -36,7 +36,7 @@ def refused(*arguments: str) -> str:
 
 
 ARGUMENTS: list[tuple[str, tuple[str, ...], str]] = [
-    ("nothing to check", (), "nothing to check: give --bootstrap"),
+    ("nothing to check", (), "nothing to check: add --bootstrap"),
     ("no port", ("--bootstrap", "b-1"), "--bootstrap: 'b-1': write host:port"),
     ("one bad among good ones", ("--bootstrap", "b-1:9094,b-2"), "--bootstrap: 'b-2'"),
     ("a scheme", ("--bootstrap", "https://b-1:9094"), "leave out the scheme https://"),
@@ -46,17 +46,17 @@ ARGUMENTS: list[tuple[str, tuple[str, ...], str]] = [
     ("bad IPv6", ("--bootstrap", "::1:9094"), "in brackets"),
     ("a name that is not ASCII", ("--bootstrap", "brøker:9094"), "xn-- form"),
     ("control characters", ("--bootstrap", "b\x1b[31m\n:9094"), "not a host name"),
-    ("an empty option", ("--bootstrap", " "), "--bootstrap: a text is wanted"),
+    ("an empty option", ("--bootstrap", " "), "--bootstrap is empty"),
     ("a password in the URL", ("--clickhouse", f"https://sink:{CANARY}@ch:8443"), "holds a password"),
     ("a password without a scheme", ("--clickhouse", f"sink:{CANARY}@ch:8443"), "***@ch:8443"),
     ("an unknown scheme", ("--clickhouse", "clickhouse://ch:9000"), "write https:// or http://"),
-    ("security protocol", (*BROKER, "--security-protocol", "TLS"), "one of PLAINTEXT, SSL, SASL"),
-    ("mechanism", (*BROKER, "--sasl-mechanism", "GSSAPI"), "one of SCRAM-SHA-512"),
-    ("no deadline", (*BROKER, "--deadline", "0"), "--deadline: give seconds"),
-    ("a deadline that is no number", (*BROKER, "--deadline", "soon"), "--deadline: give seconds"),
-    ("a deadline that is not a number", (*BROKER, "--deadline", "nan"), "--deadline: give seconds"),
-    ("a deadline without end", (*BROKER, "--timeout", "inf"), "--timeout: give seconds"),
-    ("a format", (*BROKER, "--format", "pdf"), "--format: 'pdf'"),
+    ("security protocol", (*BROKER, "--security-protocol", "TLS"), "choose PLAINTEXT, SSL, SASL"),
+    ("mechanism", (*BROKER, "--sasl-mechanism", "GSSAPI"), "invalid SASL mechanism 'GSSAPI'; choose SCRAM-SHA-512"),
+    ("no deadline", (*BROKER, "--deadline", "0"), "--deadline: must be a number of seconds"),
+    ("a deadline that is no number", (*BROKER, "--deadline", "soon"), "--deadline: must be a number of seconds"),
+    ("a deadline that is not a number", (*BROKER, "--deadline", "nan"), "--deadline: must be a number of seconds"),
+    ("a deadline without end", (*BROKER, "--timeout", "inf"), "--timeout: must be a number of seconds"),
+    ("a format", (*BROKER, "--format", "pdf"), "--format: invalid format 'pdf'; choose table, json"),
     ("an option without its value", (*BROKER, "--deadline"), "expected one argument; see netcheck run --help"),
     ("an unknown option", (*BROKER, f"--secret={CANARY}"), "unknown option --secret; see netcheck --help"),
     ("a password as an argument", (*BROKER, "--kafka-password", CANARY), "environment or --credentials"),
@@ -81,10 +81,10 @@ ARGUMENTS: list[tuple[str, tuple[str, ...], str]] = [
     ("a folder as a recording", ("--replay", "."), "--replay: .: Is a directory"),
     ("replay and targets", ("--replay", "x.json", *BROKER), "leave out --bootstrap"),
     ("replay and record", ("--replay", "x.json", "--record", "y.json"), "leave"),
-    ("an AWS service without a Region", ("--aws-service", "sts"), "which Region? give --region"),
+    ("an AWS service without a Region", ("--aws-service", "sts"), "the Region is unknown: add --region"),
     ("an unknown AWS service", ("--aws-service", "secretmanager", "--region", "eu-central-1"),
      "did you mean secretsmanager"),
-    ("an unknown Region", ("--aws-service", "sts", "--region", "moon-1"), "there is no Region 'moon-1'"),
+    ("an unknown Region", ("--aws-service", "sts", "--region", "moon-1"), "unknown Region 'moon-1'"),
     ("an AWS endpoint with a bad port", ("--aws-service", "https://x:99999"), "--aws-service: "),
 ]  # fmt: skip
 
@@ -111,32 +111,32 @@ CONFIGS: list[tuple[str, bytes, str]] = [
     ("tabs", b"bootstrap:\n\t- b-1:9094\n", "run.yaml:2: not valid YAML: "),
     ("an unknown key", b"deadline: 5\nbootstap: b-1:9094\n", "run.yaml:2: unknown key 'bootstap': did you mean bootstrap?"),
     ("a key far from all", b"xyz: 1\n", "run.yaml:1: unknown key 'xyz': the keys are connector, "),
-    ("a key twice", b"deadline: 5\nbootstrap: b-1:9094\ndeadline: 6\n", "run.yaml:3: deadline stands here again, it was on line 1"),
-    ("with dash and underscore", b"aws-service: sts\naws_service: glue\n", "run.yaml:2: aws_service stands here again"),
-    ("a number for a text", b"bootstrap: 9094\n", "run.yaml:1: bootstrap: a text is wanted"),
-    ("a list for a text", b"ca:\n  - a.pem\n", "run.yaml:1: ca: a text is wanted"),
-    ("a mapping for a text", b"clickhouse: {url: x}\n", "run.yaml:1: clickhouse: a text is wanted"),
-    ("nothing", b"bootstrap:\n", "run.yaml:1: bootstrap: a text is wanted"),
-    ("a text for a switch", b"strict: maybe\n", "run.yaml:1: strict: true or false is wanted"),
+    ("a key twice", b"deadline: 5\nbootstrap: b-1:9094\ndeadline: 6\n", "run.yaml:3: duplicate key deadline, first on line 1"),
+    ("with dash and underscore", b"aws-service: sts\naws_service: glue\n", "run.yaml:2: duplicate key aws_service"),
+    ("a number for a text", b"bootstrap: 9094\n", "run.yaml:1: bootstrap: must be a string"),
+    ("a list for a text", b"ca:\n  - a.pem\n", "run.yaml:1: ca: must be a string"),
+    ("a mapping for a text", b"clickhouse: {url: x}\n", "run.yaml:1: clickhouse: must be a string"),
+    ("nothing", b"bootstrap:\n", "run.yaml:1: bootstrap is empty"),
+    ("a text for a switch", b"strict: maybe\n", "run.yaml:1: strict: must be true or false"),
     ("a bad value in a list", b"bootstrap:\n  - b-1:9094\n  - b-2\n", "run.yaml:1: bootstrap: 'b-2': write host:port"),
-    ("a date that is none", b"region: 2026-13-45\n", "run.yaml:1: region: not a value that YAML can read"),
+    ("a date that is none", b"region: 2026-13-45\n", "run.yaml:1: region: YAML cannot read this value"),
     ("a huge number", b"deadline: " + b"9" * 5000, "run.yaml:1: deadline: "),
-    ("a large number", b"deadline: " + b"9" * 400, "run.yaml:1: deadline: give seconds"),
+    ("a large number", b"deadline: " + b"9" * 400, "run.yaml:1: deadline: must be a number of seconds"),
     ("an object", b"region: !!python/object:os.system x\n", "run.yaml:1: not valid YAML: "),
-    ("a list at the top", b"- bootstrap: b-1:9094\n", "run.yaml:1: keys with values are wanted"),
-    ("a text at the top", CANARY.encode(), "run.yaml:1: keys with values are wanted"),
+    ("a list at the top", b"- bootstrap: b-1:9094\n", "run.yaml:1: expected keys with values"),
+    ("a text at the top", CANARY.encode(), "run.yaml:1: expected keys with values"),
     ("a list as a key", b"? [a, b]\n: c\n", "run.yaml:1: unknown key"),
     ("two documents", b"deadline: 5\n---\ndeadline: 6\n", "run.yaml:2: not valid YAML: "),
     ("not UTF-8", b"region: \xff\xfe\n", "run.yaml: not UTF-8 text"),
     ("control characters", b"region: \x01\n", "run.yaml: not valid YAML"),
-    ("a NUL in a text", b'output: "a\\0b"\nbootstrap: b-1:9094\n', "run.yaml:1: output: a text is wanted"),
+    ("a NUL in a text", b'output: "a\\0b"\nbootstrap: b-1:9094\n', "run.yaml:1: output: must not contain a NUL character"),
     ("nested too deep", b"region: " + b"[" * 20000, "run.yaml: not valid YAML"),
     ("too large", b"#" * (1 << 20) + b"\nregion: x\n", "run.yaml: larger than 1 MiB"),
     ("a list that holds itself", b"bootstrap: &a [*a]\n", "recursive"),
     ("an empty file", b"", "nothing to check"),
     ("nothing but a comment", b"# nothing yet\n", "nothing to check"),
     ("credentials by mistake", f"kafka_password: {CANARY}\n".encode(), "run.yaml:1: unknown key 'kafka_password'"),
-    ("the environment by mistake", f"NETCHECK_KAFKA_PASSWORD={CANARY}\n".encode(), "keys with values are wanted"),
+    ("the environment by mistake", f"NETCHECK_KAFKA_PASSWORD={CANARY}\n".encode(), "expected keys with values"),
     ("a password in the URL", f"clickhouse: https://sink:{CANARY}@ch:8443\n".encode(), "run.yaml:1: clickhouse: the ClickHouse URL holds a password"),
 ]  # fmt: skip
 
@@ -151,7 +151,7 @@ def test_a_bomb_of_aliases_does_not_go_off() -> None:
     lines = ["  a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     Path("run.yaml").write_text("\n".join(["deadline:", *lines]) + "\n")
-    assert "run.yaml:1: deadline: give seconds" in refused("run", "--config", "run.yaml")
+    assert "run.yaml:1: deadline: must be a number of seconds" in refused("run", "--config", "run.yaml")
 
 
 CREDENTIALS: list[tuple[str, str, str]] = [
@@ -166,16 +166,20 @@ CREDENTIALS: list[tuple[str, str, str]] = [
     ("an at sign", f"kafka_password: @{CANARY}", "login.yaml:1: not valid YAML: "),
     ("a quote that stays open", f"kafka_password: 'x\n{CANARY}", "not valid YAML"),
     ("a colon", f"kafka_password: {CANARY}: x", "login.yaml:1: not valid YAML: "),
-    ("a number", "kafka_password: 0123", "login.yaml:1: kafka_password: a text is wanted, put it in quotes"),
+    ("a number", "kafka_password: 0123", "login.yaml:1: kafka_password: must be a string; put it in quotes"),
     ("a number with a point", "clickhouse_password: 1.10", "put it in quotes"),
     ("yes", "kafka_password: yes", "put it in quotes"),
     ("nothing", "kafka_password:", "put it in quotes"),
     ("a list", f"kafka_password: [{CANARY}]", "put it in quotes"),
     ("a mapping", f"kafka_password: {{{CANARY}: {CANARY}}}", "put it in quotes"),
-    ("only the password", CANARY, "keys with values are wanted"),
+    ("only the password", CANARY, "expected keys with values"),
     ("an unknown key", f"kafka_pasword: {CANARY}", "did you mean kafka_password?"),
-    ("a mechanism", "kafka_mechanism: GSSAPI", "kafka_mechanism: 'GSSAPI': one of SCRAM-SHA-512"),
-    ("a password and no user", f"kafka_password: {CANARY}", "set NETCHECK_KAFKA_USERNAME as well"),
+    (
+        "a mechanism",
+        "kafka_mechanism: GSSAPI",
+        "kafka_mechanism: invalid SASL mechanism 'GSSAPI'; choose SCRAM-SHA-512",
+    ),
+    ("a password and no user", f"kafka_password: {CANARY}", "set NETCHECK_KAFKA_USERNAME too"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Runs of one thing alone: a saved worker log, a saved AWS configuration with a slip of the pen."""
+"""Runs of one thing alone: a saved worker log, a saved AWS configuration with a typo."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def asked(folder: str, subnet: str) -> tuple[int, str]:
     return done.code, done.err
 
 
-def test_a_subnet_that_a_snapshot_does_not_have_is_a_slip_of_the_pen(tmp_path: Path) -> None:
+def test_a_subnet_that_a_snapshot_does_not_have_is_a_typo(tmp_path: Path) -> None:
     code, said = asked(snapshot(tmp_path, "subnet-0a1b2c", "subnet-0ffff"), "subnet-0a1b2d")
     assert code == 2
-    assert "has no such subnet, did you mean subnet-0a1b2c?" in said
+    assert "; did you mean subnet-0a1b2c?" in said
     assert said.count("\n") == 1
 
 

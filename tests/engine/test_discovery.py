@@ -154,7 +154,7 @@ def test_a_file_alone_needs_no_aws(case: str, patch: pytest.MonkeyPatch, tmp_pat
 
 
 BROKEN = {
-    "an escape": ("c.properties", "a=b\nc=\\u12", "c.properties: line 2: \\u needs four"),
+    "an escape": ("c.properties", "a=b\nc=\\u12", "c.properties: line 2: \\u must be followed by four"),
     "JSON": ("c.json", '{"a": 1,\n', "c.json: line 2: not valid JSON"),
     "a nested value": ("c.json", '{"a": {"b": 1}}', "a: a text is wanted"),
     "nothing in it": ("c.json", "{}", "holds no settings"),
@@ -291,7 +291,7 @@ def test_a_host_that_a_provider_fills_in_is_missing_and_said_so(patch: pytest.Mo
     pipeline["connector"]["connectorConfiguration"]["hostname"] = "${secretsManager:shop/clickhouse:host}"
     report = found(pipeline, patch, "--connector", "orders-sink")
     assert [each["what"] for each in report["missing"]] == ["ClickHouse's URL"]
-    assert "give --clickhouse URL" in report["missing"][0]["reason"]
+    assert "add --clickhouse URL" in report["missing"][0]["reason"]
 
 
 # What cannot be as asked
@@ -333,8 +333,8 @@ UNFOUND = {
         CONNECTOR.replace("111122223333", "999988887777"),
         "it is of the account 999988887777 and these credentials are of 111122223333",
     ),
-    "an ARN of something else": ("--connector", CLUSTER, "an ARN that begins with arn:aws:kafkaconnect"),
-    "a connector for a cluster": ("--cluster", CONNECTOR, "an ARN that begins with arn:aws:kafka:"),
+    "an ARN of something else": ("--connector", CLUSTER, "an ARN that starts with arn:aws:kafkaconnect"),
+    "a connector for a cluster": ("--cluster", CONNECTOR, "an ARN that starts with arn:aws:kafka:"),
 }
 
 

@@ -82,18 +82,18 @@ BROKEN: list[tuple[str, str, str]] = [
     ("an error of many lines", "raise ValueError('one\\ntwo')", "ValueError: one two (bad.py:1)"),
     ("an exit", "import sys\nsys.exit(0)", "SystemExit: 0 (bad.py:2)"),
     ("an error without words", "class E(Exception):\n  def __str__(self): raise E\nraise E", "E:  (bad.py:3)"),
-    ("no id", GOOD.replace('id, kinds = "zz.good",', "kinds ="), "Good has no id of the form concern.claim"),
-    ("an id without a claim", GOOD.replace("zz.good", "good"), "Good has no id of the form concern.claim"),
-    ("an id with a space", GOOD.replace("zz.good", "zz. good"), "Good has no id of the form concern.claim"),
-    ("an id that is no text", GOOD.replace('"zz.good"', "1"), "Good has no id of the form concern.claim"),
-    ("no kinds", GOOD.replace('id, kinds = "zz.good", frozenset({"kafka"})', 'id = "zz.good"'), "zz.good: kinds is not"),
-    ("a list of kinds", GOOD.replace('frozenset({"kafka"})', '["kafka"]'), "zz.good: kinds is not a frozenset"),
-    ("an empty set of kinds", GOOD.replace('frozenset({"kafka"})', "frozenset()"), "zz.good: kinds is not a frozenset"),
-    ("an unknown kind", GOOD.replace('{"kafka"}', '{"kafak"}'), "zz.good: there is no kind of target kafak; there is kafka,"),
-    ("after is a text", GOOD.replace("def run", 'after = "tcp.connects"\n    def run'), "zz.good: after is not a frozenset"),
-    ("after holds numbers", GOOD.replace("def run", "after = frozenset({1})\n    def run"), "zz.good: after is not a frozenset"),
+    ("no id", GOOD.replace('id, kinds = "zz.good",', "kinds ="), "Good: the id must have the form concern.claim"),
+    ("an id without a claim", GOOD.replace("zz.good", "good"), "Good: the id must have the form concern.claim"),
+    ("an id with a space", GOOD.replace("zz.good", "zz. good"), "Good: the id must have the form concern.claim"),
+    ("an id that is no text", GOOD.replace('"zz.good"', "1"), "Good: the id must have the form concern.claim"),
+    ("no kinds", GOOD.replace('id, kinds = "zz.good", frozenset({"kafka"})', 'id = "zz.good"'), "zz.good: kinds must be a"),
+    ("a list of kinds", GOOD.replace('frozenset({"kafka"})', '["kafka"]'), "zz.good: kinds must be a non-empty frozenset"),
+    ("an empty set of kinds", GOOD.replace('frozenset({"kafka"})', "frozenset()"), "zz.good: kinds must be a non-empty frozenset"),
+    ("an unknown kind", GOOD.replace('{"kafka"}', '{"kafak"}'), "zz.good: unknown target kind kafak; choose kafka,"),
+    ("after is a text", GOOD.replace("def run", 'after = "tcp.connects"\n    def run'), "zz.good: after must be a frozenset"),
+    ("after holds numbers", GOOD.replace("def run", "after = frozenset({1})\n    def run"), "zz.good: after must be a frozenset"),
     ("no docstring", GOOD.replace('"""It is good."""', "pass"), "zz.good: has no docstring"),
-    ("an id of ours", GOOD.replace("zz.good", "tcp.connects"), "the id tcp.connects is taken by checks.tcp"),
+    ("an id of ours", GOOD.replace("zz.good", "tcp.connects"), "the id tcp.connects is already used by checks.tcp"),
     ("it wants to be made with an argument", GOOD.replace("def run", "def __init__(self, x): pass\n    def run"), "TypeError"),
 ]  # fmt: skip
 
@@ -130,7 +130,7 @@ def test_a_broken_plugin_is_an_unknown_result_and_the_run_goes_on(
 def test_the_same_id_twice_in_one_file_keeps_the_first(tmp_path: Path) -> None:
     again = GOOD.replace("class Good", "class Again").replace('"good"', '"again"')
     found = plugins.find(written(tmp_path, both=GOOD + again))
-    assert [b.reason for b in found.broken] == [f"the id zz.good is taken by {tmp_path / 'both.py'}"]
+    assert [b.reason for b in found.broken] == [f"the id zz.good is already used by {tmp_path / 'both.py'}"]
     assert [type(c).__name__ for c in found.checks if c.id == "zz.good"] == ["Good"]
 
 

@@ -337,7 +337,7 @@ SCENES = [
         status="warn",
     ),
     Scene(
-        "AWS's configuration has what stops it",
+        "AWS's configuration explains the silence",
         KNOWN, "path_security_group", "security.groups", ONE_ADDRESS, "",
         "tcp dport 9098 drop", LISTENING, IN_VPC, cloud=without_a_rule, code="sg_has_no_rules",
     ),

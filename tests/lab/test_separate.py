@@ -185,7 +185,7 @@ def test_what_says_itself_why_it_does_not_connect_is_not_asked_again(says: str) 
 
 
 def test_what_aws_configuration_explains_is_not_asked_again() -> None:
-    found = outcome(BY_NAME["AWS's configuration has what stops it"])
+    found = outcome(BY_NAME["AWS's configuration explains the silence"])
     assert len([port for _, port, _ in found["calls"] if port != 80]) == 1
     assert not CLOSER & {one["check"] for one in found["report"]["results"]}
 

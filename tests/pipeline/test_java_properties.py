@@ -58,7 +58,7 @@ def test_it_is_read_as_java_reads_it(case: str) -> None:
 
 @pytest.mark.parametrize("text", ["a=1\nb=\\u12", "a=1\nb=\\uwxyz", "a=1\nb=c\\\n\\u00"])
 def test_what_java_refuses_is_an_error_with_its_line_and_no_value(text: str) -> None:
-    with pytest.raises(PropertiesError, match=r"^line 2: .u needs four hexadecimal digits"):
+    with pytest.raises(PropertiesError, match=r"^line 2: .u must be followed by four hexadecimal digits"):
         parse(text)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netcheck.pipeline.redaction import blotter, is_reference, public, references
+from netcheck.pipeline.redaction import is_reference, public, redactor, references
 
 CANARY = "Kanarie-7f3a9"
 HIDING = {
@@ -88,7 +88,7 @@ def test_the_rest_of_a_value_is_shown() -> None:
 @pytest.mark.parametrize("case", HIDING)
 def test_a_message_that_quotes_the_secret_has_stars(case: str) -> None:
     key, value = HIDING[case]
-    message = blotter({key: value})
+    message = redactor({key: value})
     assert CANARY not in message(f"Invalid value {value} for configuration {key}")
     assert CANARY not in message(f"it was {CANARY}")
 
@@ -101,7 +101,7 @@ def test_a_users_name_and_number_are_no_host() -> None:
 def test_a_password_may_look_like_a_url() -> None:
     given = {"jdbcConnectionProperties": "?password=http://tweety.example:443&ssl=true"}
     assert public(given) == {"jdbcConnectionProperties": "?password=***&ssl=true"}
-    assert "tweety" not in blotter(given)("Invalid value http://tweety.example:443")
+    assert "tweety" not in redactor(given)("Invalid value http://tweety.example:443")
 
 
 def test_what_stands_for_something_else_cannot_be_forged() -> None:

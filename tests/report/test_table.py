@@ -216,7 +216,7 @@ def moot(check: str, target: Target, why: str) -> Result:
 
 
 BROKER, OTHER = Target(Kind.KAFKA, "b-1.example", 9094), Target(Kind.KAFKA, "b-2.example", 9094)
-GIVE = "where the workers are was not said: give --source-subnet"
+GIVE = "worker subnets unknown: add --source-subnet"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ GIVE = "where the workers are was not said: give --source-subnet"
         (
             "a concern of which nothing was asked",
             [moot("routes.nat", BROKER, GIVE), moot("routes.consistent", BROKER, GIVE)],
-            "-  skipped 2: where the workers are was not said: give --source-subnet (routes.*)",
+            "-  skipped 2: worker subnets unknown: add --source-subnet (routes.*)",
         ),
         (
             "one check of it was asked",

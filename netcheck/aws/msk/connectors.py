@@ -108,14 +108,14 @@ def connector(
     `secrets` are more settings whose secrets must not stand in any message.
     """
     given = {str(key): str(value) for key, value in raw.get("connectorConfiguration", {}).items()}
-    blot = redaction.blotter(given, *secrets, *_maps(failed or {}))
+    redact = redaction.redactor(given, *secrets, *_maps(failed or {}))
     capacity = raw.get("capacity", {})
     return Connector(
         name=raw.get("connectorName", ""),
         settings=redaction.public(given),
         arn=raw.get("connectorArn"),
         state=raw.get("connectorState"),
-        problem=blot(problem(raw.get("stateDescription", {}))),
+        problem=redact(problem(raw.get("stateDescription", {}))),
         created=raw.get("creationTime"),
         kafka_connect_version=raw.get("kafkaConnectVersion"),
         bootstrap=bootstrap_of(raw),
@@ -126,9 +126,9 @@ def connector(
         network_type=raw.get("networkType"),
         role_arn=raw.get("serviceExecutionRoleArn"),
         worker_configuration=worker,
-        plugins=tuple(_plugin(each, blot) for each in plugins),
+        plugins=tuple(_plugin(each, redact) for each in plugins),
         logs=_logs(raw.get("logDelivery", {}).get("workerLogDelivery", {})),
-        operations=_operations(operations, failed, blot),
+        operations=_operations(operations, failed, redact),
         most_workers=capacity.get("autoScaling", {}).get("maxWorkerCount")
         or capacity.get("provisionedCapacity", {}).get("workerCount"),
     )
@@ -164,7 +164,7 @@ def _maps(failed: Raw) -> list[Mapping[str, str]]:
     return [failed.get(key, {}) for key in ("originConnectorConfiguration", "targetConnectorConfiguration")]
 
 
-def _plugin(raw: Raw, blot: Callable[[str], str]) -> Plugin:
+def _plugin(raw: Raw, redact: Callable[[str], str]) -> Plugin:
     revision = raw.get("latestRevision", {})
     place = revision.get("location", {}).get("s3Location", {})
     bucket = place.get("bucketArn")
@@ -173,7 +173,7 @@ def _plugin(raw: Raw, blot: Callable[[str], str]) -> Plugin:
         name=raw.get("name", ""),
         revision=revision.get("revision", 0),
         state=raw.get("customPluginState", ""),
-        problem=blot(problem(raw.get("stateDescription", {}))),
+        problem=redact(problem(raw.get("stateDescription", {}))),
         content_type=revision.get("contentType", ""),
         bucket=bucket and bucket.rpartition(":")[2],
         key=place.get("fileKey"),
@@ -190,7 +190,7 @@ def _logs(delivery: Raw) -> tuple[LogDestination, ...]:
 
 
 def _operations(
-    operations: Sequence[Any], failed: Raw | None, blot: Callable[[str], str]
+    operations: Sequence[Any], failed: Raw | None, redact: Callable[[str], str]
 ) -> tuple[Operation, ...]:
     errors = {failed["connectorOperationArn"]: problem(failed.get("errorInfo", {}))} if failed else {}
     newest_first = sorted(operations, key=lambda item: str(item.get("creationTime", "")), reverse=True)
@@ -201,7 +201,7 @@ def _operations(
             state=item.get("connectorOperationState", ""),
             created=item.get("creationTime", ""),
             ended=item.get("endTime"),
-            error=blot(errors.get(item["connectorOperationArn"], "")),
+            error=redact(errors.get(item["connectorOperationArn"], "")),
         )
         for item in newest_first
     )
