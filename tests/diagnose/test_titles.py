@@ -38,6 +38,7 @@ GENERAL = "no security group rule allows it"
         ),
         ([INBOUND, "sg-b has no inbound rules"], f"{GENERAL}: 2 of 2 Kafka brokers"),
         ([INBOUND, ""], f"{GENERAL}: 2 of 2 Kafka brokers"),
+        ([OUTBOUND.format(7), OUTBOUND.format(8), ""], f"{GENERAL}: 3 of 3 Kafka brokers"),
         (["so long that nobody reads it " * 9] * 2, f"{GENERAL}: 2 of 2 Kafka brokers"),
         ([INBOUND], "the summary"),
     ],
