@@ -257,10 +257,10 @@ def _by_policy(endpoint: Endpoint, target: Target, ctx: Context) -> Finding:
     evidence: dict[str, Json] = {"endpoint": endpoint.id, "policy": endpoint.policy}
     service = endpoint_policy.service_of(target.host)
     match endpoint_policy.judge(endpoint.policy, service):
-        case endpoint_policy.Judged.ALLOWS:
+        case endpoint_policy.PolicyEffect.ALLOWS:
             text = f"the policy of {endpoint.id} allows {service}"
             return Finding(Status.PASS, text, None, Layer.IAM, evidence)
-        case endpoint_policy.Judged.DENIES:
+        case endpoint_policy.PolicyEffect.DENIES:
             return _denies(endpoint, f"lets no call to {service} through", evidence)
         case _:
             return _by_calls(endpoint, service, ctx, evidence)

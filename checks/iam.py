@@ -129,7 +129,7 @@ class Least(Check):
         seen, pipeline = ctx.get(facts.execution_role), ctx.get(facts.pipeline)
         role = _existing_role(pipeline, seen)
         configured(ctx)
-        found = list(judge.wide(pipeline, role, seen, judge.needed(pipeline, seen).needs))
+        found = list(judge.over_grants(pipeline, role, seen, judge.needed(pipeline, seen).needs))
         writes = [one for one in found if one.writes and not one.limits]
         yield from (_too_wide(one, role) for one in writes)
         unread = [document for document in seen.policies if document.action]

@@ -452,12 +452,12 @@ def execution_role(ctx: Context) -> RoleSnapshot:
     a role, and FactUnavailable when AWS cannot be called at all; what else is missing is listed in it.
     """
     from netcheck.aws.iam.roles import look
-    from netcheck.iam.role_questions import asked
+    from netcheck.iam.role_questions import role_questions
 
     known = ctx.get(pipeline)
     if known.connector is None or known.connector.role_arn is None:
         raise Skip("the connector's execution role is unknown: add --connector")
-    question = asked(known, known.connector.role_arn)
+    question = role_questions(known, known.connector.role_arn)
     seen = ctx.observe_for(COLLECTING_SECONDS, look, ctx.config.region, ctx.config.profile, question)
     if seen.error:
         raise FactUnavailable(seen.error)

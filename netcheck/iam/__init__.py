@@ -1,1 +1,1 @@
-"""What an execution role needs, and what its policies decide. Pure."""
+"""What an execution role needs, and what its policies allow. Pure."""

@@ -1,9 +1,9 @@
-"""Condition blocks of IAM policies: met, not met, or not known. Pure.
+"""Conditions of IAM policies: met, not met, or not known. Pure.
 
 IAM user guide, "Condition operators" and "Set operators for multi-valued context keys": a key that is not in
 the request fails a positive operator and meets a negated one; IfExists meets both; several values are
-alternatives, and none of them may match under a negated operator. A key or operator that is not known here
-makes the answer unknown, and is named: it is never taken to be met or not met.
+alternatives, and none of them may match under a negated operator. A key or operator that netcheck does not
+know makes the result unknown, with its name: it never counts as met or not met.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ALL, ANY = "forallvalues:", "foranyvalue:"
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """`holds` is None where it is not known; `why` then names the key or operator."""
+    """`holds` is None if it is not known; `why` then names the key or operator."""
 
     holds: bool | None
     why: str = ""
@@ -33,14 +33,14 @@ YES, NO = Truth(True), Truth(False)
 
 
 def all_of(truths: Sequence[Truth]) -> Truth:
-    """Whether all hold: one that does not decides, whatever is not known of the others."""
+    """Whether all hold: a single False decides, even if others are unknown."""
     if any(truth.holds is False for truth in truths):
         return NO
     return next((truth for truth in truths if truth.holds is None), YES)
 
 
 def any_of(truths: Sequence[Truth]) -> Truth:
-    """Whether one holds: one that does decides, whatever is not known of the others."""
+    """Whether any holds: a single True decides, even if others are unknown."""
     if any(truth.holds for truth in truths):
         return YES
     return next((truth for truth in truths if truth.holds is None), NO)
@@ -61,7 +61,7 @@ def met(condition: Condition, context: Context, has_variables: bool) -> Truth:
     operator = OPERATORS.get(name.removesuffix("ifexists"))
     key = condition.key.lower()
     if operator is None:
-        return Truth(None, f"the condition operator {condition.operator} is not known here")
+        return Truth(None, f"the condition operator {condition.operator} is not supported by netcheck")
     if key not in context:
         return Truth(None, f"the value of {condition.key} in the request is not known")
     values = context[key]
@@ -77,7 +77,7 @@ def met(condition: Condition, context: Context, has_variables: bool) -> Truth:
         case "foranyvalue:", _:
             return any_of(each)
         case _:
-            return Truth(None, f"{condition.key} has several values, and {condition.operator} is for one")
+            return Truth(None, f"{condition.key} has several values, but {condition.operator} takes one")
 
 
 def _null(condition: Condition, context: Context) -> Truth:
@@ -90,7 +90,7 @@ def _null(condition: Condition, context: Context) -> Truth:
 
 @dataclass(frozen=True, slots=True)
 class _Operator:
-    """`matches` compares the request's value with one of the policy's; it raises ValueError for nonsense."""
+    """`matches` compares a value of the request with one of the policy; ValueError for an invalid value."""
 
     matches: Callable[[str, Glob], bool]
     negative: bool = False
@@ -98,7 +98,7 @@ class _Operator:
 
 
 def _one(operator: _Operator, value: str, wanted: Sequence[Filled]) -> Truth:
-    """One value of the request against all of the policy's."""
+    """Compare one value of the request with all values of the policy."""
     found = any_of([_compared(operator, value, each) for each in wanted])
     return negated(found) if operator.negative else found
 
@@ -115,7 +115,7 @@ def _compared(operator: _Operator, value: str, wanted: Filled) -> Truth:
 
 
 def _text(pattern: Glob) -> str:
-    """The policy's value as it was written: only Like operators know wildcards."""
+    """The value as written in the policy: only Like operators have wildcards."""
     return "".join(part if isinstance(part, str) else part.value for part in pattern)
 
 
@@ -132,7 +132,7 @@ def _like(value: str, wanted: Glob) -> bool:
 
 
 def _arn(value: str, wanted: Glob) -> bool:
-    """Each of the six parts of an ARN on its own, the last of which may hold colons (ArnLike = ArnEquals)."""
+    """Compare each of the six parts of an ARN; the last may contain colons (ArnLike = ArnEquals)."""
     patterns, parts = _split(wanted), value.split(":", 5)
     return len(patterns) == len(parts) == 6 and all(
         matches(pattern, part) for pattern, part in zip(patterns, parts, strict=True)
@@ -210,4 +210,4 @@ OPERATORS = {
     "dategreaterthan": _Operator(_ordered(_moment, lambda a, b: a > b)),
     "dategreaterthanequals": _Operator(_ordered(_moment, lambda a, b: a >= b)),
 }
-"""BinaryEquals is not among them: no key that matters here is binary."""
+"""Without BinaryEquals: none of the relevant keys is binary."""

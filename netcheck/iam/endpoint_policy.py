@@ -1,9 +1,9 @@
-"""Whether the policy of a VPC endpoint lets calls to its service through, where that is simple to say. Pure.
+"""Whether the policy of a VPC endpoint allows calls to its service. Pure.
 
-An endpoint policy is a resource policy of the endpoint: a call needs an allow in it, besides what the role
-allows, and no deny. Without a policy of its own an endpoint allows everything (AWS PrivateLink guide, Control
-access to VPC endpoints using endpoint policies). `judge` says whether the service gets through at all, where
-that does not depend on who calls what; `calls` whether the calls do that a connector's role makes.
+An endpoint policy is a resource policy of the endpoint: a call needs an Allow in it, besides the role's
+policies, and no Deny. The default endpoint policy allows everything (AWS PrivateLink guide, Control access to
+VPC endpoints using endpoint policies). `judge` says whether the policy allows the service at all, where that
+does not depend on the caller and the action; `calls` evaluates the calls of a connector's role.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from netcheck.aws.ec2.endpoints import REGIONAL, Endpoint
 from netcheck.core.model import Json
-from netcheck.iam.evaluate import Answer, Outcome, Request, through
+from netcheck.iam.evaluate import Answer, Outcome, Request, through_endpoint
 from netcheck.iam.judge import context_of
 from netcheck.iam.needs import Need
 from netcheck.iam.policy import PolicyError, parse
@@ -25,16 +25,16 @@ PREFIXES = {"monitoring": "cloudwatch", "email-smtp": "ses", "streams.dynamodb":
 """Host name to IAM prefix, where they differ (Service Authorization Reference)."""
 
 
-class Judged(StrEnum):
-    """What a policy says of a service's calls."""
+class PolicyEffect(StrEnum):
+    """The effect of a policy on calls to a service."""
 
     ALLOWS = "allows"
     DENIES = "denies"
-    NOT_JUDGED = "not judged"
+    UNDECIDED = "undecided"
 
 
 def service_of(host: str) -> str:
-    """The IAM prefix of the service behind a host name: `secretsmanager` of its endpoint in a Region."""
+    """The IAM prefix of the service behind a host name (`secretsmanager`)."""
     plain = host.lower()
     if ".vpce." in plain:  # vpce-0a1b-xyz.secretsmanager.eu-west-1.vpce.amazonaws.com
         plain = plain.replace(".vpce.", ".").partition(".")[2]
@@ -44,26 +44,26 @@ def service_of(host: str) -> str:
     return PREFIXES.get(name, name).removesuffix("-fips")
 
 
-def judge(policy: Json, service: str) -> Judged:
-    """Judge a policy document; None is the default policy."""
+def judge(policy: Json, service: str) -> PolicyEffect:
+    """The effect of a policy document; None is the default policy."""
     if policy is None:
-        return Judged.ALLOWS
+        return PolicyEffect.ALLOWS
     statements = list(_statements(policy))
     if not statements:
-        return Judged.NOT_JUDGED if not isinstance(policy, dict) else Judged.DENIES
+        return PolicyEffect.UNDECIDED if not isinstance(policy, dict) else PolicyEffect.DENIES
     touching = [one for one in statements if _touches(one, service)]
     denies = [one for one in touching if one.get("Effect") == "Deny"]
     allows = [one for one in touching if one.get("Effect") == "Allow"]
     if any(_is_whole(one, service) for one in denies) or not allows:
-        return Judged.DENIES
+        return PolicyEffect.DENIES
     if not denies and any(_is_whole(one, service) for one in allows):
-        return Judged.ALLOWS
-    return Judged.NOT_JUDGED
+        return PolicyEffect.ALLOWS
+    return PolicyEffect.UNDECIDED
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that the connector's role makes, and what the policy says to it."""
+    """A call that the connector's role makes, and the decision of the endpoint policy."""
 
     action: str
     resource: str
@@ -73,8 +73,8 @@ class Call:
 def calls(
     endpoint: Endpoint, service: str, role: str, seen: RoleSnapshot, needs: Sequence[Need]
 ) -> tuple[Call, ...]:
-    """What the endpoint's policy says to each call to this service that the role needs; none where the
-    connector's needs hold no call to it.
+    """The decision of the endpoint policy on each call to this service that the role needs to make; empty if
+    it needs none.
     """
     wanted = [
         (action, resource)
@@ -97,7 +97,7 @@ def _answered(
     by_endpoint = {"aws:sourcevpce": (endpoint.id,), "aws:sourcevpc": (endpoint.vpc,)}
     for action, resource in wanted:
         context = {**context_of(role, seen, action, resource), **by_endpoint}
-        yield Call(action, resource, through(Request(role, action, resource, context), policy))
+        yield Call(action, resource, through_endpoint(Request(role, action, resource, context), policy))
 
 
 def _statements(policy: Json) -> Iterable[Mapping[str, Any]]:
@@ -111,7 +111,7 @@ def _list(given: object) -> list[str]:
 
 
 def _touches(statement: Mapping[str, Any], service: str) -> bool:
-    """Whether a statement may be about this service's calls. NotAction is about nearly everything."""
+    """Whether a statement may apply to calls to this service. NotAction applies to nearly everything."""
     if "NotAction" in statement:
         return True
     prefixes = {action.partition(":")[0].lower() for action in _list(statement.get("Action"))}
@@ -119,7 +119,7 @@ def _touches(statement: Mapping[str, Any], service: str) -> bool:
 
 
 def _is_whole(statement: Mapping[str, Any], service: str) -> bool:
-    """Whether it is about every call of everybody to everything of this service."""
+    """Whether it applies to every action on every resource of this service by every principal."""
     every_action = {"*", "*:*", f"{service}:*"} & {
         action.lower() for action in _list(statement.get("Action"))
     }

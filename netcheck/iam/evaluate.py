@@ -1,9 +1,9 @@
-"""What IAM decides on a request: allowed, denied or not known, and by which statement. Pure.
+"""IAM's decision on a request: allowed, denied or not known, and the statement that decides. Pure.
 
-IAM user guide, "Policy evaluation logic": an explicit Deny anywhere wins; then, within one account, what an
-identity policy (and the permissions boundary, where there is one) or a resource policy allows is allowed;
-everything else is denied. Across accounts both sides have to allow. Policies of the organisation and of
-sessions cannot be read from inside an account: they are assumed not to deny.
+IAM user guide, "Policy evaluation logic": an explicit Deny anywhere wins; then, within one account, an Allow
+in an identity policy (and in the permissions boundary, if there is one) or in a resource policy is enough;
+the default is an implicit deny. Across accounts both sides have to allow. Organization policies and session
+policies cannot be read from inside an account: they are assumed not to deny.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from netcheck.iam.policy import Policy, Statement
 from netcheck.iam.variables import Context, fill
 
 Names = Callable[["Request", Statement], Truth]
-ASSUMED = "policies of the organisation (SCP, RCP) and of sessions cannot be read and are assumed not to deny"
+ASSUMED = "organization policies (SCP, RCP) and session policies cannot be read and are assumed not to deny"
 
 
 class Outcome(StrEnum):
@@ -33,7 +33,8 @@ class Outcome(StrEnum):
 class Answer:
     """`why` names the statement that decides, or what is not known.
 
-    `explicit`: denied by a Deny, which no Allow can mend. `action` is the IAM action that would tell.
+    `explicit`: an explicit Deny, which no Allow overrides. `action` is the IAM action that returns what is
+    missing.
     """
 
     outcome: Outcome
@@ -44,7 +45,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class PolicyDecision:
-    """What one set of policies says: what denies, or may deny; and whether it allows, were there no Deny."""
+    """The decision of one set of policies: what denies or may deny, and what it allows apart from that."""
 
     denies: Answer | None
     allows: Answer
@@ -52,7 +53,7 @@ class PolicyDecision:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A policy that there may be, and that could not be read. `action` is the IAM action that reads it."""
+    """A policy that may exist but could not be read. `action` is the IAM action that reads it."""
 
     what: str
     action: str
@@ -60,9 +61,9 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asks to do what to which ARN ("*" for an action that knows no resources).
+    """A principal, an action and the ARN of a resource ("*" for an action without resources).
 
-    `principal` is the role's ARN, or the name of a service. `resource` may hold wildcards: then the answer is
+    `principal` is the role's ARN, or the name of a service. `resource` may have wildcards: the answer is then
     for everything it matches.
     """
 
@@ -74,10 +75,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Everything that has a say. `boundary` and `resource` are None where there is none.
+    """All policies that apply. `boundary` and `resource` are None if there is none.
 
-    `resource_decides`: nothing is allowed unless the resource's policy says so, or hands the decision to the
-    account's identity policies by naming the account, as KMS keys do (KMS developer guide, Key policies).
+    `resource_decides`: nothing is allowed unless the resource policy allows it, or delegates to the account's
+    identity policies by naming the account, as for KMS keys (KMS developer guide, Key policies).
     """
 
     identity: tuple[Policy | Unread, ...]
@@ -87,14 +88,14 @@ class Policies:
 
 
 def decide(request: Request, policies: Policies) -> Answer:
-    """Decide a request whose resource may be a pattern: only what is so for all of it is said."""
+    """Decide a request. If the resource is a pattern, a decision must hold for everything it matches."""
     return _for_all(request, policies, lambda each: _decide(each, policies))
 
 
-def through(request: Request, policy: Policy) -> Answer:
-    """Whether a VPC endpoint's policy lets a request through: what it allows the role itself, or everybody,
-    and does not deny. Naming an account there means its root user alone (AWS PrivateLink guide, Control
-    access to VPC endpoints using endpoint policies).
+def through_endpoint(request: Request, policy: Policy) -> Answer:
+    """Whether a VPC endpoint policy allows a request: an Allow for the role or for everyone, and no Deny. An
+    account as principal means only its root user there (AWS PrivateLink guide, Control access to VPC
+    endpoints using endpoint policies).
     """
     return _for_all(request, Policies((policy,)), lambda each: trusts(each, policy))
 
@@ -105,7 +106,7 @@ def _for_all(request: Request, policies: Policies, decides: Callable[[Request], 
     try:
         texts = samples(request.resource, _globs(request, policies))
     except TooComplex as error:
-        return Answer(Outcome.UNKNOWN, f"there are too many wildcards to compare: {error}")
+        return Answer(Outcome.UNKNOWN, f"too many wildcards to compare: {error}")
     answers = {
         text: decides(Request(request.principal, request.action, text, request.context)) for text in texts
     }
@@ -114,24 +115,24 @@ def _for_all(request: Request, policies: Policies, decides: Callable[[Request], 
         return next(iter(answers.values()))
     text, answer = next((t, a) for t, a in answers.items() if a.outcome is not Outcome.ALLOWED)
     return Answer(
-        Outcome.UNKNOWN, f"only a part is allowed; not {text}, for one: {answer.why}", action=answer.action
+        Outcome.UNKNOWN, f"only some resources are allowed, not {text}: {answer.why}", action=answer.action
     )
 
 
 def by_identity(
     request: Request, identity: Sequence[Policy | Unread], boundary: Policy | Unread | None
 ) -> PolicyDecision:
-    """What the role's own policies say, which is what iam:SimulatePrincipalPolicy says too."""
-    own = _said(request, identity)
+    """The decision of the role's policies, as iam:SimulatePrincipalPolicy returns it."""
+    own = _evaluate(request, identity)
     if boundary is None:
         return own
-    within = _said(request, [boundary])
+    within = _evaluate(request, [boundary])
     allows = _both(own.allows, within.allows, "the permissions boundary")
     return PolicyDecision(_worst(own.denies, within.denies), allows)
 
 
 def combine(request: Request, own: PolicyDecision, policies: Policies) -> Answer:
-    """The decision, from what the role's own policies say (`own`) and the resource's policy."""
+    """The decision from the role's policies (`own`) and the resource policy."""
     resource = policies.resource
     foreign = account(request.resource) not in ("", account(request.principal))
     if own.denies and own.denies.explicit:
@@ -140,10 +141,10 @@ def combine(request: Request, own: PolicyDecision, policies: Policies) -> Answer
         return Answer(Outcome.UNKNOWN, f"{resource.what} could not be read", action=resource.action)
     if resource is None:
         if foreign:
-            return Answer(Outcome.UNKNOWN, f"{request.resource} is of another account")
+            return Answer(Outcome.UNKNOWN, f"{request.resource} belongs to another account")
         return _decided(own.denies, own.allows)
-    direct = _said(request, [resource], _names_role)
-    delegated = _said(request, [resource], _names_account)
+    direct = _evaluate(request, [resource], _names_role)
+    delegated = _evaluate(request, [resource], _names_account)
     denies = _worst(own.denies, direct.denies)
     return _decided(denies, _granted(own, direct, delegated, policies, resource.name, foreign))
 
@@ -156,20 +157,20 @@ def _granted(
     name: str,
     foreign: bool,
 ) -> Answer:
-    """What is allowed by the role's own policies, and by a policy that names the role or its account."""
+    """Combine the role's policies with a resource policy that names the role or its account."""
     if foreign:
         return _both(own.allows, _either(direct.allows, delegated.allows), name)
     if policies.resource_decides:
         return _either(direct.allows, _both(own.allows, delegated.allows, name))
     granted = direct.allows.outcome is Outcome.ALLOWED
     if granted and policies.boundary is not None and own.allows.outcome is not Outcome.ALLOWED:
-        why = f"{direct.allows.why} allows it, the role's own policies and its permissions boundary do not"
+        why = f"{direct.allows.why} allows it, but the role's policies and permissions boundary do not"
         return Answer(Outcome.UNKNOWN, why)
     return _either(own.allows, direct.allows)
 
 
 def account(arn: str) -> str:
-    """The account in an ARN, "" where there is none, as of buckets."""
+    """The account in an ARN, "" if there is none (S3 buckets)."""
     parts = arn.split(":", 5)
     return parts[4] if len(parts) == 6 else ""
 
@@ -179,19 +180,19 @@ def _decide(request: Request, policies: Policies) -> Answer:
 
 
 def _decided(denies: Answer | None, allows: Answer) -> Answer:
-    """Where nothing allows, it does not matter what may deny."""
+    """If nothing allows the request, possible Denies do not matter."""
     if denies and denies.explicit:
         return denies
     return allows if allows.outcome is Outcome.DENIED else denies or allows
 
 
 def _worst(one: Answer | None, other: Answer | None) -> Answer | None:
-    """Of two Denies the one that is certain."""
+    """The certain one of two Denies."""
     return other if other and (one is None or (other.explicit and not one.explicit)) else one
 
 
 def _either(one: Answer, other: Answer) -> Answer:
-    """Allowed by one is enough."""
+    """One Allow is enough."""
     for outcome in (Outcome.ALLOWED, Outcome.UNKNOWN):
         for answer in (one, other):
             if answer.outcome is outcome:
@@ -200,7 +201,7 @@ def _either(one: Answer, other: Answer) -> Answer:
 
 
 def _both(one: Answer, other: Answer, name: str) -> Answer:
-    """Both have to allow it; `name` is whose answer the other is."""
+    """Both have to allow it; `name` is the policy of `other`."""
     if one.outcome is Outcome.DENIED:
         return one
     if other.outcome is Outcome.DENIED:
@@ -212,14 +213,12 @@ def _both(one: Answer, other: Answer, name: str) -> Answer:
 
 
 def trusts(request: Request, trust: Policy) -> Answer:
-    """What one policy of a resource says by itself, as a role's trust policy to a service that wants to
-    assume it.
-    """
-    said = _said(request, [trust], _names_role)
-    return _decided(said.denies, said.allows)
+    """The decision of a single resource policy: a role's trust policy on a service that assumes the role."""
+    decision = _evaluate(request, [trust], _names_role)
+    return _decided(decision.denies, decision.allows)
 
 
-def _said(
+def _evaluate(
     request: Request, policies: Sequence[Policy | Unread], names: Names | None = None
 ) -> PolicyDecision:
     surely: dict[bool, Answer] = {}
@@ -257,7 +256,7 @@ def _applies(request: Request, policy: Policy, statement: Statement, names: Name
 
 
 def _covers(request: Request, policy: Policy, statement: Statement) -> Truth:
-    """Whether the resource is one of the statement's; a trust policy has none, and means its role."""
+    """Whether the statement covers the resource; a trust policy has no Resource and covers its role."""
     if statement.resources is None:
         return YES
     found = any_of([_covered(request, text, policy) for text in statement.resources])
@@ -274,11 +273,11 @@ def _covered(request: Request, text: str, policy: Policy) -> Truth:
         return Truth(None, f"the policy variable {filled.unknown} in {text} is not known")
     if matches(within_segments(filled.pattern), request.resource):
         return YES
-    return Truth(None, f"AWS does not say whether {text} reaches past a colon")
+    return Truth(None, f"AWS does not document whether the wildcard in {text} matches a colon")
 
 
 def _globs(request: Request, policies: Policies) -> list[Glob]:
-    """Every pattern that resources are held against, in each of its readings."""
+    """Every pattern that resources are compared with, in both of its readings."""
     sets = (*policies.identity, policies.boundary, policies.resource)
     texts = {
         (text, policy.has_variables)
@@ -301,10 +300,10 @@ def _globs(request: Request, policies: Policies) -> list[Glob]:
 
 
 def _names_role(request: Request, statement: Statement) -> Truth:
-    """Whether a statement of a resource's policy speaks of the role or service that asks.
+    """Whether a statement of a resource policy names the requesting role or service.
 
-    An Allow for a whole account is none for its roles: it only lets the account's own policies decide. A Deny
-    for a whole account is one for all of its roles (IAM user guide, AWS JSON policy elements: Principal).
+    An Allow for an account does not allow its roles: it delegates to the account's identity policies. A Deny
+    for an account denies all of its roles (IAM user guide, AWS JSON policy elements: Principal).
     """
     if statement.principals is None:
         return NO
@@ -314,11 +313,11 @@ def _names_role(request: Request, statement: Statement) -> Truth:
         return found
     if found.holds is False and not statement.allows:
         return YES
-    return Truth(None, "NotPrincipal is not evaluated here")
+    return Truth(None, "netcheck does not evaluate NotPrincipal")
 
 
 def _names_account(request: Request, statement: Statement) -> Truth:
-    """Whether a statement names the account of the role that asks."""
+    """Whether a statement names the account of the requesting role."""
     if statement.principals is None or statement.negated_principals:
         return NO
     return Truth(
@@ -326,21 +325,23 @@ def _names_account(request: Request, statement: Statement) -> Truth:
     )
 
 
-def _is_principal(asks: str, principal: tuple[str, str], whole_account: bool) -> Truth:
+def _is_principal(principal_arn: str, principal: tuple[str, str], whole_account: bool) -> Truth:
     kind, value = principal
     if kind == "*" or (kind == "AWS" and value == "*"):
         return YES
     if kind == "Service":
-        return Truth(value == asks)
+        return Truth(value == principal_arn)
     if kind != "AWS":
         return NO
     if (
         ":assumed-role/" in value
-        and value.split(":assumed-role/")[1].split("/")[0] == asks.rpartition("/")[2]
+        and value.split(":assumed-role/")[1].split("/")[0] == principal_arn.rpartition("/")[2]
     ):
-        return Truth(None, f"which session {value} is cannot be told")
-    return Truth(value == asks or (whole_account and _is_account(asks, value)))
+        return Truth(None, f"whether the request is from session {value} is not known")
+    return Truth(value == principal_arn or (whole_account and _is_account(principal_arn, value)))
 
 
-def _is_account(asks: str, value: str) -> bool:
-    return bool(account(asks)) and (value == account(asks) or value.endswith(f"::{account(asks)}:root"))
+def _is_account(principal_arn: str, value: str) -> bool:
+    return bool(account(principal_arn)) and (
+        value == account(principal_arn) or value.endswith(f"::{account(principal_arn)}:root")
+    )

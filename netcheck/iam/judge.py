@@ -1,7 +1,7 @@
-"""Whether an execution role may do what its connector needs, and what else it may do. Pure.
+"""Whether an execution role allows what its connector needs, and what else it allows. Pure.
 
-What iam:SimulatePrincipalPolicy says of the role's own policies counts more than our reading of them; where
-the two differ, that is told. The policies of resources are always read by us: the simulation has none.
+For the role's policies, iam:SimulatePrincipalPolicy takes precedence over netcheck's evaluation; a difference
+is reported. netcheck always evaluates resource policies itself, as the simulation does not include them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ KAFKA_WRITES = (
     "WriteData",
     "WriteDataIdempotently",
 )
-"""What changes something (MSK developer guide, Semantics of IAM authorization policy actions)."""
+"""Write actions (MSK developer guide, Semantics of IAM authorization policy actions)."""
 OTHERS: tuple[tuple[str, str], ...] = (
     (
         "secretsmanager:GetSecretValue",
@@ -66,26 +66,26 @@ OTHERS: tuple[tuple[str, str], ...] = (
     ("iam:PassRole", "arn:{partition}:iam::{account}:role/{other}"),
     ("sts:AssumeRole", "arn:{partition}:iam::{account}:role/{other}"),
 )
-"""What a sink never needs: secrets, keys, parameters and objects that no setting names, and to write."""
-TELLS = {"secretsmanager:GetSecretValue": "secretsmanager:DescribeSecret"}
-"""What would tell the whole ARN of a resource that is only known as a pattern."""
-OF_THE_CALL = frozenset(
+"""What a sink never needs: writes, and secrets, keys, parameters and objects that no setting names."""
+LOOKUP_ACTIONS = {"secretsmanager:GetSecretValue": "secretsmanager:DescribeSecret"}
+"""The action that returns the full ARN of a resource known only as a pattern."""
+CALL_KEYS = frozenset(
     {
         *("aws:currenttime", "aws:epochtime", "aws:securetransport", "aws:useragent", "aws:requestedregion"),
         *("aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:vpcsourceip"),
     }
 )
-"""Condition keys that say how a call is made: a statement with them still grants every resource it names
+"""Condition keys about how a call is made: a statement with them still grants every resource it names
 (IAM user guide, AWS global condition context keys)."""
 SUFFIX = re.compile(r"-(?:[A-Za-z0-9]{6}|\?{6})$")
-"""What Secrets Manager puts after a secret's name in its ARN (Secrets Manager guide, What's in a secret)."""
+"""The suffix of a secret's ARN after its name (Secrets Manager guide, What's in a secret)."""
 OTHER = "netcheck-something-else"
-"""A name that nothing has: what is allowed for it is allowed for everything."""
+"""A name no resource has: what is allowed for it is allowed for everything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer for one action on one resource. `differs` says how the simulation and our reading differ."""
+    """The answer for one action on one resource. `differs`: how simulation and evaluation differ."""
 
     action: str
     resource: str
@@ -106,11 +106,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class OverGrant:
-    """A statement that allows more than is needed: `grants` are actions, `on` says on what.
+    """A statement that allows more than the connector needs: `grants` are actions, `on` their resources.
 
-    `writes` is False where it only lets more be read: what Amazon's and ClickHouse's own examples do.
-    `narrow` are the statements that would do, "" where the connector needs nothing of these services.
-    `limits` are the keys of conditions that may narrow it to what is needed: whether they do is not known.
+    `writes` is False where it only allows more reads, as Amazon's and ClickHouse's examples do. `narrow` are
+    the statements that are enough, "" where the connector needs nothing of these services. `limits` are
+    condition keys that may restrict the statement to what is needed; whether they do is not known.
     """
 
     statement: str
@@ -122,7 +122,7 @@ class OverGrant:
 
 
 def needed(pipeline: Pipeline, seen: RoleSnapshot) -> Needs:
-    """What the role needs, with the whole ARNs and the keys of the secrets that could be looked up."""
+    """What the role needs, with the full ARNs and the keys of the secrets that could be looked up."""
     ours = {key.asked: key.arn for key in seen.keys if key.manager == "CUSTOMER"}
     known = {one.asked: SecretKey(one.arn, ours.get(one.key or "")) for one in seen.secrets}
     return needs(pipeline, known)
@@ -173,7 +173,7 @@ def _verdict(
     if is_pattern(request.resource) and request.resource != "*":
         answer = decide(request, policies)
         if answer.outcome is Outcome.UNKNOWN and not answer.action:
-            answer = replace(answer, action=TELLS.get(request.action, ""))
+            answer = replace(answer, action=LOOKUP_ACTIONS.get(request.action, ""))
         return Verdict(request.action, request.resource, answer)
     own = by_identity(request, identity, boundary)
     simulated = _simulated(request, seen)
@@ -182,26 +182,26 @@ def _verdict(
 
 
 def _difference(request: Request, own: PolicyDecision, simulated: PolicyDecision) -> str:
-    ours, theirs = (combine(request, said, Policies(())).outcome for said in (own, simulated))
+    ours, theirs = (combine(request, decision, Policies(())).outcome for decision in (own, simulated))
     if Outcome.UNKNOWN in (ours, theirs) or ours is theirs:
         return ""
     what = f"{request.action} on {request.resource}"
-    return f"{what}: IAM's simulation says {theirs}, the policies as read say {ours}"
+    return f"{what}: IAM's simulation says {theirs}, netcheck's evaluation of the policies says {ours}"
 
 
 def _simulated(request: Request, seen: RoleSnapshot) -> PolicyDecision | None:
-    """IAM's own decision, where it had everything that it needed for one."""
+    """The decision of IAM's simulation, if it had all the context keys it needs."""
     for one in seen.simulated:
         if (one.action.lower(), one.resource) == (request.action.lower(), request.resource) and not one.lacks:
-            return _as_said(one)
+            return _decision_of(one)
     return None
 
 
-def _as_said(one: Simulated) -> PolicyDecision:
+def _decision_of(one: Simulated) -> PolicyDecision:
     if one.decision == "allowed":
-        return PolicyDecision(None, Answer(Outcome.ALLOWED, "IAM's own simulation allows it"))
-    why = "IAM's own simulation finds " + (
-        "a Deny that applies" if one.decision == "explicitDeny" else "no statement that allows it"
+        return PolicyDecision(None, Answer(Outcome.ALLOWED, "IAM's policy simulation allows it"))
+    why = "IAM's policy simulation finds " + (
+        "an explicit Deny" if one.decision == "explicitDeny" else "no statement that allows it"
     )
     denied = Answer(Outcome.DENIED, why, explicit=one.decision == "explicitDeny")
     return PolicyDecision(denied if denied.explicit else None, denied)
@@ -234,7 +234,7 @@ def _read(document: Document) -> Policy | Unread:
 
 
 def _resource(request: Request, seen: RoleSnapshot) -> Policy | Unread | None:
-    """The policy of a resource, None where it has none or kinds of it have none."""
+    """The resource policy, None if there is none."""
     for document in seen.resources:
         if _belongs(document.of, request.resource) and (document.action or document.document is not None):
             return _read(document)
@@ -244,7 +244,7 @@ def _resource(request: Request, seen: RoleSnapshot) -> Policy | Unread | None:
 
 
 def _belongs(of: str, resource: str) -> bool:
-    """Whether a policy is of this resource: of its ARN, its secret's name, its bucket, its cluster."""
+    """Whether a policy belongs to this resource, by ARN, secret name, bucket or cluster."""
     if of in (resource, SUFFIX.sub("", resource.partition(":secret:")[2])):
         return True
     if resource.partition(":s3:::")[2].partition("/")[0] == of:
@@ -255,7 +255,7 @@ def _belongs(of: str, resource: str) -> bool:
 
 
 def context_of(role: str, seen: RoleSnapshot, action: str, resource: str) -> Context:
-    """What is known of such a request (IAM user guide, AWS global condition context keys)."""
+    """The known context keys of a request (IAM user guide, AWS global condition context keys)."""
     context: dict[str, tuple[str, ...] | None] = {
         "aws:principalarn": (role,),
         "aws:principalaccount": (account(role),),
@@ -274,18 +274,20 @@ def context_of(role: str, seen: RoleSnapshot, action: str, resource: str) -> Con
         context["aws:securetransport"] = ("true",)
         context |= {"aws:requestedregion": (region,)} if region else {}
     if action.startswith("kms:"):
-        # Secrets Manager asks KMS in the role's name (its guide, Secret encryption and decryption).
+        # Secrets Manager calls KMS on behalf of the role (its guide, Secret encryption and decryption).
         context["aws:viaawsservice"] = ("true",)
         context["kms:viaservice"] = (f"secretsmanager.{region}.amazonaws.com",)
         context["kms:calleraccount"] = (account(role),)
     return context
 
 
-# More than is needed
+# Over-grants
 
 
-def wide(pipeline: Pipeline, role: str, seen: RoleSnapshot, wanted: Sequence[Need]) -> Iterator[OverGrant]:
-    """The statements of the role's own policies that allow more than the connector needs."""
+def over_grants(
+    pipeline: Pipeline, role: str, seen: RoleSnapshot, wanted: Sequence[Need]
+) -> Iterator[OverGrant]:
+    """The statements of the role's policies that allow more than the connector needs."""
     tried = tuple(_tried(pipeline, role))
     for document in seen.policies:
         policy = _read(document)
@@ -313,17 +315,17 @@ def _over_granted(
         alone = Policies((Policy(policy.name, policy.version, (replace(statement, conditions=conditions),)),))
         return (decide(_local(role, seen, *each), alone).outcome for each in tried)
 
-    limits = tuple(each for each in statement.conditions if each.key.lower() not in OF_THE_CALL)
+    limits = tuple(each for each in statement.conditions if each.key.lower() not in CALL_KEYS)
     judged = list(zip(tried, outcomes(limits), outcomes(()), strict=True))
     granted = [each for each, limited, _ in judged if limited is Outcome.ALLOWED]
     perhaps = [
         each for each, limited, without in judged if limited is Outcome.UNKNOWN and without is Outcome.ALLOWED
     ]
     if granted:
-        return _wide(statement.name, granted, wanted)
+        return _over_grant(statement.name, granted, wanted)
     if perhaps:
         keys = tuple(dict.fromkeys(each.key for each in limits))
-        return replace(_wide(statement.name, perhaps, wanted), limits=keys)
+        return replace(_over_grant(statement.name, perhaps, wanted), limits=keys)
     return None
 
 
@@ -349,13 +351,13 @@ def _tried(pipeline: Pipeline, role: str) -> Iterator[tuple[str, str]]:
 
 
 def _local(role: str, seen: RoleSnapshot, action: str, resource: str) -> Request:
-    """The request as of the account that the resource is in, where the role's policies alone decide."""
+    """The request as if from the resource's account, so that the role's policies alone decide."""
     owner = account(resource)
     principal = role.replace(account(role), owner) if owner else role
     return Request(principal, action, resource, context_of(role, seen, action, resource))
 
 
-def _wide(statement: str, granted: Sequence[tuple[str, str]], wanted: Sequence[Need]) -> OverGrant:
+def _over_grant(statement: str, granted: Sequence[tuple[str, str]], wanted: Sequence[Need]) -> OverGrant:
     actions = tuple(dict.fromkeys(action for action, _ in granted))
     services = {action.partition(":")[0] for action in actions}
     narrow = [need.statement for need in wanted if {a.partition(":")[0] for a in need.actions} & services]
@@ -366,7 +368,7 @@ def _wide(statement: str, granted: Sequence[tuple[str, str]], wanted: Sequence[N
 
 
 def _kind(resource: str) -> str:
-    """What a resource that nobody named stands for, in words."""
+    """The resource type, in words."""
     service = resource.split(":")[2]
     if service == "kafka":
         kind = resource.split(":", 5)[5].partition("/")[0]

@@ -1,10 +1,10 @@
-"""What a connector's execution role really needs, of what is known of its pipeline. Pure.
+"""The permissions that a connector's execution role needs, from what is known of its pipeline. Pure.
 
 Sources: "Understand service execution role" and "Semantics of IAM authorization policy actions and resources"
 in the Amazon MSK developer guide for everything of kafka-cluster; "Use custom offset topics" there for the
 names of the internal topics; "IAM examples for deserializers" in the AWS Glue guide; "Secret encryption and
-decryption" in the Secrets Manager guide. Without IAM authentication (a self-managed Kafka, or NONE) the role
-needs nothing of Kafka.
+decryption" in the Secrets Manager guide. Without IAM authentication (self-managed Kafka, or NONE) the role
+needs no Kafka permissions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from netcheck.pipeline.model import Connector, Pipeline
 
 INTERNAL = "__amazon_msk_connect_"
 KINDS = ("configs", "offsets", "status")
-"""The topics that every MSK Connect connector keeps: `__amazon_msk_connect_offsets_NAME_ID`."""
+"""The internal topics of every MSK Connect connector: `__amazon_msk_connect_offsets_NAME_ID`."""
 GLUE = "com.amazonaws.services.schemaregistry.kafkaconnect."
 """The package of Glue's converters (github.com/awslabs/aws-glue-schema-registry)."""
 CONVERTERS = ("key.converter", "value.converter")
@@ -31,10 +31,10 @@ PLAIN = re.compile(r"[A-Za-z0-9_-]")
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Actions that are needed on each of the resources, and why, in words.
+    """Actions that are needed on each of the resources, and why.
 
-    `granted` are the resources as a policy should name them: internal topics by their prefix, as Amazon's own
-    example does, so that the statement outlives the connector.
+    `granted` are the resources as a policy should name them: internal topics by their prefix, as in Amazon's
+    example, so that the statement also fits the next connector.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """All needs. `unsure` says in words what could not be told."""
+    """All needs. `unsure` says what could not be determined."""
 
     needs: tuple[Need, ...]
     unsure: tuple[str, ...] = ()
@@ -68,8 +68,8 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class SecretKey:
-    """A secret as Secrets Manager knows it: its whole ARN, and the customer managed key it is encrypted with,
-    None for Secrets Manager's own."""
+    """A secret in Secrets Manager: its full ARN, and the customer managed key that encrypts it, None for the
+    AWS managed key."""
 
     arn: str
     key: str | None
@@ -88,10 +88,14 @@ def needs(pipeline: Pipeline, secrets: Mapping[str, SecretKey]) -> Needs:
         return Needs(())
     found = [*_of_stores(pipeline, secrets), *_of_glue(connector)]
     if connector.authentication != "IAM":
-        unsure = () if connector.authentication else ("whether the connector logs in with IAM is not known",)
+        unsure = (
+            ()
+            if connector.authentication
+            else ("whether the connector uses IAM authentication is not known",)
+        )
         return Needs(tuple(found), unsure)
     if pipeline.cluster is None:
-        unsure = ("which cluster the bootstrap servers are of is not known: name it with --cluster",)
+        unsure = ("the cluster of the bootstrap servers is not known: give --cluster",)
         return Needs(tuple(found), unsure)
     return Needs((*_of_kafka(connector, pipeline.cluster.arn), *found))
 
@@ -100,36 +104,36 @@ def needs(pipeline: Pipeline, secrets: Mapping[str, SecretKey]) -> Needs:
 
 
 def _of_kafka(connector: Connector, cluster: str) -> Iterator[Need]:
-    yield _need("Cluster", ("Connect", "DescribeCluster"), [cluster], "the connector logs in with IAM")
+    yield _need("Cluster", ("Connect", "DescribeCluster"), [cluster], "the connector uses IAM authentication")
     topics = [_arn(cluster, "topic", name) for name in topics_of(connector)]
     if topics:
         setting = "topics" if connector.settings.get("topics") else "topics.regex"
-        why = f"the sink reads what {setting} names"
+        why = f"the sink reads the topics in {setting}"
         yield _need("SinkTopics", ("DescribeTopic", "ReadData"), topics, why)
-    kept = ("CreateTopic", "DescribeTopic", "ReadData", "WriteData")
+    topic_actions = ("CreateTopic", "DescribeTopic", "ReadData", "WriteData")
     yield _need(
         "InternalTopics",
-        kept,
+        topic_actions,
         [_arn(cluster, "topic", name) for name in _internal_topics(connector)],
-        "MSK Connect keeps configuration, offsets and status there",
+        "MSK Connect stores configuration, offsets and status there",
         [_arn(cluster, "topic", f"{INTERNAL}*")],
     )
     offsets = _worker(connector).get("offset.storage.topic")
     if offsets:
         why = "offset.storage.topic of the worker configuration names it"
-        yield _need("OffsetTopic", kept, [_arn(cluster, "topic", offsets)], why)
+        yield _need("OffsetTopic", topic_actions, [_arn(cluster, "topic", offsets)], why)
     if connector.settings.get(DLQ):
         topic = _arn(cluster, "topic", connector.settings[DLQ].strip())
         yield _need("DeadLetters", ("DescribeTopic", "WriteData"), [topic], f"{DLQ} names it")
-    joined = ("AlterGroup", "DescribeGroup")
+    group_actions = ("AlterGroup", "DescribeGroup")
     internal = [_arn(cluster, "group", f"{INTERNAL}*")]
-    yield _need("WorkerGroup", joined, internal, "the workers find each other there")
+    yield _need("WorkerGroup", group_actions, internal, "the workers coordinate in it")
     group = connector.settings.get("consumer.override.group.id")
     yield _need(
         "SinkGroup",
-        joined,
+        group_actions,
         [_arn(cluster, "group", group or f"connect-{connector.name}")],
-        "consumer.override.group.id names it" if group else "the sink's tasks share their topics in it",
+        "consumer.override.group.id names it" if group else "it is the sink's consumer group",
         None if group else [_arn(cluster, "group", "connect-*")],
     )
 
@@ -142,12 +146,12 @@ def _need(
 
 
 def _arn(cluster: str, kind: str, name: str) -> str:
-    """`arn:aws:kafka:REGION:ACCOUNT:topic/CLUSTER/UUID/NAME` of a cluster's ARN."""
+    """`arn:aws:kafka:REGION:ACCOUNT:topic/CLUSTER/UUID/NAME` from a cluster's ARN."""
     return f"{cluster.replace(':cluster/', f':{kind}/', 1)}/{name}"
 
 
 def _internal_topics(connector: Connector) -> list[str]:
-    """By name where the connector's ARN is known (`.../connector/NAME/ID`), else by prefix."""
+    """By name if the connector's ARN is known (`.../connector/NAME/ID`), else by prefix."""
     if connector.arn is None:
         return [f"{INTERNAL}*"]
     identity = connector.arn.rpartition("/")[2]
@@ -155,14 +159,14 @@ def _internal_topics(connector: Connector) -> list[str]:
 
 
 def topics_of(connector: Connector) -> list[str]:
-    """The topics of a sink, those of topics.regex as a pattern that matches at least all of them."""
+    """The topics of a sink; topics.regex becomes a pattern that matches at least the same topics."""
     names = [name.strip() for name in connector.settings.get("topics", "").split(",")]
     expression = connector.settings.get("topics.regex")
-    return [name for name in names if name] or ([wider(expression)] if expression else [])
+    return [name for name in names if name] or ([glob_of_regex(expression)] if expression else [])
 
 
-def wider(expression: str) -> str:
-    """A pattern with `*` and `?` for everything that a Java regular expression matches, and perhaps more."""
+def glob_of_regex(expression: str) -> str:
+    """A pattern with `*` and `?` that matches at least everything a Java regular expression matches."""
     if "|" in expression:
         return "*"
     parts: list[str] = []
@@ -170,9 +174,9 @@ def wider(expression: str) -> str:
     while rest:
         escaped = re.match(r"\\([.\-_])", rest)
         literal = escaped[1] if escaped else (rest[0] if PLAIN.match(rest) else None)
-        piece = escaped[0] if escaped else rest[0]
-        after = rest[len(piece) :]
-        if literal is None and piece != ".":
+        token = escaped[0] if escaped else rest[0]
+        after = rest[len(token) :]
+        if literal is None and token != ".":
             return _squeezed([*parts, "*"])
         if after[:1] in ("*", "+"):
             parts += ["*"] if after[0] == "*" else [literal or "?", "*"]
@@ -203,7 +207,7 @@ def _of_glue(connector: Connector) -> Iterator[Need]:
             ("glue:GetSchemaVersion",),
             ("*",),
             ("*",),
-            f"{' and '.join(used)} reads schemas by version id, for which AWS knows no narrower resource",
+            f"{' and '.join(used)} reads schemas by version id, which has no resource-level permissions",
         )
 
 
@@ -231,21 +235,21 @@ def _of_stores(pipeline: Pipeline, secrets: Mapping[str, SecretKey]) -> Iterator
 
 
 def _secret(pipeline: Pipeline, name: str, region: str, owner: str) -> str:
-    """A secret's ARN ends in six signs that nobody chooses, which `??????` stands for in policies."""
+    """A secret's ARN ends in six random characters, written `??????` in policies."""
     if name.startswith("arn:"):
         return name
     return f"arn:{partition(pipeline)}:secretsmanager:{region}:{owner}:secret:{name}-??????"
 
 
 def partition(pipeline: Pipeline) -> str:
-    """aws, aws-cn or aws-us-gov, as the ARNs that are known have it."""
+    """aws, aws-cn or aws-us-gov, from the known ARNs."""
     connector, cluster = pipeline.connector, pipeline.cluster
     arns = (connector and connector.role_arn, connector and connector.arn, cluster and cluster.arn)
     return next((arn.split(":")[1] for arn in arns if arn and arn.startswith("arn:")), "aws")
 
 
 def exact(need: Need) -> bool:
-    """Whether every resource is one thing, so that AWS can be asked about it."""
+    """Whether no resource is a pattern, so that AWS can simulate the need."""
     return not any(is_pattern(resource) and resource != "*" for resource in need.resources)
 
 

@@ -1,9 +1,9 @@
 """Wildcard patterns of IAM policies: what they match, and whether they cover another pattern. Pure.
 
-`*` is any text and `?` is any one sign. In a Resource element they stand within one segment of an ARN; only a
-`*` that ends a segment can reach past the colon (IAM user guide, IAM JSON policy elements: Resource). Whether
-any other wildcard can match a colon AWS does not say, so such a pattern is kept in two readings: `surely` is
-what it matches at the least, `perhaps` what it matches at the most.
+`*` matches any text and `?` any single character. In a Resource element they match within one segment of an
+ARN; only a `*` that ends a segment can match past the colon (IAM user guide, IAM JSON policy elements:
+Resource). AWS does not document whether other wildcards match a colon, so such a pattern has two readings:
+`surely` is the narrowest, `perhaps` the widest.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 MOST_STATES = 20_000
-"""How many states the comparison of patterns may go through: those of real policies take some hundred."""
+"""Most states in a comparison of patterns; real policies need a few hundred."""
 
 
 class Wild(Enum):
-    """A wildcard; the last two match no colon."""
+    """A wildcard; the last two do not match a colon."""
 
     ONE = "?"
     MANY = "*"
@@ -33,12 +33,12 @@ MANY = frozenset({Wild.MANY, Wild.MANY_IN_SEGMENT})
 
 
 class TooComplex(Exception):
-    """Patterns with so many wildcards that they cannot be compared in reasonable time."""
+    """Patterns with too many wildcards to compare in reasonable time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A pattern of a Resource element. `surely` is None where a policy variable in it is not known."""
+    """A pattern of a Resource element. `surely` is None if it has an unknown policy variable."""
 
     text: str
     surely: Glob | None
@@ -46,17 +46,17 @@ class Pattern:
 
 
 def glob(text: str) -> Glob:
-    """A pattern whose wildcards match anything: of actions, and of StringLike."""
+    """A pattern whose wildcards match anything: for actions and StringLike."""
     return tuple({"*": Wild.MANY, "?": Wild.ONE}.get(sign, sign) for sign in text)
 
 
 def names(text: str) -> Glob:
-    """A pattern of things to name, none of which has a colon in its name."""
+    """A pattern for resource names, which have no colon."""
     return tuple(_narrow(part) if isinstance(part, Wild) else part for part in glob(text))
 
 
 def within_segments(pattern: Glob) -> Glob:
-    """The same, its wildcards kept within a segment of an ARN, but a `*` that ends one."""
+    """The same pattern with wildcards confined to a segment of an ARN, except a `*` that ends one."""
     return tuple(
         _narrow(part) if isinstance(part, Wild) and not _ends_segment(pattern, place) else part
         for place, part in enumerate(pattern)
@@ -82,15 +82,16 @@ def matches(pattern: Glob, text: str) -> bool:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether there is a wildcard in it."""
+    """Whether the text has a wildcard."""
     return "*" in text or "?" in text
 
 
 def samples(wanted: str, others: Sequence[Glob]) -> list[str]:
-    """One text of each kind that `wanted` matches and that the others can tell apart, shortest first.
+    """For each set of `others` that can match a text of `wanted`, one such text, shortest first.
 
-    Whatever is decided by which of the others match is decided for every text of `wanted` by these. Its own
-    wildcards stand for names, which hold no colon; without any it is its own only sample. Raises TooComplex.
+    A decision that depends only on which of the others match is the same for every text of `wanted` as for
+    one of these. Wildcards of `wanted` are names without a colon; a text without wildcards is its only
+    sample. Raises TooComplex.
     """
     if not is_pattern(wanted):
         return [wanted]
@@ -116,7 +117,7 @@ def samples(wanted: str, others: Sequence[Glob]) -> list[str]:
 
 
 def _all_step(patterns: Sequence[Glob], states: tuple[_State, ...], sign: str) -> tuple[_State, ...] | None:
-    """The next state of all patterns, None once the first cannot match any more."""
+    """The next state of all patterns, None once the first can no longer match."""
     wanted = _step(patterns[0], states[0], sign)
     if not wanted:
         return None
@@ -125,7 +126,7 @@ def _all_step(patterns: Sequence[Glob], states: tuple[_State, ...], sign: str) -
 
 
 def _alphabet(patterns: Sequence[Glob]) -> list[str]:
-    """Every sign that a pattern names, a colon, and one that stands for all the rest."""
+    """Every character in the patterns, a colon, and one for all other characters."""
     named = {part for pattern in patterns for part in pattern if isinstance(part, str)} | {":"}
     signs = string.ascii_lowercase[::-1] + string.printable + "\ufffd"
     other = next(sign for sign in signs if sign not in named)
@@ -137,7 +138,7 @@ def _start(pattern: Glob) -> _State:
 
 
 def _closed(pattern: Glob, places: set[int]) -> _State:
-    """The places with those that are reached for nothing: `*` matches the empty text too."""
+    """The positions plus those reachable without input: `*` also matches the empty text."""
     open_ = list(places)
     while open_:
         place = open_.pop()

@@ -1,4 +1,4 @@
-"""IAM policy documents as data. Pure: reads the JSON grammar, decides nothing.
+"""IAM policy documents as data: the JSON grammar without evaluation. Pure.
 
 Grammar and elements: IAM user guide, "Grammar of the IAM JSON policy language" and "IAM JSON policy elements
 reference" (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html).
@@ -13,7 +13,7 @@ from typing import Any
 
 VERSIONS = ("2008-10-17", "2012-10-17")
 WITH_VARIABLES = "2012-10-17"
-"""Only in this version is `${...}` a variable; without a Version the older one counts (IAM user guide)."""
+"""The only version with `${...}` variables; without a Version the older one applies (IAM user guide)."""
 ELEMENTS = frozenset(
     {
         "Sid",
@@ -30,12 +30,12 @@ ELEMENTS = frozenset(
 
 
 class PolicyError(ValueError):
-    """A document that IAM would not take. The message says where in it, and what is wrong."""
+    """A document that IAM would reject. The message says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One key of a condition block. `operator` as it is written, with ForAnyValue: and IfExists."""
+    """One key of a condition block. `operator` as written, with ForAnyValue: and IfExists."""
 
     operator: str
     key: str
@@ -44,10 +44,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement. `negated_actions` is True for NotAction, and so on; `name` says which one it is.
+    """One statement. `negated_actions` is True for NotAction, and so on; `name` identifies the statement.
 
-    `resources` is None where the element is missing, as in a trust policy. `principals` are pairs of kind
-    (AWS, Service, ...) and value, None where the element is missing; ("*", "*") is everybody.
+    `resources` is None if the element is missing, as in a trust policy. `principals` are pairs of type (AWS,
+    Service, ...) and value, None if the element is missing; ("*", "*") is everyone.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy. `name` is how a person finds it: `inline policy kafka`, or the ARN of a managed one."""
+    """A policy. `name` identifies it: `inline policy kafka`, or the ARN of a managed policy."""
 
     name: str
     version: str
@@ -85,7 +85,7 @@ def parse(name: str, document: object) -> Policy:
         raise PolicyError(f"{name} is not a JSON object")
     version = document.get("Version", VERSIONS[0])
     if version not in VERSIONS:
-        raise PolicyError(f"{name}: Version is {version!r}, one of {', '.join(VERSIONS)} is wanted")
+        raise PolicyError(f"{name}: Version is {version!r}; it must be {' or '.join(VERSIONS)}")
     given = document.get("Statement")
     statements = given if isinstance(given, list) else [given]
     if given is None:
@@ -100,9 +100,9 @@ def _statement(policy: str, number: int, given: object) -> Statement:
     name = f"{policy}, {f'statement {sid}' if isinstance(sid, str) and sid else f'statement number {number}'}"
     strange = sorted(str(key) for key in given if key not in ELEMENTS)
     if strange:
-        raise PolicyError(f"{name}: there is no element {', '.join(strange)}")
+        raise PolicyError(f"{name}: unknown element {', '.join(strange)}")
     if given.get("Effect") not in ("Allow", "Deny"):
-        raise PolicyError(f"{name}: Effect is {given.get('Effect')!r}, Allow or Deny is wanted")
+        raise PolicyError(f"{name}: Effect is {given.get('Effect')!r}; it must be Allow or Deny")
     action = _either(given, "Action", name)
     if action is None:
         raise PolicyError(f"{name} has neither Action nor NotAction")
@@ -121,17 +121,17 @@ def _statement(policy: str, number: int, given: object) -> Statement:
 
 
 def _either(given: Mapping[Any, Any], element: str, name: str) -> str | None:
-    """Which of an element and its Not... stands there."""
+    """Which of an element and its Not... form is present."""
     there = [key for key in (element, f"Not{element}") if key in given]
     if len(there) > 1:
-        raise PolicyError(f"{name} has {element} and Not{element} at once")
+        raise PolicyError(f"{name} has both {element} and Not{element}")
     return there[0] if there else None
 
 
 def _texts(given: object, where: str) -> tuple[str, ...]:
     items = given if isinstance(given, list) else [given]
     if not all(isinstance(item, str) for item in items):
-        raise PolicyError(f"{where} is not a text or a list of texts")
+        raise PolicyError(f"{where} is not a string or a list of strings")
     return tuple(items)
 
 
@@ -156,7 +156,7 @@ def _conditions(given: object, name: str) -> tuple[Condition, ...]:
 
 
 def _values(given: object, where: str) -> tuple[str, ...]:
-    """Condition values: texts, and numbers and truth values as IAM takes them too."""
+    """Condition values: strings, and the numbers and booleans that IAM also accepts."""
     found = []
     for item in given if isinstance(given, list) else [given]:
         match item:
@@ -165,5 +165,5 @@ def _values(given: object, where: str) -> tuple[str, ...]:
             case str() | int() | float():
                 found.append(str(item))
             case _:
-                raise PolicyError(f"{where} is not a text, a number, a truth value or a list of them")
+                raise PolicyError(f"{where} is not a string, a number, a boolean or a list of them")
     return tuple(found)

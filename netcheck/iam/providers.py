@@ -1,4 +1,4 @@
-"""What a connector's settings name through config providers: secrets, parameters, objects. Pure.
+"""Secrets, parameters and objects that a connector's settings reference through config providers. Pure.
 
 A reference is `${provider:path:key}` (Kafka's ConfigTransformer); what path and key mean is up to the class
 of the provider: those of github.com/aws-samples/msk-config-providers (Amazon MSK developer guide,
@@ -16,15 +16,15 @@ from netcheck.pipeline.config_providers import REFERENCE, Store, store_of
 
 NAMED = re.compile(r"config\.providers\.([^.]+)\.class")
 REGIONS = ("param.region", "param.aws.region")
-"""Settings of a provider that name its Region."""
+"""Settings of a provider with its Region."""
 WITH_PREFIX = "com.github.jcustenborder."
 PREFIX = "param.secret.prefix"
-"""The provider that puts a prefix before every secret's name, and the setting that has it."""
+"""The provider that prefixes every secret's name, and the setting with the prefix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A config provider: where it looks things up, and what it puts before their names."""
+    """A config provider: its store, and the prefix of names in it."""
 
     store: Store
     region: str | None
@@ -40,8 +40,8 @@ class Provider:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Named:
-    """One thing that a setting names. `name` is the secret's name or ARN, the parameter's name, or
-    `bucket/key`; `region` is None where it is the connector's own.
+    """A reference in a setting. `name` is the secret's name or ARN, the parameter's name, or `bucket/key`;
+    `region` is None for the connector's Region.
     """
 
     store: Store
@@ -51,7 +51,7 @@ class Named:
 
 
 def named(settings: Mapping[str, str], worker: Mapping[str, str]) -> tuple[Named, ...]:
-    """Everything that these settings name in AWS's stores, each once, with the first setting that does."""
+    """All references of these settings to AWS's stores, each once, with the first setting that has it."""
     providers = dict(_providers({**settings, **worker}))
     found: dict[tuple[Store, str, str | None], Named] = {}
     for setting, value in {**worker, **settings}.items():

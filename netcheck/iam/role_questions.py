@@ -1,18 +1,18 @@
-"""What to ask AWS about an execution role, of what is known of its pipeline. Pure."""
+"""What to query about an execution role, from what is known of its pipeline. Pure."""
 
 from __future__ import annotations
 
 from netcheck.iam.needs import exact, needs, stores
-from netcheck.iam.role_snapshot import Asked, Tried
+from netcheck.iam.role_snapshot import RoleQuestions, SimulationRequest
 from netcheck.pipeline.config_providers import Store
 from netcheck.pipeline.model import Pipeline
 
 
-def asked(pipeline: Pipeline, role: str) -> Asked:
-    """The role, the policies of what it needs, and the actions that IAM itself may be asked to try.
+def role_questions(pipeline: Pipeline, role: str) -> RoleQuestions:
+    """The role, the resource policies of what it needs, and the actions to simulate.
 
-    Only provisioned clusters have a policy of their own (Amazon MSK API, GetClusterPolicy). Needs on the same
-    resources are tried in one call.
+    Only provisioned clusters have a cluster policy (Amazon MSK API, GetClusterPolicy). Needs on the same
+    resources are simulated in one call.
     """
     tried: dict[tuple[str, ...], list[str]] = {}
     for need in needs(pipeline, {}).needs:
@@ -20,7 +20,7 @@ def asked(pipeline: Pipeline, role: str) -> Asked:
             tried.setdefault(need.resources, []).extend(need.actions)
     named = stores(pipeline)
     cluster = pipeline.cluster
-    return Asked(
+    return RoleQuestions(
         role=role,
         cluster=cluster.arn
         if cluster and cluster.kind == "PROVISIONED" and "IAM" in cluster.authentication
@@ -30,5 +30,5 @@ def asked(pipeline: Pipeline, role: str) -> Asked:
         buckets=tuple(
             dict.fromkeys(one.name.partition("/")[0] for one in named if one.store is Store.OBJECTS)
         ),
-        tried=tuple(Tried(tuple(dict.fromkeys(actions)), on) for on, actions in tried.items()),
+        tried=tuple(SimulationRequest(tuple(dict.fromkeys(actions)), on) for on, actions in tried.items()),
     )

@@ -1,4 +1,4 @@
-"""An execution role as AWS describes it, and what is to be asked about it. Pure data, fit for a recording."""
+"""An execution role as AWS describes it, and what to query about it. Pure data, recorded as is."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from netcheck.pipeline.model import Missing
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """Actions to simulate on resources, each with each: `("*",)` for actions that know no resources."""
+class SimulationRequest:
+    """Actions to simulate on resources, in all combinations: `("*",)` for actions without resources."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What to look at. Secrets by name or ARN; `cluster` is the ARN of one that has a policy of its own."""
+class RoleQuestions:
+    """What to query. Secrets by name or ARN; `cluster` is the ARN of a cluster that has a cluster policy."""
 
     role: str
     cluster: str | None = None
     secrets: tuple[str, ...] = ()
     scram_secrets: tuple[str, ...] = ()
     buckets: tuple[str, ...] = ()
-    tried: tuple[Tried, ...] = ()
+    tried: tuple[SimulationRequest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A policy document as AWS gives it. `name` is how a person finds it; `of` is whose it is: the ARN or
-    name of a resource, "" for the role itself. `document` is None where there is none, or where it could not
-    be read: `action` is then the IAM action that reads it.
+    """A policy document as AWS returns it. `name` identifies it; `of` is the ARN or name of its resource, ""
+    for the role. `document` is None if there is none, or if it could not be read: `action` is then the IAM
+    action that reads it.
     """
 
     of: str
@@ -44,7 +44,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A secret: as it was asked for, as it is called, and the key it names (None: Secrets Manager's own)."""
+    """A secret: as requested, its ARN and name, and its KMS key (None: the AWS managed key)."""
 
     asked: str
     arn: str
@@ -54,7 +54,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A KMS key: as a secret names it, its ARN, who manages it (AWS, CUSTOMER), its spec and its state."""
+    """A KMS key: as a secret names it, its ARN, its manager (AWS, CUSTOMER), its spec and its state."""
 
     asked: str
     arn: str
@@ -65,8 +65,8 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """What IAM itself decides: allowed, explicitDeny or implicitDeny. `lacks` are condition keys whose values
-    it would have needed."""
+    """A result of IAM's simulation: allowed, explicitDeny or implicitDeny. `lacks` are the condition keys
+    without a value in it."""
 
     action: str
     resource: str
@@ -76,7 +76,7 @@ class Simulated:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """The role itself. `path` tells a service-linked role; `boundary` is an ARN."""
+    """The role. `path` identifies a service-linked role; `boundary` is an ARN."""
 
     arn: str
     path: str
@@ -87,9 +87,9 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class RoleSnapshot:
-    """Everything that AWS said. `error` says why AWS could not be asked at all, "" otherwise.
+    """Everything that AWS returned. `error` says why no call was possible, "" otherwise.
 
-    `absent` names what AWS says does not exist: the role, secrets, keys.
+    `absent` names what does not exist: the role, secrets, keys.
     """
 
     role: Role | None = None

@@ -1,7 +1,7 @@
-"""What is known of a request, and policy variables (`${aws:PrincipalTag/team}`) filled in with it. Pure.
+"""The context of a request, and policy variables (`${aws:PrincipalTag/team}`) replaced from it. Pure.
 
-IAM user guide, "Variables and tags": `${*}`, `${?}` and `${$}` stand for these signs themselves, and
-`${key, 'text'}` has a text for when the key is not in the request.
+IAM user guide, "Variables and tags": `${*}`, `${?}` and `${$}` stand for these characters themselves, and
+`${key, 'text'}` has a default for when the key is not in the request.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ VARIABLE = re.compile(r"\$\{\s*([^},]*?)\s*(?:,\s*'([^']*)'\s*)?\}")
 SIGNS = frozenset({"*", "?", "$"})
 
 Context = Mapping[str, tuple[str, ...] | None]
-"""Condition keys in lower case: the values of a request, None for a key that is surely not in it. A key that
-is not here may or may not be in the request."""
+"""Condition keys in lower case: the values in the request, None for a key that is certainly not in it. A
+missing key may or may not be in the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A text with its variables filled in. Where one is not known, `pattern` is None, `loosest` has `*` in
-    its place and `unknown` names it. `absent`: a variable has no value, and nothing is equal to that.
+    """A text with its variables replaced. If one is not known, `pattern` is None, `loosest` has `*` in its
+    place and `unknown` names it. `absent`: a variable has no value, so nothing matches.
     """
 
     pattern: Glob | None
@@ -33,7 +33,7 @@ class Filled:
 
 
 def fill(text: str, context: Context, has_variables: bool) -> Filled:
-    """The text as a pattern. What a variable stands for is never a wildcard itself."""
+    """The text as a pattern. The value of a variable is never a wildcard."""
     if not has_variables or "${" not in text:
         pattern = glob(text)
         return Filled(pattern, pattern)

@@ -12,7 +12,7 @@ from netcheck.aws.ec2.endpoints import Endpoint, serves
 from netcheck.aws.route53.model import Lookups, Records, Rule, Zone
 from netcheck.core.model import Target
 from netcheck.iam import endpoint_policy
-from netcheck.iam.endpoint_policy import Judged
+from netcheck.iam.endpoint_policy import PolicyEffect
 from netcheck.pipeline.model import Missing
 from tests.checks.run import context, judge, service, told
 from tests.checks.worlds import (
@@ -393,43 +393,51 @@ def statement(effect: str, action: Any, **more: Any) -> dict[str, Any]:
     return {"Effect": effect, "Principal": "*", "Action": action, "Resource": "*"} | more
 
 
-POLICIES: list[tuple[str, Any, Judged]] = [
-    ("none", None, Judged.ALLOWS),
-    ("everything", [statement("Allow", "*")], Judged.ALLOWS),
-    ("the service", [statement("Allow", ["logs:*", "SecretsManager:*"])], Judged.ALLOWS),
-    ("principals written as AWS", [statement("Allow", "*", Principal={"AWS": "*"})], Judged.ALLOWS),
-    ("another service only", [statement("Allow", "logs:*")], Judged.DENIES),
-    ("no statement", [], Judged.DENIES),
-    ("denied whole", [statement("Allow", "*"), statement("Deny", "secretsmanager:*")], Judged.DENIES),
+POLICIES: list[tuple[str, Any, PolicyEffect]] = [
+    ("none", None, PolicyEffect.ALLOWS),
+    ("everything", [statement("Allow", "*")], PolicyEffect.ALLOWS),
+    ("the service", [statement("Allow", ["logs:*", "SecretsManager:*"])], PolicyEffect.ALLOWS),
+    ("principals written as AWS", [statement("Allow", "*", Principal={"AWS": "*"})], PolicyEffect.ALLOWS),
+    ("another service only", [statement("Allow", "logs:*")], PolicyEffect.DENIES),
+    ("no statement", [], PolicyEffect.DENIES),
+    ("denied whole", [statement("Allow", "*"), statement("Deny", "secretsmanager:*")], PolicyEffect.DENIES),
     (
         "denied in part",
         [statement("Allow", "*"), statement("Deny", "secretsmanager:Put*")],
-        Judged.NOT_JUDGED,
+        PolicyEffect.UNDECIDED,
     ),
-    ("one action", [statement("Allow", "secretsmanager:GetSecretValue")], Judged.NOT_JUDGED),
+    ("one action", [statement("Allow", "secretsmanager:GetSecretValue")], PolicyEffect.UNDECIDED),
     (
         "one principal",
         [statement("Allow", "*", Principal={"AWS": "arn:aws:iam::1:role/x"})],
-        Judged.NOT_JUDGED,
+        PolicyEffect.UNDECIDED,
     ),
-    ("one resource", [statement("Allow", "*", Resource="arn:aws:secretsmanager:::x")], Judged.NOT_JUDGED),
-    ("a condition", [statement("Allow", "*", Condition={"StringEquals": {"a": "b"}})], Judged.NOT_JUDGED),
+    (
+        "one resource",
+        [statement("Allow", "*", Resource="arn:aws:secretsmanager:::x")],
+        PolicyEffect.UNDECIDED,
+    ),
+    (
+        "a condition",
+        [statement("Allow", "*", Condition={"StringEquals": {"a": "b"}})],
+        PolicyEffect.UNDECIDED,
+    ),
     (
         "a deny on a condition",
         [statement("Allow", "*"), statement("Deny", "*", Condition={"Bool": {}})],
-        Judged.NOT_JUDGED,
+        PolicyEffect.UNDECIDED,
     ),
     (
         "a deny of everything else",
         [statement("Allow", "*"), {"Effect": "Deny", "Principal": "*", "NotAction": "s3:*", "Resource": "*"}],
-        Judged.NOT_JUDGED,
+        PolicyEffect.UNDECIDED,
     ),
-    ("no JSON", "what is this", Judged.NOT_JUDGED),
+    ("no JSON", "what is this", PolicyEffect.UNDECIDED),
 ]
 
 
 @pytest.mark.parametrize(("what", "given", "expected"), POLICIES, ids=[p[0] for p in POLICIES])
-def test_endpoint_policies(what: str, given: Any, expected: Judged) -> None:
+def test_endpoint_policies(what: str, given: Any, expected: PolicyEffect) -> None:
     document = {"Statement": given} if isinstance(given, list) else given
     assert endpoint_policy.judge(document, "secretsmanager") is expected, what
 

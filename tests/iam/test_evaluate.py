@@ -384,11 +384,11 @@ BROKEN: list[tuple[object, str]] = [
     ({"Statement": ["x"]}, "statement 1 is not a JSON object"),
     ({"Statement": {"Effect": "allow", "Action": "*", "Resource": "*"}}, "Effect is 'allow'"),
     ({"Statement": {"Effect": "Allow", "Resource": "*"}}, "neither Action nor NotAction"),
-    ({"Statement": statement(NotAction="x")}, "Action and NotAction at once"),
-    ({"Statement": statement(Resources="x")}, "no element Resources"),
-    ({"Statement": statement(action=1)}, "is not a text"),
+    ({"Statement": statement(NotAction="x")}, "both Action and NotAction"),
+    ({"Statement": statement(Resources="x")}, "unknown element Resources"),
+    ({"Statement": statement(action=1)}, "is not a string"),
     ({"Statement": statement(Condition=[])}, "Condition is not an object of objects"),
-    ({"Statement": statement(Condition={"Bool": {"k": None}})}, "is not a text, a number"),
+    ({"Statement": statement(Condition={"Bool": {"k": None}})}, "is not a string, a number"),
     ({"Statement": statement(Principal=1)}, "Principal"),
 ]
 

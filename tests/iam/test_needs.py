@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netcheck.core.codec import decode, encode
-from netcheck.iam.needs import needs, wider
+from netcheck.iam.needs import glob_of_regex, needs
 from netcheck.iam.patterns import matches, names
-from netcheck.iam.role_questions import asked
-from netcheck.iam.role_snapshot import Asked
+from netcheck.iam.role_questions import role_questions
+from netcheck.iam.role_snapshot import RoleQuestions
 from netcheck.pipeline.model import Pipeline
 from tests.iam.worlds import ACCOUNT, CLUSTER, ID, PROVIDERS, REGION, ROLE, pipeline
 
@@ -119,20 +119,18 @@ def test_without_iam_nothing_of_kafka_is_needed(authentication: Any) -> None:
 
 def test_a_cluster_that_is_not_known_is_told() -> None:
     found = needs(pipeline(cluster=None), {})
-    assert found.unsure == (
-        "which cluster the bootstrap servers are of is not known: name it with --cluster",
-    )
+    assert found.unsure == ("the cluster of the bootstrap servers is not known: give --cluster",)
 
 
 def test_what_is_asked_can_be_recorded() -> None:
-    question = asked(pipeline(), ROLE)
-    assert decode(Asked, encode(question)) == question
+    question = role_questions(pipeline(), ROLE)
+    assert decode(RoleQuestions, encode(question)) == question
     assert question.secrets == ("orders/clickhouse",)
     assert all("?" not in resource for tried in question.tried for resource in tried.resources)
 
 
 def test_a_secret_is_looked_up_below_the_prefix_of_its_provider() -> None:
-    assert asked(pipeline(CUSTENBORDER), ROLE).secrets == ("staging/orders/clickhouse",)
+    assert role_questions(pipeline(CUSTENBORDER), ROLE).secrets == ("staging/orders/clickhouse",)
 
 
 @given(
@@ -148,7 +146,7 @@ def test_a_secret_is_looked_up_below_the_prefix_of_its_provider() -> None:
 @settings(max_examples=400, deadline=None)
 def test_the_pattern_of_a_regular_expression_leaves_no_topic_out(expression: str, topic: str) -> None:
     if re.fullmatch(expression, topic):
-        assert matches(names(wider(expression)), topic)
+        assert matches(names(glob_of_regex(expression)), topic)
 
 
 def _compiles(text: str) -> bool:

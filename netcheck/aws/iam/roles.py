@@ -12,13 +12,22 @@ from typing import Any
 
 from netcheck.aws.api.calls import ApiCall, ApiFailure, ApiResult, Deadline, call_all
 from netcheck.aws.api.session import NoAws, open_session, service_client
-from netcheck.iam.role_snapshot import Asked, Document, Key, Role, RoleSnapshot, Secret, Simulated, Tried
+from netcheck.iam.role_snapshot import (
+    Document,
+    Key,
+    Role,
+    RoleQuestions,
+    RoleSnapshot,
+    Secret,
+    Simulated,
+    SimulationRequest,
+)
 from netcheck.pipeline.model import Missing
 
 SERVICES = ("iam", "kafka", "kms", "s3", "secretsmanager")
 
 
-def look(deadline: Deadline, region: str | None, profile: str | None, asked: Asked) -> RoleSnapshot:
+def look(deadline: Deadline, region: str | None, profile: str | None, asked: RoleQuestions) -> RoleSnapshot:
     """Ask AWS. Never raises for what AWS or its credentials do; raises DeadlineExceeded."""
     try:
         session = open_session(deadline, region, profile)
@@ -35,7 +44,7 @@ def look(deadline: Deadline, region: str | None, profile: str | None, asked: Ask
 class _Look:
     """One look under way: answers by what was asked, and what is missing or absent."""
 
-    def __init__(self, clients: Mapping[str, Any], asked: Asked, deadline: Deadline) -> None:
+    def __init__(self, clients: Mapping[str, Any], asked: RoleQuestions, deadline: Deadline) -> None:
         self._clients = clients
         self._asked = asked
         self._deadline = deadline
@@ -142,7 +151,7 @@ Place = tuple[str, str]
 Answers = dict[Place, list[Any]]
 
 
-def _first(asked: Asked) -> Iterator[tuple[Place, ApiCall]]:
+def _first(asked: RoleQuestions) -> Iterator[tuple[Place, ApiCall]]:
     role = {"RoleName": role_name(asked.role)}
     yield (ROLE, ""), ApiCall("GetRole", "Role", role, "iam")
     yield (INLINE_NAMES, ""), ApiCall("ListRolePolicies", "PolicyNames", role, "iam")
@@ -163,7 +172,9 @@ def _first(asked: Asked) -> Iterator[tuple[Place, ApiCall]]:
         yield (BUCKET_POLICY, bucket), ApiCall("GetBucketPolicy", "", {"Bucket": bucket}, "s3")
 
 
-def _second(asked: Asked, first: Answers, secrets: Sequence[Secret]) -> Iterator[tuple[Place, ApiCall]]:
+def _second(
+    asked: RoleQuestions, first: Answers, secrets: Sequence[Secret]
+) -> Iterator[tuple[Place, ApiCall]]:
     for name in first.get((INLINE_NAMES, ""), []):
         place = {"RoleName": role_name(asked.role), "PolicyName": name}
         yield (INLINE, name), ApiCall("GetRolePolicy", "", place, "iam")
@@ -173,13 +184,13 @@ def _second(asked: Asked, first: Answers, secrets: Sequence[Secret]) -> Iterator
         yield (MANAGED, arn), ApiCall("GetPolicy", "Policy", {"PolicyArn": arn}, "iam")
     arns = tuple(dict.fromkeys(secret.arn for secret in secrets if secret.asked in asked.secrets))
     if arns:
-        yield _simulation(asked.role, Tried(("secretsmanager:GetSecretValue",), arns))
+        yield _simulation(asked.role, SimulationRequest(("secretsmanager:GetSecretValue",), arns))
     for key in dict.fromkeys(secret.key for secret in secrets if secret.key):
         yield (KEY, key), ApiCall("DescribeKey", "KeyMetadata", {"KeyId": key}, "kms")
 
 
 def _third(
-    asked: Asked,
+    asked: RoleQuestions,
     second: Answers,
     secrets: Sequence[Secret],
     keys: Sequence[Key],
@@ -196,10 +207,10 @@ def _third(
             ApiCall("GetKeyPolicy", "", {"KeyId": arn, "PolicyName": "default"}, "kms"),
         )
     if decrypt:
-        yield _simulation(asked.role, Tried(("kms:Decrypt",), tuple(decrypt)))
+        yield _simulation(asked.role, SimulationRequest(("kms:Decrypt",), tuple(decrypt)))
 
 
-def _simulation(role: str, tried: Tried) -> tuple[Place, ApiCall]:
+def _simulation(role: str, tried: SimulationRequest) -> tuple[Place, ApiCall]:
     params = {
         "PolicySourceArn": role,
         "ActionNames": list(tried.actions),
