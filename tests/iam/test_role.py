@@ -492,7 +492,7 @@ def test_a_scram_secret_that_may_not_be_read_is_unknown(ask: Ask, operation: str
 def test_what_is_moot_is_skipped(ask: Ask) -> None:
     with pytest.raises(Skip, match="no cluster with SASL/SCRAM"):
         ask(ScramSecrets)
-    with pytest.raises(Skip, match="which role"):
+    with pytest.raises(Skip, match="execution role is unknown"):
         ask(Allowed, pipeline(connector={"role_arn": None}))
     bare = dict.fromkeys(("password", "config.providers", "config.providers.secretsManager.class"), "")
     with pytest.raises(Skip, match="needs nothing"):
