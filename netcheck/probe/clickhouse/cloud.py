@@ -134,9 +134,13 @@ def _service(item: Mapping[str, Any]) -> CloudService:
         str(item.get("region", "")),
         tuple(str(one.get("host", "")).lower() for one in _dicts(item.get("endpoints"))),
         tuple(str(one.get("source", "")) for one in _dicts(item.get("ipAccessList"))),
-        tuple(str(one) for one in item.get("privateEndpointIds") or () if isinstance(one, str)),
+        tuple(one for one in _items(item.get("privateEndpointIds")) if isinstance(one, str)),
     )
 
 
 def _dicts(given: object) -> list[Mapping[str, Any]]:
-    return [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
+    return [item for item in _items(given) if isinstance(item, dict)]
+
+
+def _items(given: object) -> list[Any]:
+    return given if isinstance(given, list) else []

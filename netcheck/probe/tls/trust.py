@@ -142,8 +142,8 @@ def _verifier(trust: Trust, stamp: tuple[int, int] | None, verify: bool, strict:
         return Verifier(made)
     try:
         made.load_verify_locations(cadata=b"".join(roots.certificates))
-    except ssl.SSLError as error:
-        what = f"a certificate in it cannot be read ({error.reason})"
+    except (ssl.SSLError, ValueError) as error:  # ValueError: of no bytes at all
+        what = f"a certificate in it cannot be read ({getattr(error, 'reason', error)})"
         raise TrustError(what, str(trust.path), "Export it again.") from error
     return Verifier(made, frozenset(roots.certificates))
 
