@@ -1,1 +1,1 @@
-"""Asks the network, by protocol. A probe returns a frozen observation, also of a network fault."""
+"""Probes of the network, by protocol. A probe returns a frozen observation, also of a network fault."""

@@ -202,7 +202,7 @@ def test_an_expired_certificate_that_no_client_needs_is_a_warning() -> None:
 
 def test_one_odd_broker_does_not_keep_the_others_from_being_checked() -> None:
     good = (broker.Broker(1, "b-1.example", 9092, None), broker.Broker(3, "b-3.example", 9092, None))
-    detail = "broker 2 is advertised at port 0 of 'b-2'"
+    detail = "broker 2 is advertised as 'b-2' with the invalid port 0"
     stage, cause = broker.Stage.METADATA, Cause.KAFKA_MALFORMED
     listed = broker.KafkaMetadata(stage, "c", 1, good, (), 0, cause, detail, 0.1)
     hello = broker.KafkaHello(broker.Stage.DONE, "3.0", 60, (), None, None, "", 0.1)

@@ -45,7 +45,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_LAMBDA_FUNCTION_NAME", "ECS_CONTAINER_METADATA_URI_V4", "AWS_EC2_METADATA_DISABLED"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", raising=False)
-    monkeypatch.setattr(vantage, "DESCRIPTIONS", (tmp_path / "sys_vendor",))
+    monkeypatch.setattr(vantage, "HYPERVISOR_FILES", (tmp_path / "sys_vendor",))
     monkeypatch.setattr(vantage, "INSTANCE_METADATA", "http://127.0.0.1:1")
 
 
@@ -70,7 +70,7 @@ def test_a_container_behind_a_hop_limit_of_one_is_told_so_within_its_second(
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", pages.url)
         found = identify(Deadline(5))
     assert found.kind == "unknown"
-    assert "hop limit has to be 2" in found.detail
+    assert "hop limit must be 2" in found.detail
 
 
 @pytest.mark.parametrize(
@@ -112,10 +112,10 @@ TASK: dict[str, Any] = {
             json.dumps({"Containers": [{"Networks": [{"NetworkMode": "bridge"}]}]}),
             "ecs",
             (),
-            "shares its host's",
+            "uses its host's network",
         ),
-        ("<html>", "unknown", (), "does not tell"),
-        ("[1]", "unknown", (), "does not tell"),
+        ("<html>", "unknown", (), "is unavailable"),
+        ("[1]", "unknown", (), "is unavailable"),
     ],
 )
 def test_an_ecs_task_knows_its_addresses(

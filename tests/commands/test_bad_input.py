@@ -218,7 +218,7 @@ def bad_store(
             yield store, "it is empty"
         case "text":
             store.write_text("hello\n")
-            yield store, "none of PEM, PKCS12 and JKS"
+            yield store, "not PEM, PKCS12 or JKS"
         case "cut":
             store.write_bytes(certificates.authority.truststore_pkcs12(CANARY).read_bytes()[:200])
             yield store, "store.p12"

@@ -91,7 +91,7 @@ def test_what_a_server_answers(
     (server,) = seen.servers
     assert (server.udp.cause, server.tcp.cause, set(server.udp.addresses)) == (udp, tcp, addresses), sentence
     assert seen.cause is server.cause is udp
-    assert ("over TCP it answers" in server.detail) is (name == "no-udp")
+    assert ("it answers over TCP" in server.detail) is (name == "no-udp")
     assert decode(NameServers, json.loads(json.dumps(encode(seen)))) == seen
 
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_a_name_is_not_asked_for(host: str, dns_server: DnsServer
 @pytest.mark.parametrize("host", ["10.0.0.1", "::1"])
 def test_an_address_needs_no_name_server(host: str, dns_server: DnsServer, tmp_path: Path) -> None:
     assert _ask(host, dns_server.address, folder=tmp_path) == NameServers(
-        host, (), None, "an address, there is no name to ask for", 0.0
+        host, (), None, "an address: there is no name to resolve", 0.0
     )
     seen = resolve(Deadline(STEP), host)
     assert (seen.cause, [one.address for one in seen.addresses]) == (None, [host])

@@ -376,7 +376,7 @@ def test_one_odd_broker_does_not_hide_the_others() -> None:
         seen = metadata(peer, PLAINTEXT)
     assert [broker.host for broker in seen.brokers] == ["b-1.x", "b-3.x"]
     assert (seen.cause, seen.stage) == (Cause.KAFKA_MALFORMED, Stage.METADATA)
-    assert "broker 2 is advertised at port 0 of 'b-2.x'" in seen.detail
+    assert "broker 2 is advertised as 'b-2.x' with the invalid port 0" in seen.detail
 
 
 def test_too_many_connects_is_tried_once_more_a_second_later() -> None:

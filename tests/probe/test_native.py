@@ -119,7 +119,7 @@ ANSWERS: list[tuple[str, Callable[[], Peer], Cause | None]] = [
     ("ClickHouse's HTTP port", lambda: peers.http(body=b"Ok.\n"), Cause.CLICKHOUSE_HTTP_PORT),
     ("an SSH server", peers.ssh_banner, Cause.WRONG_PROTOCOL),
     ("a TLS alert", lambda: peers.tls_alert("internal_error"), Cause.PLAINTEXT_ON_TLS_PORT),
-    ("a number without end", raw(b"\xff" * 4000), Cause.CLICKHOUSE_MALFORMED),
+    ("a number that is too long", raw(b"\xff" * 4000), Cause.CLICKHOUSE_MALFORMED),
     ("a name of 2^63 letters", raw(b"\0" + b"\xff" * 8 + b"\x7f" + b"x" * 100), Cause.CLICKHOUSE_MALFORMED),
     ("a Hello of somebody else's", raw(b"\0\x05MySQL\x08\x00\x01\x00"), Cause.CLICKHOUSE_MALFORMED),
     ("half a Hello", raw(b"\0\x0aClick"), Cause.CLICKHOUSE_MALFORMED),

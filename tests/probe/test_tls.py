@@ -275,7 +275,7 @@ def test_a_broker_of_aws_with_a_certificate_of_nobody(
         with _shows(leaf(certificates)) as peer:
             seen = _shake(peer, trusted, BROKER)
         assert (seen.cause, seen.foreign_issuer) == (cause, foreign), (sentence, seen.detail)
-        assert "no public authority" in seen.detail
+        assert "not a public CA" in seen.detail
 
 
 def test_a_broker_of_aws_that_only_our_own_trust_store_accepts(certificates: Certificates) -> None:

@@ -106,13 +106,13 @@ def test_readable(
 
 UNUSABLE: list[tuple[str, Write, str | None, str]] = [
     ("an empty file", lambda _: b"", None, "it is empty"),
-    ("some text", lambda _: b"hello", None, "none of PEM, PKCS12 and JKS"),
-    ("a private key in PEM", lambda c: c.good.key.read_bytes(), None, "there is no certificate in it"),
+    ("some text", lambda _: b"hello", None, "not PEM, PKCS12 or JKS"),
+    ("a private key in PEM", lambda c: c.good.key.read_bytes(), None, "it contains no certificate"),
     (
         "a PEM file that breaks off",
         lambda c: c.authority.certificate.read_bytes()[:300],
         None,
-        "it is damaged: a certificate in it has no end",
+        "it is damaged: a certificate in it has no END line",
     ),
     (
         "a PEM file with a strange letter",
@@ -129,7 +129,7 @@ UNUSABLE: list[tuple[str, Write, str | None, str]] = [
     ),
     ("a JKS that breaks off", lambda c: _jks(_trusted(_der(c)))[:-100], PASSWORD, "it is damaged"),
     ("a JKS of version 7", lambda c: _jks(_trusted(_der(c)), version=7), PASSWORD, "its version is 7"),
-    ("a JKS with nothing in it", lambda _: _jks(), PASSWORD, "there is no certificate in it"),
+    ("a JKS with nothing in it", lambda _: _jks(), PASSWORD, "it contains no certificate"),
     ("a key store in JKS", lambda c: _jks(_private_key(_der(c))), PASSWORD, "it is a key store"),
     ("a key store with its chain in PKCS12", lambda c: _key_store(c), PASSWORD, "it is a key store"),
     ("a JCEKS", lambda _: b"\xce\xce\xce\xce" + bytes(60), PASSWORD, "a JCEKS"),
@@ -143,7 +143,7 @@ UNUSABLE: list[tuple[str, Write, str | None, str]] = [
         "no password for a PKCS12",
         lambda c: c.authority.truststore_pkcs12(PASSWORD).read_bytes(),
         None,
-        "it wants a password",
+        "it needs a password",
     ),
     (
         "a PKCS12 that breaks off",
@@ -172,7 +172,7 @@ def _is_refused(trust: Trust, what: str, sentence: str) -> None:
         message = str(refusal.value)
         assert what in message, sentence
         assert str(trust.path) in message, "it says where"
-        assert refusal.value.mend, "it says how to mend it"
+        assert refusal.value.fix, "it says how to fix it"
         assert "\n" not in message
         assert PASSWORD not in message
         assert PASSWORD not in repr(refusal.value)
@@ -180,7 +180,7 @@ def _is_refused(trust: Trust, what: str, sentence: str) -> None:
 
 def test_a_folder_and_a_file_that_is_not_there(tmp_path: Path) -> None:
     _is_refused(Trust(str(tmp_path)), "it is a folder", "a folder")
-    _is_refused(Trust(str(tmp_path / "nowhere")), "there is no such file", "nothing there")
+    _is_refused(Trust(str(tmp_path / "nowhere")), "no such file", "nothing there")
     _is_refused(Trust("a\0b"), "it cannot be read", "no path at all")
 
 

@@ -1,1 +1,1 @@
-"""ClickHouse: HTTPS, the native protocol, the tables of the sink, ClickHouse Cloud."""
+"""ClickHouse: HTTP(S), the native protocol, the tables of the sink, ClickHouse Cloud's API."""

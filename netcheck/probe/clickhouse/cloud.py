@@ -1,8 +1,8 @@
-"""ClickHouse Cloud's own account of a service: its state, access list and private endpoints.
+"""ClickHouse Cloud's description of a service: its state, IP access list and private endpoints.
 
-Read from the control plane by its API (GET only): unlike any request to the service itself, that does not
-wake an idle one (ClickHouse Cloud API reference, GET /v1/organizations/{id}/services). The key goes to the
-API in an Authorization header over verified TLS, and nowhere else.
+Read from the control plane's API (GET only), which does not wake an idle service, unlike any request to the
+service itself (ClickHouse Cloud API reference, GET /v1/organizations/{id}/services). The key is sent only to
+the API, in an Authorization header over verified TLS.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_ORGANIZATIONS = 10
 
 @dataclass(frozen=True, slots=True)
 class CloudService:
-    """One service. `state` is the API's: running, idle, awaking, stopped ...; `hosts` its public names.
+    """One service. `state` is the API's: running, idle, awaking, stopped ...; `hosts` are its public names.
 
     `access_list` are addresses and CIDR blocks; `private_endpoints` ids of VPC endpoints.
     """
@@ -46,7 +46,7 @@ class CloudService:
 
 @dataclass(frozen=True, slots=True)
 class CloudServices:
-    """Every service that the key may see. `cause` and `detail` say why the list is not there."""
+    """Every service that the key can see. `cause` and `detail` say why there is no list."""
 
     services: tuple[CloudService, ...]
     cause: Cause | None
@@ -54,12 +54,12 @@ class CloudServices:
 
 
 class _Refused(Exception):
-    """The API answered, and not with what was asked for."""
+    """The API returned an error."""
 
 
 def services(deadline: Deadline, key: CloudKey, api: str, trust: Trust) -> CloudServices:
-    """The services of every organization of the key. `api` is the URL of the API: another than ClickHouse
-    Cloud's only to try it out; without TLS only on this host.
+    """The services of every organization of the key. `api` is the URL of the API, without TLS only on this
+    host.
     """
     url = urlsplit(api)
     host, tls = url.hostname or "", url.scheme != "http"

@@ -1,9 +1,8 @@
-"""ClickHouse over HTTP: is it there, does it let us in, and does the sink find there what it wants at
-start?
+"""ClickHouse over HTTP: ping, login, and what the sink queries on start.
 
-The sink's own start is GET /ping, `SELECT version()` and a look for tables in `system.columns`
-(clickhouse-kafka-connect, ClickHouseWriter.start); all that it logs when any of them fails is `Connection
-to ClickHouse is not active`. The same three here, each with its own cause.
+The sink starts with GET /ping, `SELECT version()` and a query for tables in `system.columns`
+(clickhouse-kafka-connect, ClickHouseWriter.start), and logs only `Connection to ClickHouse is not active`
+when any of them fails. Here are the same three, each with a distinct cause.
 
 Side effect: any of these requests wakes an idle ClickHouse Cloud service, which is then billed.
 """
@@ -27,12 +26,11 @@ from netcheck.probe.tls.stream import Tls
 from netcheck.probe.transport.failure import Failed
 
 SLOW_WAKE = 3.0
-"""Seconds to the first byte of /ping from which on the service was asleep: an idle one takes 20 to 60, any
-other milliseconds (https://clickhouse.com/docs/manage/scaling, "Automatic idling").
-"""
+"""Seconds to the first byte of /ping above which the service was idle: an idle one takes 20 to 60, any other
+milliseconds (https://clickhouse.com/docs/manage/scaling, "Automatic idling")."""
 
 OLDEST_VERSION = (23, 3)
-"""The sink refuses anything older (clickhouse-kafka-connect, ClickHouseWriter.start)."""
+"""The sink rejects older versions (clickhouse-kafka-connect, ClickHouseWriter.start)."""
 
 _AUTH = (192, 193, 194, 195, 516)
 _UNKNOWN_DATABASE = 81
@@ -44,11 +42,11 @@ _VERSION = re.compile(r"(\d{1,5})\.(\d{1,5})(?:\.[\w.-]{1,40})?")
 
 @dataclass(frozen=True, slots=True)
 class ClickHouseLookUp:
-    """What the sink would find. `tables` counts those with columns that this user may see in the login's
-    database.
+    """What the sink finds on start. `tables` is the number of tables with columns that this user can see in
+    the login's database.
 
-    `table_names` are the first few of them; `databases` counts those that the user may see; `code` is the
-    number of ClickHouse's exception, where it threw one.
+    `table_names` are the first of them; `databases` is the number of databases that the user can see; `code`
+    is the number of ClickHouse's exception, if there was one.
     """
 
     status: int
@@ -63,7 +61,7 @@ class ClickHouseLookUp:
 
 
 def ping(deadline: Deadline, address: str, port: int, host: str, tls: bool, trust: Trust) -> HttpAnswer:
-    """GET /ping, which needs no login. The answer's cause says what is wrong with it, None if nothing is."""
+    """GET /ping, which needs no login. The cause says what is wrong with the response, None if nothing is."""
     answer = client.get(deadline, address, port, host, Tls(host, trust) if tls else None, "/ping")
     if answer.cause is not None:
         return answer
@@ -73,25 +71,25 @@ def ping(deadline: Deadline, address: str, port: int, host: str, tls: bool, trus
         return replace(
             answer,
             cause=Cause.CLICKHOUSE_SLOW_WAKE,
-            detail=f"the first byte came after {answer.first_byte:.1f} s",
+            detail=f"the first byte arrived after {answer.first_byte:.1f} s",
         )
     cause, detail = _fault(answer)
     return replace(answer, cause=cause, detail=detail)
 
 
 def ping_again(deadline: Deadline, address: str, port: int, host: str, tls: bool, trust: Trust) -> HttpAnswer:
-    """The same, a second time: for whom the first answer was slow."""
+    """The same a second time, after a slow first response: recorded as a separate observation."""
     return ping(deadline, address, port, host, tls, trust)
 
 
 def look_up(
     deadline: Deadline, address: str, port: int, host: str, tls: bool, trust: Trust, login: ClickHouseLogin
 ) -> ClickHouseLookUp:
-    """Ask for the version and the tables, as the sink does at start.
+    """Query the version and the tables, as the sink does on start.
 
-    The version by one request of our own, so that whatever goes wrong has its exact cause; only a server
-    that is new enough is then asked for its tables, through clickhouse-connect. The password travels over
-    verified TLS, or in plain text where the target itself is plain.
+    The version comes first, in one request of our own, so that any failure has an exact cause; a server that
+    is new enough is then queried for its tables through clickhouse-connect. The password is sent over
+    verified TLS, or in plaintext to a plaintext target.
     """
     started = time.monotonic()
     scrub = Scrubber((login.password.reveal(),))
@@ -99,7 +97,7 @@ def look_up(
     answer = client.get(
         deadline, address, port, host, secure, _version_query(login), (_authorization(login),)
     )
-    # Before anything is cut short: half a secret would not be recognised any more.
+    # Before any text is shortened: half a secret would not be recognised.
     answer = replace(answer, body=scrub(answer.body), detail=scrub(answer.detail))
     version = _version(answer)
     code = _code(answer)
@@ -109,7 +107,7 @@ def look_up(
     if version is None:
         cause, detail = _fault(answer) if answer.cause is None else (answer.cause, answer.detail)
     elif _is_too_old(version):
-        cause, detail = Cause.CLICKHOUSE_TOO_OLD, f"the server is {version}"
+        cause, detail = Cause.CLICKHOUSE_TOO_OLD, f"the server's version is {version}"
     else:
         match look(deadline, address, port, host, secure, login):
             case Tables() as found:
@@ -134,7 +132,7 @@ def look_up(
 
 
 def of_code(code: int) -> Cause:
-    """The cause that an exception's number stands for (ClickHouse, src/Common/ErrorCodes.cpp)."""
+    """The cause for an exception's number (ClickHouse, src/Common/ErrorCodes.cpp)."""
     if code in _AUTH:
         return Cause.CLICKHOUSE_AUTH
     return Cause.CLICKHOUSE_NO_DATABASE if code == _UNKNOWN_DATABASE else Cause.CLICKHOUSE_EXCEPTION
@@ -164,12 +162,12 @@ def _missing(tables: Tables, login: ClickHouseLogin) -> tuple[Cause | None, str]
     if tables.count:
         return None, ""
     if not tables.database_visible:
-        return Cause.CLICKHOUSE_NO_DATABASE, f"this user sees no database {login.database!r}"
-    return Cause.CLICKHOUSE_NO_TABLES, f"this user sees no table in the database {login.database!r}"
+        return Cause.CLICKHOUSE_NO_DATABASE, f"this user cannot see a database {login.database!r}"
+    return Cause.CLICKHOUSE_NO_TABLES, f"this user cannot see any table in the database {login.database!r}"
 
 
 def _code(answer: HttpAnswer) -> int | None:
-    """The number of ClickHouse's exception: from its header, or in older servers from the text."""
+    """The number of ClickHouse's exception: from the header, or of older servers from the text."""
     header = answer.header("X-ClickHouse-Exception-Code") or ""
     if header.isascii() and header.isdigit() and len(header) <= 5:
         return int(header)
@@ -178,23 +176,23 @@ def _code(answer: HttpAnswer) -> int | None:
 
 
 def _fault(answer: HttpAnswer) -> tuple[Cause, str]:
-    """What is wrong with an answer that is not the one that was hoped for."""
+    """The cause and detail of a response that is not the expected one."""
     code, status = _code(answer), answer.status
-    said = f"HTTP {status}: {' '.join(answer.body.split())[:160]}"
+    response = f"HTTP {status}: {' '.join(answer.body.split())[:160]}"
     is_clickhouse = any(name.lower().startswith("x-clickhouse-") for name, _ in answer.headers)
     if _NATIVE_PORT in answer.body:
-        return Cause.CLICKHOUSE_NATIVE_PORT, said
+        return Cause.CLICKHOUSE_NATIVE_PORT, response
     if status == 400 and any(words in answer.body for words in _WANTS_HTTPS):
-        return Cause.PLAINTEXT_ON_TLS_PORT, said
+        return Cause.PLAINTEXT_ON_TLS_PORT, response
     if 300 <= status < 400:
         return Cause.HTTP_REDIRECTED, f"HTTP {status} to {answer.header('Location') or 'nowhere'}"
     if code is not None:
-        return of_code(code), said
+        return of_code(code), response
     if is_clickhouse and status in (401, 403):
-        return Cause.CLICKHOUSE_AUTH, said
+        return Cause.CLICKHOUSE_AUTH, response
     if status in (502, 503, 504):
-        return Cause.HTTP_LOAD_BALANCER, said
-    # 404 and 405 are the answers of a web server that has no /ping and takes no queries.
+        return Cause.HTTP_LOAD_BALANCER, response
+    # 404 and 405 are the responses of a web server that has no /ping and accepts no queries.
     if status < 300 or (status in (404, 405) and not is_clickhouse):
-        return Cause.CLICKHOUSE_NOT_CLICKHOUSE, said
-    return Cause.HTTP_ERROR, said
+        return Cause.CLICKHOUSE_NOT_CLICKHOUSE, response
+    return Cause.HTTP_ERROR, response

@@ -1,11 +1,10 @@
-"""ClickHouse's native protocol: one Hello, and what comes back.
+"""ClickHouse's native protocol: one Hello, and the response.
 
 The packets are those of https://clickhouse.com/docs/native-protocol/client and /server.
 
-Side effects: without a login the Hello names no user. A server refuses that before it looks for a user
-(code 101 since 2021, 192 in older ones), which proves that ClickHouse is there and is no failed login of
-anybody's: sending `default` with an empty password would be one. With a login it is one login, right or
-wrong.
+Side effects: without a login the Hello names no user. A server rejects that before it looks up a user (code
+101 since 2021, 192 in older versions), which proves that ClickHouse answers and does not count as a failed
+login of a user, as `default` with an empty password would. With a login it is one login, successful or not.
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ from netcheck.probe.transport.failure import SHORTEST_SILENCE, Failed
 from netcheck.probe.transport.recognise import recognise
 
 REVISION = 54213
-"""Of the protocol that we claim to speak: with a time zone in the answer, and without anything to send
-after it.
+"""The protocol revision that we announce: the response has a time zone, and needs no further packet from us.
 """
 
 LONGEST_TEXT = 1 << 16
@@ -39,15 +37,15 @@ _AUTH = (192, 193, 194, 195, 516)
 _UNKNOWN_DATABASE = 81
 _MARK = "x-clickhouse-"
 _HTTP_ANSWERED = "HTTP answered"
-_SHARE_OF_THE_HELLO = 0.6
+_HELLO_SHARE = 0.6
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 @dataclass(frozen=True, slots=True)
 class NativeHello:
-    """What the native port answers. `code` is the number of ClickHouse's exception, where it threw one.
+    """The native port's response. `code` is the number of ClickHouse's exception, if there was one.
 
-    `server`, `version` and `revision` are only told to who logs in. `logged_in` is whether a login was
+    `server`, `version` and `revision` are only sent after a login. `logged_in` is whether a login was
     accepted.
     """
 
@@ -86,7 +84,7 @@ def hello(
     tls: Tls | None,
     login: ClickHouseLogin | None,
 ) -> NativeHello:
-    """Say Hello to a native port, with the login if there is one. TLS has to be verified where there is a
+    """Send a Hello to a native port, with the login if there is one. TLS must be verified where there is a
     login.
     """
     started = time.monotonic()
@@ -94,13 +92,13 @@ def hello(
     if login is not None and tls is not None and not tls.verify:
         raise ValueError("a password is only sent over verified TLS")
     answer: _Greeting | _Refusal | Failed
-    # What is kept back is for asking again in HTTP; below that, silence would prove nothing.
-    patience = deadline.left() * _SHARE_OF_THE_HELLO
+    # The rest of the time is for a second attempt in HTTP, unless silence would prove nothing then.
+    patience = deadline.left() * _HELLO_SHARE
     first = deadline.step(patience) if patience >= SHORTEST_SILENCE else deadline
     try:
-        answer = _asked(first, address, port, tls, login)
+        answer = _exchange(first, address, port, tls, login)
     except Failed as failure:
-        answer = _looked_at_again(deadline, address, port, host, tls, failure)
+        answer = _refined(deadline, address, port, host, tls, failure)
     cause, detail = _verdict(answer, login)
     greeting = answer if isinstance(answer, _Greeting) else None
     return NativeHello(
@@ -124,7 +122,7 @@ def _verdict(
         case Failed():
             return answer.cause, answer.detail
         case _Refusal(code, message) if login is None and code in _NO_USER:
-            return None, f"refused a Hello without a user, as it should: {code} {message}"
+            return None, f"rejected a Hello without a user, as expected: {code} {message}"
         case _Refusal(code, message) if code in _AUTH:
             return Cause.CLICKHOUSE_AUTH, f"{code} {message}"
         case _Refusal(code, message) if code == _UNKNOWN_DATABASE:
@@ -133,7 +131,7 @@ def _verdict(
             return Cause.CLICKHOUSE_EXCEPTION, f"{code} {message}"
 
 
-def _asked(
+def _exchange(
     deadline: Deadline, address: str, port: int, tls: Tls | None, login: ClickHouseLogin | None
 ) -> _Greeting | _Refusal:
     with open_stream(deadline, address, port, tls=tls) as stream:
@@ -142,7 +140,7 @@ def _asked(
             stream.send(_hello_packet(login))
             return answer.read()
         except Failed as failure:
-            raise _spoken(stream, failure) from failure
+            raise _native_failure(stream, failure) from failure
 
 
 def _hello_packet(login: ClickHouseLogin | None) -> bytes:
@@ -174,39 +172,41 @@ def _string(value: str) -> bytes:
     return _varint(len(raw)) + raw
 
 
-def _spoken(stream: Stream, failure: Failed) -> Failed:
-    """A failure of the stream, in the words of a Hello that was sent."""
+def _native_failure(stream: Stream, failure: Failed) -> Failed:
+    """The native protocol's cause for a failure of the stream after the Hello was sent."""
     if failure.cause is Cause.TIMED_OUT:
-        came = f"{stream.received} bytes of an answer came, then nothing more"
-        return Failed(Cause.CLICKHOUSE_SILENT, came if stream.received else failure.detail)
+        received = f"received {stream.received} bytes of an answer, then nothing"
+        return Failed(Cause.CLICKHOUSE_SILENT, received if stream.received else failure.detail)
     return failure
 
 
-def _looked_at_again(
+def _refined(
     deadline: Deadline, address: str, port: int, host: str, tls: Tls | None, failure: Failed
 ) -> Failed:
-    """A better account of a failure, where an HTTP request or a ClientHello can tell.
+    """A more exact failure, where an HTTP request or a ClientHello shows another protocol.
 
-    ClickHouse's HTTP ports wait in silence for the rest of a Hello, and its TLS ports hang up on
-    plaintext.
+    ClickHouse's HTTP ports silently wait for the rest of a Hello, and its TLS ports close plaintext
+    connections.
     """
     if failure.cause is Cause.CLICKHOUSE_SILENT or failure.detail == _HTTP_ANSWERED:
         answer = client.get(deadline, address, port, host, tls, "/ping")
         if answer.body.strip() == "Ok." or any(name.lower().startswith(_MARK) for name, _ in answer.headers):
             return Failed(
-                Cause.CLICKHOUSE_HTTP_PORT, f"it is ClickHouse's HTTP port: /ping is {answer.status}"
+                Cause.CLICKHOUSE_HTTP_PORT, f"this is ClickHouse's HTTP port: /ping returned {answer.status}"
             )
         if answer.status and "is for clickhouse-client" not in answer.body:
-            return Failed(Cause.WRONG_PROTOCOL, f"{_HTTP_ANSWERED}, and not ClickHouse's: {answer.status}")
+            return Failed(
+                Cause.WRONG_PROTOCOL, f"an HTTP server that is not ClickHouse answered: {answer.status}"
+            )
     if tls is None:
         return plaintext_to_tls(deadline, address, port, host, failure)
     if failure.cause in NO_TLS_ANSWER and client.answers_plainly(deadline, address, port, host):
-        return Failed(Cause.TLS_NOT_SUPPORTED, "it does not answer TLS, and answers plain HTTP")
+        return Failed(Cause.TLS_NOT_SUPPORTED, "the port does not answer TLS, and answers plain HTTP")
     return failure
 
 
 class _ReplyReader:
-    """The server's packet, read as it comes and never further than it has to be."""
+    """Reads the server's packet as it arrives, and never more than necessary."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -236,7 +236,7 @@ class _ReplyReader:
         while len(self._buffer) - self._at < count:
             data = self._stream.receive()
             if not data and not self._buffer:
-                raise Failed(Cause.CONNECTION_CLOSED, "closed without an answer")
+                raise Failed(Cause.CONNECTION_CLOSED, "connection closed without an answer")
             if not data or len(self._buffer) > LARGEST_ANSWER:
                 raise self._not_native()
             self._buffer += data
@@ -259,16 +259,16 @@ class _ReplyReader:
         return self._take(size).decode("utf-8", "replace")
 
     def _not_native(self) -> Failed:
-        """What it is instead, as far as its first bytes tell."""
+        """The failure for another protocol, by its first bytes."""
         first = bytes(self._buffer[:64])
         known = recognise(first)
         if known == "HTTP":
             return Failed(Cause.WRONG_PROTOCOL, _HTTP_ANSWERED)
         if known is not None and known.startswith("TLS") and self._stream.tls_version is None:
-            return Failed(Cause.PLAINTEXT_ON_TLS_PORT, f"{known} came back: this port wants TLS")
-        # What looks like the length of a Kafka frame may be anything.
+            return Failed(Cause.PLAINTEXT_ON_TLS_PORT, f"received {known}: this port expects TLS")
+        # Anything may look like the length of a Kafka frame.
         if known in (None, "ClickHouse native", "Kafka"):
-            return Failed(Cause.CLICKHOUSE_MALFORMED, f"no Hello of ClickHouse's: {first[:32]!r}")
+            return Failed(Cause.CLICKHOUSE_MALFORMED, f"not a ClickHouse Hello: {first[:32]!r}")
         return Failed(Cause.WRONG_PROTOCOL, f"{known} answered: {first[:32]!r}")
 
 

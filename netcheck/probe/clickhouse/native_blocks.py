@@ -1,8 +1,7 @@
-"""Whether an answer in ClickHouse's Native format is what it claims to be, before a decoder in C is let
-loose on it.
+"""Validates a response in ClickHouse's Native format before a decoder in C reads it.
 
-clickhouse-connect believes the number of rows that a block names: a wrong one costs gigabytes, or the
-process. Only the few types that are asked for here are let through. Format:
+clickhouse-connect trusts the number of rows in a block: a wrong one costs gigabytes, or crashes the process.
+Only the few types that our queries return are accepted. Format:
 https://clickhouse.com/docs/interfaces/formats/Native
 """
 
@@ -17,19 +16,19 @@ _LONGEST_VARINT = 10
 
 
 def must_be_sound(body: bytes) -> None:
-    """Raises Failed, `clickhouse_malformed`, unless `body` is a sequence of whole blocks of known types."""
+    """Raise Failed, `clickhouse_malformed`, unless `body` is a sequence of complete blocks of known types."""
     reader = _Reader(body)
     while not reader.at_end():
         columns, rows = reader.number(), reader.number()
-        # Every type here takes a byte a row at least.
+        # Every type here takes at least one byte per row.
         if columns > _MOST_COLUMNS or rows > len(body):
             raise _unsound(f"a block of {columns} columns and {rows} rows in {len(body)} bytes")
         for _ in range(columns):
             reader.text()
-            _pass_over(reader, reader.text().decode("latin-1"), rows)
+            _skip_column(reader, reader.text().decode("latin-1"), rows)
 
 
-def _pass_over(reader: _Reader, kind: str, rows: int) -> None:
+def _skip_column(reader: _Reader, kind: str, rows: int) -> None:
     """Skip the values of one column."""
     if kind in _WIDTHS:
         reader.skip(_WIDTHS[kind] * rows)
@@ -39,14 +38,14 @@ def _pass_over(reader: _Reader, kind: str, rows: int) -> None:
     elif kind == "Array(String)":
         ends = [int.from_bytes(reader.skip(8), "little") for _ in range(rows)]
         if ends != sorted(ends) or (ends and ends[-1] > reader.size):
-            raise _unsound("an array whose parts overlap")
-        _pass_over(reader, "String", ends[-1] if ends else 0)
+            raise _unsound("an array with invalid offsets")
+        _skip_column(reader, "String", ends[-1] if ends else 0)
     else:
-        raise _unsound(f"a column of type {kind[:40]!r}, which was not asked for")
+        raise _unsound(f"a column of the unexpected type {kind[:40]!r}")
 
 
 class _Reader:
-    """A position in bytes that is never moved past their end."""
+    """A position in bytes that never moves past their end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -58,7 +57,7 @@ class _Reader:
 
     def skip(self, count: int) -> bytes:
         if count > self.size - self._at:
-            raise _unsound("it ends too early")
+            raise _unsound("it is truncated")
         self._at += count
         return self._data[self._at - count : self._at]
 
@@ -69,11 +68,11 @@ class _Reader:
             value |= (byte & 0x7F) << (7 * place)
             if byte < 0x80:
                 return value
-        raise _unsound("a number without end")
+        raise _unsound("a number that is too long")
 
     def text(self) -> bytes:
         return self.skip(self.number())
 
 
 def _unsound(what: str) -> Failed:
-    return Failed(Cause.CLICKHOUSE_MALFORMED, f"an answer in the Native format makes no sense: {what}")
+    return Failed(Cause.CLICKHOUSE_MALFORMED, f"invalid response in the Native format: {what}")

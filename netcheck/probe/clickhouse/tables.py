@@ -1,9 +1,8 @@
-"""The sink's look for its tables, through clickhouse-connect: behind a wall, and over our own transport.
+"""The sink's query for its tables, through clickhouse-connect, isolated and over our transport.
 
-clickhouse-connect brings its own pool of connections, with retries, redirects, proxies from the
-environment and a timeout for each read; none of that is used. Its requests go through
-`netcheck.probe.http.client`, to the address that was asked for and by the one deadline. What is left for the
-wall is a server whose answer keeps the decoder busy.
+clickhouse-connect's connection pool, with its retries, redirects, proxies from the environment and a timeout
+per read, is not used: its requests go through `netcheck.probe.http.client`, to the given address and within
+the deadline. The isolation is for a response that keeps the decoder busy.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _DATABASES = "SELECT count(), countIf(name = %(database)s) FROM system.databases
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What a user sees: how many tables in its database, the names of the first few, how many databases."""
+    """What a user can see: the number of tables in the database, the first names, the number of databases."""
 
     count: int
     names: tuple[str, ...]
@@ -50,7 +49,7 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Thrown:
-    """An exception of ClickHouse's: its number and its text."""
+    """A ClickHouse exception: its number and its text."""
 
     code: int
     text: str
@@ -59,9 +58,7 @@ class Thrown:
 def look(
     deadline: Deadline, address: str, port: int, host: str, tls: Tls | None, login: ClickHouseLogin
 ) -> Tables | Thrown | Failed:
-    """Log in and count the tables of the login's database. Three requests to start with are the library's
-    own.
-    """
+    """Log in and count the tables of the login's database. The library itself makes three requests first."""
     transport = _Transport(deadline, address, port, host, tls)
     match run_isolated(deadline, lambda: _look(transport, login)):
         case Tables() as tables:
@@ -69,20 +66,20 @@ def look(
         case _ if transport.failure is not None:
             return transport.failure
         case TimeoutError():
-            return Failed(Cause.HTTP_SILENT, "the look for tables did not end in time")
+            return Failed(Cause.HTTP_SILENT, "the query for tables did not finish in time")
         case error:
             return _thrown(error, transport.refusal)
 
 
 def _thrown(error: Exception, refusal: str) -> Thrown | Failed:
-    """`refusal` is the server's text in full: the library cuts it, perhaps through the middle of a
+    """`refusal` is the server's full text: the library shortens it, perhaps in the middle of a
     secret.
     """
     code = getattr(error, "code", None)
     if isinstance(code, int) and 0 < code < 100_000:
         return Thrown(code, refusal)
-    words = refusal or "the library could not make sense of what was answered"
-    return Failed(Cause.CLICKHOUSE_MALFORMED, f"{type(error).__name__}: {words}")
+    text = refusal or "the library could not parse the response"
+    return Failed(Cause.CLICKHOUSE_MALFORMED, f"{type(error).__name__}: {text}")
 
 
 def _look(transport: _Transport, login: ClickHouseLogin) -> Tables:
@@ -91,7 +88,7 @@ def _look(transport: _Transport, login: ClickHouseLogin) -> Tables:
     from clickhouse_connect import common
     from clickhouse_connect.driver import httputil
 
-    # Newer revisions of the format have more in a block than `must_be_sound` knows.
+    # Blocks of newer revisions have more than `must_be_sound` can parse.
     common.set_setting("use_protocol_version", False)
     try:
         client = clickhouse_connect.get_client(
@@ -112,18 +109,18 @@ def _look(transport: _Transport, login: ClickHouseLogin) -> Tables:
         databases, visible = client.query(_DATABASES, parameters=named).result_rows[0]
         return Tables(int(count), tuple(map(str, names)), int(databases), bool(visible))
     finally:
-        # Where the library remembers every pool for ever.
+        # The library keeps every pool here for ever.
         cast(dict[Any, int], httputil.all_managers).pop(transport, None)
 
 
-def _as_it_is(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Without a Content-Encoding: we ask for none, and a small body may unpack to any size."""
+def _without_encoding(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The headers without Content-Encoding: we request none, and a small body may unpack to any size."""
     return ((name, value) for name, value in headers if name.lower() != "content-encoding")
 
 
 class _Transport:
-    """What clickhouse-connect takes for urllib3's PoolManager: one request, one connection, no second
-    try.
+    """Replaces urllib3's PoolManager for clickhouse-connect: one connection per request, and no
+    retry.
     """
 
     def __init__(self, deadline: Deadline, address: str, port: int, host: str, tls: Tls | None) -> None:
@@ -145,7 +142,7 @@ class _Transport:
         preload_content: bool = True,
         **_: Any,
     ) -> HTTPResponse:
-        """Send it, and return the answer as urllib3 would. Raises Failed, and keeps it in `failure`."""
+        """Send a request, and return the response like urllib3. Raises Failed, and stores it in `failure`."""
         from urllib3 import HTTPHeaderDict, HTTPResponse
 
         try:
@@ -157,7 +154,7 @@ class _Transport:
             self.refusal = " ".join(reply.body.decode("utf-8", "replace").split())
         return HTTPResponse(
             body=io.BytesIO(reply.body),
-            headers=HTTPHeaderDict(_as_it_is(reply.headers)),
+            headers=HTTPHeaderDict(_without_encoding(reply.headers)),
             status=reply.status,
             reason=reply.reason,
             preload_content=preload_content,
@@ -165,7 +162,7 @@ class _Transport:
         )
 
     def clear(self) -> None:
-        """There is nothing to clear: no connection outlives its request."""
+        """Nothing to clear: no connection outlives its request."""
 
     def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> client.Reply:
         parts = urlsplit(url)
@@ -182,7 +179,7 @@ class _Transport:
                 limit=_LARGEST_ANSWER,
             )
         if len(reply.body) >= _LARGEST_ANSWER:
-            raise Failed(Cause.CLICKHOUSE_MALFORMED, f"an answer of more than {_LARGEST_ANSWER >> 20} MiB")
+            raise Failed(Cause.CLICKHOUSE_MALFORMED, f"a response of more than {_LARGEST_ANSWER >> 20} MiB")
         if reply.status == 200 and body.endswith(_NATIVE):
             must_be_sound(reply.body)
         return reply

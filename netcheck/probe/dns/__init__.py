@@ -1,1 +1,1 @@
-"""DNS: what this host resolves, and what each name server answers."""
+"""DNS: name resolution on this host, and the answers of each name server."""

@@ -1,4 +1,4 @@
-"""What one name server said to one question, as an observation that can be recorded."""
+"""A name server's answer to one query, as an observation that can be recorded."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from netcheck.core.model import Cause
 
 @dataclass(frozen=True, slots=True)
 class DnsAnswer:
-    """What one server said to one question.
+    """A name server's answer to one query.
 
-    `cause` is None when it gave addresses; `dns_no_address` when the name is there without any of this type.
-    `aliases` are the names that CNAMEs led to, in order; `ttl` the lowest of the records used, in seconds;
-    `soa_zone` and `soa_primary` are of a negative answer: the zone that denied the name, and its first
-    server.
+    `cause` is None when there are addresses, and `dns_no_address` when the name exists without a record of
+    this type. `aliases` are the targets of the CNAMEs, in order; `ttl` is the lowest of the records used, in
+    seconds. `soa_zone` and `soa_primary` are the zone and the primary server in the SOA record of a negative
+    answer.
     """
 
     type: str

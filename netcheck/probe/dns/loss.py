@@ -1,7 +1,7 @@
-"""How many questions does each name server leave unanswered? The same one several times, and another name's.
+"""Counts the queries that each name server leaves unanswered: several for one name, a few for another.
 
-A resolver waits 5 s for a server before it asks the next (resolv.conf(5), `timeout`), so one dead server of
-two costs every other look-up that much, and one that loses packets now and then a look-up.
+A resolver waits 5 s for a server before it queries the next (resolv.conf(5), `timeout`): of two servers, a
+dead one costs every other lookup 5 s, and one that loses packets some of them.
 """
 
 from __future__ import annotations
@@ -27,21 +27,20 @@ if TYPE_CHECKING:
 QUESTIONS = 10
 CONTROLS = 3
 CONTROL = "localhost"
-"""A name that every name server answers by itself (RFC 6761, 6.3)."""
+"""A name that every name server answers without querying others (RFC 6761, 6.3)."""
 
 _EVERY = 0.1
-"""Seconds between two questions to one server: no burst that it would have reason to limit."""
+"""Seconds between two queries to one server, to stay below its rate limits."""
 
 _PATIENCE = 2.0
-"""Seconds that the last answer is waited for; a name server takes milliseconds, one that has to ask others
-below a second.
-"""
+"""Seconds to wait for the last answer. A name server takes milliseconds, or less than a second when it has to
+query others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """One name server: how often it was asked for the name and for another one, over UDP, each question once,
-    and how often it answered, whatever it answered. `cause` is that of an error on the way (an ICMP error).
+    """One name server: the number of UDP queries for the name and for the control name, none repeated, and
+    the number of answers of any kind. `cause` is that of a socket error (an ICMP error).
     """
 
     address: str
@@ -60,7 +59,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Every name server of this host. `enough` is False where the time did not suffice to call it loss."""
+    """Every name server of this host. `enough` is False where there was not enough time to measure loss."""
 
     host: str
     servers: tuple[Loss, ...]
@@ -69,8 +68,8 @@ class Losses:
 
 
 def count_lost(deadline: Deadline, host: str, resolv_conf: str = RESOLV_CONF) -> Losses:
-    """Ask every name server for `host` QUESTIONS times and for another name CONTROLS times, side by side,
-    without repeating any question.
+    """Query every name server for `host` QUESTIONS times and for CONTROL CONTROLS times, in parallel, without
+    retransmission.
     """
     start = time.monotonic()
     needed = (QUESTIONS + CONTROLS) * _EVERY + _PATIENCE / 2
@@ -93,7 +92,7 @@ def _begin(deadline: Deadline, place: tuple[str, int], name: Name) -> Future[Los
 
 
 class _Count:
-    """The questions to one name server, on one connected socket, so that an ICMP error is told."""
+    """The queries to one name server, on one connected socket, which receives ICMP errors."""
 
     def __init__(self, deadline: Deadline, place: tuple[str, int], name: Name) -> None:
         self._deadline = deadline
@@ -146,7 +145,7 @@ class _Count:
                 self._take(connected.recv(65535))
 
     def _take(self, data: bytes) -> None:
-        """Whatever answers one of our questions counts: a refusal has not been lost."""
+        """Count any answer to one of our queries: a REFUSED was not lost."""
         query = self._open.get(int.from_bytes(data[:2], "big"))
         if query is None:
             return
@@ -162,7 +161,7 @@ class _Count:
 
 
 def _order(name: Name) -> list[Name]:
-    """The names to ask for: the other one at the beginning, in the middle and at the end."""
+    """The names to query: the control name at the start, in the middle and at the end."""
     from netcheck.probe.dns.wire import absolute
 
     control, part = absolute(CONTROL), QUESTIONS // (CONTROLS - 1)

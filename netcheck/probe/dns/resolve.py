@@ -1,4 +1,4 @@
-"""The DNS probe: what this host resolves, what each of its name servers answers, and how the two compare."""
+"""The DNS probe: name resolution on this host, the answers of each name server, and how they differ."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _PORT = 53
 _LOCAL_SERVER = ("127.0.0.1", _PORT)
 
 _TCP_PATIENCE = 2.0
-"""Seconds for a server over TCP: two SYNs. Many security groups open UDP only, which no name should wait for.
-"""
+"""Seconds for a server over TCP: two SYNs. Many security groups allow only UDP port 53, and resolution must
+not wait for TCP then."""
 
 _PRIVATE = tuple(
     ipaddress.ip_network(block)
@@ -47,7 +47,7 @@ _PRIVATE = tuple(
 """RFC 1918, RFC 6598 (which VPCs may use), loopback, link-local, and IPv6 unique local addresses."""
 
 _DEFINITE = (None, Cause.DNS_NXDOMAIN, Cause.DNS_NO_ADDRESS)
-"""What a server knows about a name, as opposed to not having been able to say."""
+"""Definite answers: addresses, or that there are none; any other cause is a failure to answer."""
 
 
 _CODES = {getattr(socket, name): name for name in dir(socket) if name.startswith("EAI_")}
@@ -58,13 +58,12 @@ _GETADDRINFO = {
     "EAI_ADDRFAMILY": Cause.DNS_NO_ADDRESS,
     "EAI_MEMORY": Cause.RESOURCES,
 }
-"""glibc's codes. EAI_AGAIN (no server answered, or SERVFAIL) and EAI_FAIL tell no more than that it failed.
-"""
+"""glibc's codes. EAI_AGAIN (no answer, or SERVFAIL) and EAI_FAIL only mean that resolution failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One address. `family` is 4 or 6; `private` is True where the internet does not route it."""
+    """One address. `family` is 4 or 6; `private` is True for an address that the internet does not route."""
 
     address: str
     family: int
@@ -73,8 +72,8 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What this host makes of a name, in the order in which it would try. `code` is getaddrinfo's,
-    `EAI_AGAIN`.
+    """A name resolved on this host: the addresses in the order a client tries them. `code` is getaddrinfo's
+    error, such as `EAI_AGAIN`.
     """
 
     host: str
@@ -87,9 +86,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class TransportAnswers:
-    """What one server answered over one transport to A and AAAA each; `cause` is None where that has an
-    address.
-    """
+    """A server's answers to A and AAAA over one transport; `cause` is None where there is an address."""
 
     answers: tuple[DnsAnswer, ...]
     cause: Cause | None
@@ -103,8 +100,8 @@ class TransportAnswers:
 
 @dataclass(frozen=True, slots=True)
 class NameServer:
-    """One name server and what it answered. `cause` is UDP's: a resolver takes TCP for what is truncated
-    only.
+    """One name server and its answers. `cause` is that of UDP: a resolver uses TCP only for truncated
+    answers.
     """
 
     address: str
@@ -117,10 +114,10 @@ class NameServer:
 
 @dataclass(frozen=True, slots=True)
 class NameServers:
-    """What every configured name server answers about a name.
+    """The answers of every configured name server about a name.
 
-    `cause` is what a resolver ends with: the first server's that knows (addresses, or that there are none),
-    else the first server's.
+    `cause` is the result of a resolver: that of the first server with a definite answer, else the first
+    server's.
     """
 
     host: str
@@ -132,17 +129,17 @@ class NameServers:
 
 @dataclass(frozen=True, slots=True)
 class ViewComparison:
-    """Where views of a name differ in a way that matters, one sentence each, and then `dns_views_differ`."""
+    """Relevant differences between views of a name, one sentence each; `dns_views_differ` if there is one."""
 
     differences: tuple[str, ...]
     cause: Cause | None
 
 
 def resolve(deadline: Deadline, host: str) -> Resolution:
-    """Resolve as every program of this host does: hosts file, nsswitch, search list, name servers
+    """Resolve a name like every program on this host: hosts file, nsswitch, search list, name servers
     (getaddrinfo).
 
-    It runs in a thread that is left behind when the deadline comes first, as getaddrinfo cannot be stopped.
+    It runs in a thread that is abandoned at the deadline, as getaddrinfo cannot be cancelled.
     """
     start, step = time.monotonic(), deadline.left()
     try:
@@ -150,19 +147,19 @@ def resolve(deadline: Deadline, host: str) -> Resolution:
     except TimeoutError:
         seconds = time.monotonic() - start
         cause = Cause.DNS_TIMED_OUT if is_long_enough(step, seconds) else Cause.DEADLINE
-        return Resolution(host, (), "", cause, f"getaddrinfo had no answer in {seconds:.1f} s", seconds)
+        return Resolution(host, (), "", cause, f"getaddrinfo did not return in {seconds:.1f} s", seconds)
 
 
 def ask_servers(deadline: Deadline, host: str, resolv_conf: str = RESOLV_CONF) -> NameServers:
-    """Ask each name server of `resolv_conf` on its own, side by side, over UDP and over TCP, for A and AAAA.
+    """Query each name server of `resolv_conf` in parallel, over UDP and over TCP, for A and AAAA.
 
-    Asks for `host` as an absolute name: the search list and `ndots` are getaddrinfo's business. A
-    `nameserver` may be written `[address]:port`, as on OpenBSD. A host without any uses its own
+    Queries `host` as an absolute name: only getaddrinfo applies the search list and `ndots`. A `nameserver`
+    may be written `[address]:port`, as on OpenBSD. Without a `nameserver` line the server is on this host
     (resolv.conf(5)).
     """
     start = time.monotonic()
     if _ip(host) is not None:
-        return NameServers(host, (), None, "an address, there is no name to ask for", 0.0)
+        return NameServers(host, (), None, "an address: there is no name to resolve", 0.0)
     from netcheck.probe.dns.wire import absolute
 
     try:
@@ -187,12 +184,12 @@ def read_name_servers(resolv_conf: str) -> tuple[tuple[str, int], ...]:
 
 
 def compare(resolution: Resolution, servers: NameServers) -> ViewComparison:
-    """Compare this host's view of a name with its name servers', and these with one another.
+    """Compare this host's view of a name with those of its name servers, and these with each other.
 
-    Worth a warning: one view has addresses and the other has none; one is private and the other public; both
-    are private without a common address (a private name has no reason to vary: somebody pinned or kept an old
-    one). Not worth one: different public addresses (round robin, CDN), private ones that overlap (a subset is
-    shown), and a server that does not answer, which is no view.
+    A difference: one view has addresses and the other has none; one is private and the other public; both are
+    private without a common address (a private name has no reason to vary: one of them is pinned or stale).
+    Not a difference: different public addresses (round robin, CDN), private ones that overlap (a server may
+    return a subset), and a server that does not answer, which is not a view.
     """
     views = [
         (f"name server {one.address}", _view(one.udp.addresses))
@@ -200,7 +197,7 @@ def compare(resolution: Resolution, servers: NameServers) -> ViewComparison:
         if one.cause in _DEFINITE
     ]
     pairs = list(combinations(views, 2))
-    # The search list may complete a name without dots, which the servers were not asked for.
+    # The search list may complete a name without dots, which the servers were not queried for.
     if resolution.cause in _DEFINITE and "." in resolution.host and _ip(resolution.host) is None:
         here = ("this host (getaddrinfo)", resolution.addresses)
         pairs += [(here, view) for view in views]
@@ -213,21 +210,21 @@ def _difference(who: str, has: tuple[Address, ...], other: str, others: tuple[Ad
     if not has and not others:
         return None
     if not has or not others:
-        return f"{who} says {_listed(has)}, {other} says {_listed(others)}"
+        return f"{who} returns {_listed(has)}, {other} returns {_listed(others)}"
     for family in (4, 6):
         ours = {one.address: one.private for one in has if one.family == family}
         theirs = {one.address: one.private for one in others if one.family == family}
         if not ours or not theirs or ours.keys() & theirs.keys():
             continue
         if all(ours.values()) or all(theirs.values()):
-            return f"{who} says {_listed(has)}, {other} says {_listed(others)}"
+            return f"{who} returns {_listed(has)}, {other} returns {_listed(others)}"
     return None
 
 
 def _listed(addresses: tuple[Address, ...]) -> str:
-    """`10.0.1.4 (private)`, or that there is none."""
+    """`10.0.1.4 (private)`, or `no address`."""
     if not addresses:
-        return "there is no address"
+        return "no address"
     return ", ".join(f"{one.address} ({'private' if one.private else 'public'})" for one in addresses)
 
 
@@ -235,7 +232,7 @@ def _view(addresses: tuple[str, ...]) -> tuple[Address, ...]:
     return tuple(_address(one) for one in addresses)
 
 
-def _ask_all(deadline: Deadline, name: Name, where: tuple[tuple[str, int], ...]) -> tuple[NameServer, ...]:
+def _ask_all(deadline: Deadline, name: Name, servers: tuple[tuple[str, int], ...]) -> tuple[NameServer, ...]:
     from netcheck.probe.dns.wire import TYPES, over_tcp, over_udp
 
     tcp_deadline = deadline.step(_TCP_PATIENCE)
@@ -246,33 +243,33 @@ def _ask_all(deadline: Deadline, name: Name, where: tuple[tuple[str, int], ...])
     def ask_over_udp(place: tuple[str, int]) -> Future[tuple[DnsAnswer, ...]]:
         return in_background(lambda: over_udp(deadline, place, name))
 
-    asked = [(ask_over_udp(place), [ask_over_tcp(place, kind) for kind in TYPES]) for place in where]
-    # Each of them ends at the deadline by itself.
+    queries = [(ask_over_udp(one), [ask_over_tcp(one, kind) for kind in TYPES]) for one in servers]
+    # Each of them ends at the deadline.
     return tuple(
-        _name_server(*place, _asked(udp.result()), _asked(tuple(one.result() for one in tcp)))
-        for place, (udp, tcp) in zip(where, asked, strict=True)
+        _name_server(*place, _combined(udp.result()), _combined(tuple(one.result() for one in tcp)))
+        for place, (udp, tcp) in zip(servers, queries, strict=True)
     )
 
 
 def _name_server(address: str, port: int, udp: TransportAnswers, tcp: TransportAnswers) -> NameServer:
     detail = udp.detail
     if udp.cause not in _DEFINITE and tcp.cause in _DEFINITE:
-        detail += "; over TCP it answers"
+        detail += "; it answers over TCP"
     return NameServer(address, port, udp, tcp, udp.cause, detail)
 
 
-def _asked(answers: tuple[DnsAnswer, ...]) -> TransportAnswers:
-    """Both answers as one: fine with any address, else what stands in the way of one."""
+def _combined(answers: tuple[DnsAnswer, ...]) -> TransportAnswers:
+    """The answers to A and AAAA with one cause: None with any address, else the reason that there is none."""
     seconds = max(one.seconds for one in answers)
     if any(one.addresses for one in answers):
         return TransportAnswers(answers, None, "", seconds)
     if all(one.cause is Cause.DNS_NO_ADDRESS for one in answers):
         return TransportAnswers(
-            answers, Cause.DNS_NO_ADDRESS, "the name is there, but has no A or AAAA record", seconds
+            answers, Cause.DNS_NO_ADDRESS, "the name exists, but has no A or AAAA record", seconds
         )
-    # Not even the type that has no records may hide that the other was not answered.
-    telling = next(one for one in answers if one.cause is not Cause.DNS_NO_ADDRESS)
-    return TransportAnswers(answers, telling.cause, telling.detail, seconds)
+    # A type without records must not hide that the other query was not answered.
+    failed = next(one for one in answers if one.cause is not Cause.DNS_NO_ADDRESS)
+    return TransportAnswers(answers, failed.cause, failed.detail, seconds)
 
 
 def _getaddrinfo(host: str, start: float) -> Resolution:
@@ -297,7 +294,7 @@ def _address(text: str) -> Address:
 
 
 def _server(word: str) -> tuple[str, int] | None:
-    """`10.0.0.2`, `fd00::2`, `[10.0.0.2]:5353`; None for what is no address, as resolvers skip it too."""
+    """`10.0.0.2`, `fd00::2`, `[10.0.0.2]:5353`; None for anything else, which resolvers skip too."""
     text, port = word, _PORT
     if word.startswith("["):
         text, _, rest = word[1:].partition("]")

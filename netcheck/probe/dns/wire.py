@@ -1,6 +1,6 @@
-"""Asks one name server one name, over UDP or TCP, and says what it answered to A and AAAA each.
+"""Queries one name server for the A and AAAA records of a name, over UDP or TCP.
 
-Imported when a name server is asked: dnspython takes long to import, and many a run asks none.
+Imported only when a name server is queried: dnspython is slow to import, and many runs query none.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from netcheck.probe.transport.wire import Wire
 Type = dns.rdatatype.RdataType
 TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 _EDNS_PAYLOAD = 1232
-"""Bytes: what fits into every path's packets (DNS flag day 2020). Larger answers come truncated, then over
-TCP.
-"""
+"""Bytes that fit into one packet on every path (DNS flag day 2020). Larger answers are truncated and repeated
+over TCP."""
 
 _RESEND = 1.0
-"""Seconds after which a UDP question is repeated, once without EDNS, which some middleboxes drop."""
+"""Seconds after which a UDP query is repeated, every second time without EDNS, which some middleboxes drop.
+"""
 
 
 def absolute(host: str) -> dns.name.Name:
-    """The name as DNS has it, whatever the search list. Raises ValueError for what cannot be a host name."""
+    """The absolute name, without a search list. Raises ValueError for what cannot be a host name."""
     try:
         return dns.name.from_text(host)
     except (dns.exception.DNSException, UnicodeError) as error:
@@ -46,13 +46,13 @@ def absolute(host: str) -> dns.name.Name:
 
 
 def over_udp(deadline: Deadline, server: tuple[str, int], name: dns.name.Name) -> tuple[DnsAnswer, ...]:
-    """Ask for each of TYPES over UDP, all at once; what comes truncated is asked again over TCP."""
+    """Query each of TYPES over UDP, all at once; repeat a truncated answer's query over TCP."""
     exchange = _UdpExchange(deadline, server, name)
     return tuple(_completed(deadline, server, name, one) if one.truncated else one for one in exchange.run())
 
 
 def over_tcp(deadline: Deadline, server: tuple[str, int], name: dns.name.Name, kind: Type) -> DnsAnswer:
-    """Ask for one type over TCP."""
+    """Query one type over TCP."""
     start = time.monotonic()
     query = _query(name, kind)
     try:
@@ -69,12 +69,12 @@ def over_tcp(deadline: Deadline, server: tuple[str, int], name: dns.name.Name, k
 
 def _completed(deadline: Deadline, server: tuple[str, int], name: dns.name.Name, cut: DnsAnswer) -> DnsAnswer:
     whole = over_tcp(deadline, server, name, dns.rdatatype.from_text(cut.type))
-    detail = whole.detail and f"truncated over UDP, so over TCP: {whole.detail}"
+    detail = whole.detail and f"truncated over UDP; over TCP: {whole.detail}"
     return replace(whole, truncated=True, detail=detail, seconds=cut.seconds + whole.seconds)
 
 
 class _UdpExchange:
-    """Both questions on one connected socket, so that an ICMP "port unreachable" ends the wait."""
+    """Both queries on one connected socket, so that an ICMP "port unreachable" ends the wait."""
 
     def __init__(self, deadline: Deadline, server: tuple[str, int], name: dns.name.Name) -> None:
         self._deadline = deadline
@@ -94,7 +94,7 @@ class _UdpExchange:
                 connected.connect(self._where)
                 self._converse(connected)
         except OSError as error:
-            failure = failed(error, f"ask {self._where[0]} port {self._where[1]} over UDP", family)
+            failure = failed(error, f"query {self._where[0]} port {self._where[1]} over UDP", family)
         else:
             failure = self._silence()
         seconds = time.monotonic() - self._start
@@ -125,10 +125,12 @@ class _UdpExchange:
     def _silence(self) -> Failed:
         seconds = time.monotonic() - self._start
         if self._strays:
-            return Failed(Cause.DNS_MALFORMED, f"{self._strays} packets came, none answers our question")
+            return Failed(
+                Cause.DNS_MALFORMED, f"received {self._strays} packets, none of them an answer to our query"
+            )
         if is_long_enough(self._step, seconds):
             return Failed(Cause.DNS_TIMED_OUT, f"no answer over UDP in {seconds:.1f} s")
-        return Failed(Cause.DEADLINE, f"only {seconds:.1f} s to wait for an answer over UDP")
+        return Failed(Cause.DEADLINE, f"only {seconds:.1f} s were left to wait for an answer over UDP")
 
 
 def _exchange(wire: Wire, question: bytes) -> bytes:
@@ -137,7 +139,9 @@ def _exchange(wire: Wire, question: bytes) -> bytes:
     while len(data) < 2 or len(data) < 2 + int.from_bytes(data[:2], "big"):
         more = wire.receive()
         if not more:
-            raise Failed(Cause.CONNECTION_CLOSED, f"closed after {len(data)} bytes of an answer over TCP")
+            raise Failed(
+                Cause.CONNECTION_CLOSED, f"connection closed after {len(data)} bytes of an answer over TCP"
+            )
         data += more
     return data[2 : 2 + int.from_bytes(data[:2], "big")]
 
@@ -151,34 +155,33 @@ def _no_answer(kind: Type, failure: Failed, seconds: float) -> DnsAnswer:
 
 
 def _read(query: dns.message.QueryMessage, kind: Type, data: bytes, seconds: float) -> DnsAnswer:
-    """Make sense of a reply; `dns_malformed` where there is none to be made."""
+    """Parse a reply; the cause is `dns_malformed` where it cannot be parsed."""
     try:
         reply = dns.message.from_wire(data, ignore_trailing=True)
     except (dns.exception.DNSException, ValueError, struct.error) as error:
-        # dnspython checks what it parses, but its own errors are not the only ones that hostile bytes bring
-        # out.
+        # dnspython validates its input, but hostile bytes can raise other errors than its own.
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return _no_answer(kind, Failed(Cause.DNS_MALFORMED, f"{len(data)} bytes: {what}"), seconds)
     if not isinstance(reply, dns.message.QueryMessage) or not query.is_response(reply):
-        stray = Failed(Cause.DNS_MALFORMED, f"{len(data)} bytes that are no answer to our question")
+        stray = Failed(Cause.DNS_MALFORMED, f"{len(data)} bytes that do not answer our query")
         return _no_answer(kind, stray, seconds)
     truncated = bool(reply.flags & dns.flags.TC)
     used = _chain(reply)
     own = [records for records in used if records.rdtype == kind and reply.rcode() == dns.rcode.NOERROR]
     addresses = tuple(one.address for records in own for one in records)
     aliases = tuple(_text(records[0].target) for records in used if records.rdtype == dns.rdatatype.CNAME)
-    cause, detail = _judged(reply.rcode(), bool(addresses), kind.name)
+    cause, detail = _cause(reply.rcode(), bool(addresses), kind.name)
     zone, primary = ("", "") if addresses else _soa(reply)
     ttl = min((records.ttl for records in used), default=None)
     return DnsAnswer(kind.name, addresses, aliases, ttl, zone, primary, truncated, cause, detail, seconds)
 
 
-def _judged(rcode: dns.rcode.Rcode, has_addresses: bool, kind: str) -> tuple[Cause | None, str]:
+def _cause(rcode: dns.rcode.Rcode, has_addresses: bool, kind: str) -> tuple[Cause | None, str]:
     match rcode:
         case dns.rcode.NOERROR if has_addresses:
             return None, ""
         case dns.rcode.NOERROR:
-            return Cause.DNS_NO_ADDRESS, f"the name is there, but has no {kind} record"
+            return Cause.DNS_NO_ADDRESS, f"the name exists, but has no {kind} record"
         case dns.rcode.NXDOMAIN:
             return Cause.DNS_NXDOMAIN, "NXDOMAIN"
         case dns.rcode.SERVFAIL:
@@ -192,7 +195,7 @@ def _judged(rcode: dns.rcode.Rcode, has_addresses: bool, kind: str) -> tuple[Cau
 def _chain(reply: dns.message.QueryMessage) -> list[dns.rrset.RRset]:
     """The records that answer the question: each CNAME, and the last name's addresses.
 
-    There are none where the reply has no question, where its CNAMEs go round in a circle, and where it has
+    There are none where the reply has no question, where its CNAMEs form a loop, and where it has
     both NXDOMAIN and an address.
     """
     try:

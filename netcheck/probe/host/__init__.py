@@ -1,1 +1,1 @@
-"""This host: where it is, its name servers, its clock."""
+"""This host: its place in AWS, its name servers, its clock."""

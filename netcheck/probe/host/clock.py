@@ -1,4 +1,4 @@
-"""What time it is: an observation like any other, so that a recording is judged by its own time."""
+"""The current time as an observation, so that a recording is evaluated at the time it was made."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from netcheck.core.context import Deadline
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A moment, ISO 8601 in UTC."""
+    """A point in time, ISO 8601 in UTC."""
 
     now: str
 
 
 def read(deadline: Deadline) -> Clock:
-    """The time by this host's clock."""
+    """Read this host's clock."""
     deadline.remaining()
     return Clock(datetime.now(UTC).isoformat(timespec="seconds"))

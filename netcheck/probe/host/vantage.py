@@ -1,6 +1,6 @@
-"""Where this run looks from: the host, its name servers and proxy settings, and who it is to AWS.
+"""The vantage of this run: the host, its name servers and proxy variables, and its identity in AWS.
 
-`look` sends nothing; `identify` asks only the metadata service of the machine it runs on.
+`look` sends nothing; `identify` calls only the metadata service of the machine that it runs on.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from netcheck.probe.transport.failure import Failed
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-ELSEWHERE = (("192.0.2.1", socket.AF_INET), ("2001:db8::1", socket.AF_INET6))
-"""Addresses for documentation (RFC 5737, RFC 3849): only the kernel's choice of a source is asked for."""
+OUTSIDE_ADDRESSES = (("192.0.2.1", socket.AF_INET), ("2001:db8::1", socket.AF_INET6))
+"""Documentation addresses (RFC 5737, RFC 3849), to see which source address the kernel would choose."""
 
 INSTANCE_METADATA = "http://169.254.169.254"
 METADATA_SECONDS = 1.0
 METADATA_LARGEST = 1 << 20
-DESCRIPTIONS = tuple(
+HYPERVISOR_FILES = tuple(
     Path("/sys", name)
     for name in (
         "hypervisor/uuid",
@@ -36,12 +36,12 @@ DESCRIPTIONS = tuple(
         "class/dmi/id/product_uuid",
     )
 )
-"""Where Linux says what machine this is."""
+"""Files by which Linux identifies the hypervisor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vantage:
-    """This host. `addresses` are those it would use towards the internet; `proxies` are variable names."""
+    """This host. `addresses` are its source addresses towards the internet; `proxies` are variable names."""
 
     host: str
     addresses: tuple[str, ...]
@@ -51,11 +51,11 @@ class Vantage:
 
 
 def look(deadline: Deadline) -> Vantage:
-    """Describe this host. Never waits: a datagram socket that is connected sends nothing."""
+    """Describe this host. Never waits: connecting a datagram socket sends nothing."""
     deadline.remaining()
     return Vantage(
         socket.gethostname(),
-        tuple(found for address, family in ELSEWHERE if (found := _source_address(address, family))),
+        tuple(found for address, family in OUTSIDE_ADDRESSES if (found := _source_address(address, family))),
         _name_servers(RESOLV_CONF),
         tuple(sorted({name for name in os.environ if name.lower() in PROXY_VARIABLES})),
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
@@ -83,10 +83,11 @@ def _name_servers(path: Path) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who this host is to AWS. `kind` is ec2, ecs, lambda, outside, or unknown where AWS did not tell.
+    """This host's identity in AWS. `kind` is ec2, ecs, lambda, outside, or unknown where it is not
+    determined.
 
-    `security_groups` is None where they are not known; `function` the Lambda function's name; `addresses`
-    the private ones by which AWS knows this host. `detail` says why something is not known.
+    `security_groups` is None where they are unknown; `function` is the Lambda function's name; `addresses`
+    are this host's private addresses in AWS. `detail` says why something is unknown.
     """
 
     kind: str
@@ -101,7 +102,9 @@ class Identity:
 
 
 def identify(deadline: Deadline) -> Identity:
-    """Ask the metadata service of Lambda, ECS or EC2, whichever this looks like; nothing anywhere else."""
+    """Identify this host by Lambda's environment, or by the metadata service of ECS or EC2; outside AWS call
+    none.
+    """
     function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
     task = os.environ.get("ECS_CONTAINER_METADATA_URI_V4")
     if function:
@@ -111,18 +114,22 @@ def identify(deadline: Deadline) -> Identity:
     if not _looks_like_ec2():
         return Identity("outside", detail="neither EC2, ECS nor Lambda")
     if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
-        return Identity("unknown", detail="AWS_EC2_METADATA_DISABLED keeps us from asking EC2 who this is")
+        return Identity(
+            "unknown", detail="AWS_EC2_METADATA_DISABLED is set: EC2's metadata service is not called"
+        )
     return _of_instance(deadline, os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or INSTANCE_METADATA)
 
 
 def _looks_like_ec2() -> bool:
-    """By what the hypervisor says of itself (EC2 user guide, Identify EC2 instances), or by who set the
-    endpoint of the metadata service.
+    """Whether this is an EC2 instance, by the hypervisor's identification (EC2 user guide, Identify EC2
+    instances), or because the endpoint of the metadata service is configured.
     """
     if os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT"):
         return True
     return any(
-        text.lower().startswith(("ec2", "amazon ec2")) for name in DESCRIPTIONS if (text := _first_line(name))
+        text.lower().startswith(("ec2", "amazon ec2"))
+        for name in HYPERVISOR_FILES
+        if (text := _first_line(name))
     )
 
 
@@ -134,62 +141,63 @@ def _first_line(path: Path) -> str:
 
 
 def _of_instance(deadline: Deadline, endpoint: str) -> Identity:
-    """IMDSv2: a token, then what hangs on the primary interface (EC2 user guide, Instance metadata)."""
-    wait = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+    """IMDSv2: get a token, then the metadata of the primary interface (EC2 user guide, Instance metadata)."""
+    lifetime = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
     try:
-        status, token = _asked(deadline, endpoint, "PUT", "/latest/api/token", wait)
+        status, token = _request(deadline, endpoint, "PUT", "/latest/api/token", lifetime)
     except Failed as failure:
         return Identity("unknown", detail=_no_token(failure))
     if status != 200:
-        return Identity("unknown", detail=f"EC2's metadata service refuses a token with HTTP {status}")
+        return Identity("unknown", detail=f"EC2's metadata service refused a token: HTTP {status}")
 
-    def told(path: str) -> str:
-        status, body = _asked(deadline, endpoint, "GET", path, {"X-aws-ec2-metadata-token": token.strip()})
+    def metadata(path: str) -> str:
+        headers = {"X-aws-ec2-metadata-token": token.strip()}
+        status, body = _request(deadline, endpoint, "GET", path, headers)
         return body.strip() if status == 200 else ""
 
     try:
-        mac = told("/latest/meta-data/mac")
+        mac = metadata("/latest/meta-data/mac")
         of = f"/latest/meta-data/network/interfaces/macs/{mac}"
-        groups = told(f"{of}/security-group-ids")
+        groups = metadata(f"{of}/security-group-ids")
         return Identity(
             "ec2",
-            told(f"{of}/interface-id") or None,
-            tuple(filter(None, [told(f"{of}/subnet-id")])),
-            told(f"{of}/vpc-id") or None,
-            told("/latest/meta-data/placement/availability-zone") or None,
+            metadata(f"{of}/interface-id") or None,
+            tuple(filter(None, [metadata(f"{of}/subnet-id")])),
+            metadata(f"{of}/vpc-id") or None,
+            metadata("/latest/meta-data/placement/availability-zone") or None,
             tuple(groups.split()) or None,
-            tuple(told(f"{of}/local-ipv4s").split()),
+            tuple(metadata(f"{of}/local-ipv4s").split()),
         )
     except Failed as failure:
-        return Identity("unknown", detail=f"EC2's metadata service broke off: {failure.detail}")
+        return Identity("unknown", detail=f"EC2's metadata service failed: {failure.detail}")
 
 
 def _no_token(failure: Failed) -> str:
-    """Why there is no token. In a container the answer dies on its way where the hop limit is 1: the
-    connection opens, as its packets start with an ordinary TTL, and the answer to PUT never comes.
+    """Why there is no token. In a container with a hop limit of 1 the connection opens, as its packets have
+    an ordinary TTL, but the response to PUT is dropped on its way.
     """
     if failure.cause is Cause.HTTP_SILENT:
         return (
-            "EC2's metadata service takes the connection and does not answer: in a container the instance's "
-            "hop limit has to be 2 (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)"
+            "EC2's metadata service accepts connections and does not answer: in a container the instance's "
+            "hop limit must be 2 (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)"
         )
     return f"EC2's metadata service does not answer: {failure.detail}"
 
 
 def _of_task(deadline: Deadline, uri: str) -> Identity:
-    """ECS task metadata, version 4 (ECS developer guide): zone and addresses; ids of subnet and groups are
-    not in it.
+    """ECS task metadata, version 4 (ECS developer guide): zone and addresses, but not the ids of subnet and
+    security groups.
     """
     url = urlsplit(uri)
     try:
-        status, body = _asked(deadline, uri, "GET", f"{url.path.rstrip('/')}/task", {})
+        status, body = _request(deadline, uri, "GET", f"{url.path.rstrip('/')}/task", {})
         document = json.loads(body)
     except Failed as failure:
-        return Identity("unknown", detail=f"ECS does not tell about this task: {failure.detail}")
+        return Identity("unknown", detail=f"ECS's task metadata is unavailable: {failure.detail}")
     except (ValueError, RecursionError):
         document = None
     if status != 200 or not isinstance(document, dict):
-        return Identity("unknown", detail=f"ECS does not tell about this task: HTTP {status}")
+        return Identity("unknown", detail=f"ECS's task metadata is unavailable: HTTP {status}")
     containers = document.get("Containers")
     networks = [
         network
@@ -199,7 +207,7 @@ def _of_task(deadline: Deadline, uri: str) -> Identity:
     ]
     addresses = [str(a) for network in networks for a in network.get("IPv4Addresses") or []]
     zone = document.get("AvailabilityZone")
-    detail = "" if networks else "this task shares its host's network: its own interface cannot be told"
+    detail = "" if networks else "this task uses its host's network: its interface is unknown"
     return Identity(
         "ecs",
         zone=zone if isinstance(zone, str) else None,
@@ -208,7 +216,7 @@ def _of_task(deadline: Deadline, uri: str) -> Identity:
     )
 
 
-def _asked(
+def _request(
     deadline: Deadline, endpoint: str, method: str, path: str, headers: dict[str, str]
 ) -> tuple[int, str]:
     """One request to a metadata service: status and body. Raises Failed."""

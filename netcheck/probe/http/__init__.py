@@ -1,1 +1,1 @@
-"""HTTP: one request and its answer; AWS service endpoints."""
+"""HTTP: one request and its response; AWS service endpoints."""

@@ -1,7 +1,6 @@
-"""An AWS service endpoint: one unsigned request, to see that it is AWS that answers.
+"""An AWS service endpoint: one unsigned request, to verify that AWS answers.
 
-No credentials are sent, so the answer is an error, and every error of AWS's is good news: only AWS says it
-that way.
+No credentials are sent, so AWS responds with an error, whose format shows that the response is AWS's.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ _ERROR_JSON = ('"__type"', "MissingAuthenticationToken", "UnknownOperationExcept
 
 @dataclass(frozen=True, slots=True)
 class AwsAnswer:
-    """What answered. `request_id` is AWS's own, to quote to its support.
+    """The endpoint's response. `request_id` is AWS's, to quote to AWS Support.
 
-    `clock_skew` is how many seconds the endpoint's clock (its `Date`) is ahead of this host's, to the
-    second: AWS refuses signatures that are 5 minutes off (15 for S3), and certificates seem expired or not
-    yet valid.
+    `clock_skew` is how many seconds the endpoint's clock (its `Date`) is ahead of this host's, to the second.
+    AWS rejects signatures that are off by 5 minutes (15 for S3), and with a wrong clock certificates seem
+    expired or not yet valid.
     """
 
     status: int
@@ -44,8 +43,8 @@ class AwsAnswer:
 
 
 def knock(deadline: Deadline, address: str, port: int, host: str, tls: bool, trust: Trust) -> AwsAnswer:
-    """GET / of a regional endpoint, unsigned. Anything but AWS (a proxy's page, a balancer) has its own
-    cause.
+    """GET / of a regional endpoint, unsigned. A response that is not from AWS (a proxy, a load balancer) has
+    a cause.
     """
     answer = client.get(deadline, address, port, host, Tls(host, trust) if tls else None, "/")
     received = time.time()
@@ -64,18 +63,18 @@ def knock(deadline: Deadline, address: str, port: int, host: str, tls: bool, tru
 def _verdict(answer: HttpAnswer) -> tuple[Cause | None, str]:
     if answer.cause is not None:
         return answer.cause, answer.detail
-    said = f"HTTP {answer.status} {answer.reason}".strip()
+    status_line = f"HTTP {answer.status} {answer.reason}".strip()
     if _is_aws(answer):
-        return None, said
+        return None, status_line
     server = answer.header("Server")
     location = answer.header("Location")
     hints = [f"Server: {server}" if server else "", f"Location: {location}" if location else ""]
     hints.append(" ".join(answer.body.split())[:80])
-    return Cause.AWS_UNEXPECTED_ANSWER, "; ".join([said, *filter(None, hints)])
+    return Cause.AWS_UNEXPECTED_ANSWER, "; ".join([status_line, *filter(None, hints)])
 
 
 def _is_aws(answer: HttpAnswer) -> bool:
-    """Whether AWS wrote this: its request ids, S3's name, or its errors as JSON or XML."""
+    """Whether the response is from AWS: its request ids, S3's server name, or its errors as JSON or XML."""
     if any(answer.header(name) for name in _REQUEST_ID):
         return True
     if (answer.header("Server") or "").lower() == "amazons3":
@@ -87,8 +86,8 @@ def _is_aws(answer: HttpAnswer) -> bool:
 
 
 def _skew(date: str | None, received: float) -> float | None:
-    """Seconds between the endpoint's clock and ours. Its `Date` is cut to whole seconds: half of one is
-    added.
+    """Seconds between the endpoint's clock and ours. Its `Date` is truncated to whole seconds: half a second
+    is added.
     """
     try:
         theirs = parsedate_to_datetime(date or "")

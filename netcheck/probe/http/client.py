@@ -1,8 +1,7 @@
-"""One HTTP request and its answer, over our own bounded stream.
+"""One HTTP request and its response, over a stream that is bounded by the deadline.
 
-Never follows a redirect, never asks a proxy that the environment names, never keeps a connection. The
-parser is `http.client`'s; what it may read is capped, as its own caps are generous and other libraries
-raise them.
+Never follows a redirect, never uses a proxy from the environment, never reuses a connection. The parser is
+`http.client`'s; its input is limited here, as its own limits are generous and other libraries raise them.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9][ \r\n]")
 _LARGEST_HEAD = 128 << 10
 _LONGEST_VALUE = 300
 _MOST_HEADERS = 20
-_TELLING = re.compile(
+_KEPT_HEADERS = re.compile(
     r"server|via|location|content-type|date|x-cache|x-clickhouse-.*|x-amzn?-.*|x-envoy-.*|www-authenticate",
     re.I,
 )
@@ -46,10 +45,10 @@ Header = tuple[str, str | Secret]
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What came back. `status` is 0 where nothing did; `headers` are the few that tell who answered.
+    """The response. `status` is 0 where there was none; `headers` are the few that identify the server.
 
-    `body` is the beginning of the body, 2 KiB at most. `first_byte` is how many seconds the server took to
-    begin to answer, once connected and asked; None where it never did.
+    `body` is the start of the body, at most 2 KiB. `first_byte` is the time in seconds from the request to
+    the first byte of the response, None where there was none.
     """
 
     status: int
@@ -68,7 +67,7 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer, for those who have to read on: all headers, and the body up to a limit."""
+    """A complete response, for callers that parse it: all headers, and the body up to a limit."""
 
     status: int
     reason: str
@@ -79,7 +78,7 @@ class Reply:
 
 @dataclass(slots=True)
 class FirstByteClock:
-    """When the first byte of the answer came, counted from the request; kept when the rest goes wrong."""
+    """The time to the first byte of the response, from the request; kept when the response fails later."""
 
     first_byte: float | None = None
 
@@ -93,9 +92,9 @@ def get(
     path: str,
     headers: Iterable[Header] = (),
 ) -> HttpAnswer:
-    """GET `path` of `host`, which is at `address`. Redirects and errors are answers like any other.
+    """GET `path` of `host` at `address`. Redirects and HTTP errors are responses like any other.
 
-    A cause is there only where no complete answer came: the transport's, TLS's, or that what came was not
+    There is a cause only without a complete response: the transport's, TLS's, or that the response is not
     HTTP.
     """
     started, clock = time.monotonic(), FirstByteClock()
@@ -108,14 +107,14 @@ def get(
             patience.release()
             reply = exchange(stream, "GET", authority, path, headers, clock=clock, limit=EXCERPT)
     except Failed as first:
-        failure = _looked_at_again(deadline, address, port, host, tls, first)
+        failure = _refined(deadline, address, port, host, tls, first)
         spent = time.monotonic() - started
         return HttpAnswer(0, "", (), "", clock.first_byte, failure.cause, text(failure.detail), spent)
-    told = tuple((name, text(value)) for name, value in reply.headers if _TELLING.fullmatch(name))
+    kept = tuple((name, text(value)) for name, value in reply.headers if _KEPT_HEADERS.fullmatch(name))
     return HttpAnswer(
         reply.status,
         text(reply.reason),
-        told[:_MOST_HEADERS],
+        kept[:_MOST_HEADERS],
         _CONTROL.sub("?", reply.body.decode("utf-8", "replace").replace("\r\n", "\n")),
         reply.first_byte,
         None,
@@ -135,10 +134,10 @@ def exchange(
     clock: FirstByteClock,
     limit: int,
 ) -> Reply:
-    """Send one request on a fresh stream and read the answer, its body as far as `limit` bytes. Raises
+    """Send one request on a new stream and read the response, with at most `limit` bytes of its body. Raises
     Failed.
 
-    A Secret among the headers is revealed here and nowhere else.
+    A Secret in the headers is revealed only here.
     """
     started = time.monotonic()
     source = _Counted(stream, started, clock, _LARGEST_HEAD)
@@ -148,15 +147,15 @@ def exchange(
         response.begin()
         source.allow(2 * limit + _LARGEST_HEAD)
         if not _STATUS_LINE.match(stream.first_bytes):
-            raise HTTPException("the status line is wrong")  # and http.client forgives much
+            raise HTTPException("invalid status line")  # http.client tolerates too much
         taken = response.read(limit)
         if response.length and len(taken) < limit:
             raise IncompleteRead(taken, response.length)
     except Failed as failure:
-        raise _spoken(stream, failure) from failure
+        raise _http_failure(stream, failure) from failure
     except IncompleteRead:
         raise Failed(
-            Cause.CONNECTION_CLOSED, f"closed after {stream.received} bytes, before its end"
+            Cause.CONNECTION_CLOSED, f"connection closed after {stream.received} bytes, before the end"
         ) from None
     except (HTTPException, ValueError) as error:
         raise _not_http(stream, error) from None
@@ -166,24 +165,24 @@ def exchange(
 
 
 def text(raw: str) -> str:
-    """A peer's words on one line: short, and without control characters."""
+    """A peer's text, shortened to one line without control characters."""
     return _CONTROL.sub("?", raw)[:_LONGEST_VALUE]
 
 
-def _looked_at_again(
+def _refined(
     deadline: Deadline, address: str, port: int, host: str, tls: Tls | None, failure: Failed
 ) -> Failed:
-    """A better account of a failure, where a second connection can tell: is it TLS on one side only?"""
+    """A more exact failure, where a second connection shows that only one side uses TLS."""
     if tls is None:
         return plaintext_to_tls(deadline, address, port, host, failure)
     if failure.cause in NO_TLS_ANSWER and answers_plainly(deadline, address, port, host):
-        return Failed(Cause.TLS_NOT_SUPPORTED, "it does not answer TLS, and answers plain HTTP")
+        return Failed(Cause.TLS_NOT_SUPPORTED, "the port does not answer TLS, and answers plain HTTP")
     return failure
 
 
 def answers_plainly(deadline: Deadline, address: str, port: int, host: str) -> bool:
-    """Whether plain HTTP gets an answer. Sends nothing of the first request; 400 is how a TLS port
-    complains.
+    """Whether plain HTTP gets a response other than 400, a TLS port's response to plaintext. Sends nothing of
+    the first request.
     """
     try:
         with open_stream(deadline.step(LONGEST), address, port) as stream:
@@ -207,7 +206,7 @@ def _request(method: str, authority: str, path: str, headers: Iterable[Header], 
     lines = [f"{method} {path} HTTP/1.1"]
     lines += [f"{name}: {value.reveal() if isinstance(value, Secret) else value}" for name, value in fields]
     if any(set(line) & {"\r", "\n", "\0"} for line in lines):
-        raise Failed(Cause.HTTP_MALFORMED, "a line break in what would be sent: nothing was sent")
+        raise Failed(Cause.HTTP_MALFORMED, "the request would contain a line break: nothing was sent")
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
@@ -216,11 +215,11 @@ def host_field(host: str, port: int, tls: Tls | None) -> str:
     return name if port == (443 if tls else 80) else f"{name}:{port}"
 
 
-def _spoken(stream: Stream, failure: Failed) -> Failed:
-    """A failure of the stream, in the words of a request that was sent."""
+def _http_failure(stream: Stream, failure: Failed) -> Failed:
+    """The HTTP cause for a failure of the stream after the request was sent."""
     match failure.cause:
         case Cause.TIMED_OUT if stream.received:
-            return Failed(Cause.HTTP_SILENT, f"the answer began and stopped after {stream.received} bytes")
+            return Failed(Cause.HTTP_SILENT, f"the response stopped after {stream.received} bytes")
         case Cause.TIMED_OUT:
             return Failed(Cause.HTTP_SILENT, failure.detail)
         case _:
@@ -228,22 +227,24 @@ def _spoken(stream: Stream, failure: Failed) -> Failed:
 
 
 def _not_http(stream: Stream, error: Exception) -> Failed:
-    """What came instead of an answer that `http.client` can read."""
+    """The failure for a response that `http.client` cannot parse."""
     first = stream.first_bytes
     if not first:
-        return Failed(Cause.CONNECTION_CLOSED, "closed without an answer")
+        return Failed(Cause.CONNECTION_CLOSED, "connection closed without a response")
     known = recognise(first)
     if known is not None and known.startswith("TLS") and stream.tls_version is None:
-        return Failed(Cause.PLAINTEXT_ON_TLS_PORT, f"{known} came back: this port wants TLS")
+        return Failed(Cause.PLAINTEXT_ON_TLS_PORT, f"received {known}: this port expects TLS")
     if first.startswith(b"HTTP/"):
-        return Failed(Cause.HTTP_MALFORMED, f"{type(error).__name__}; it begins with {first[:32]!r}")
-    # What looks like the length of a Kafka frame may be anything.
+        return Failed(
+            Cause.HTTP_MALFORMED, f"{type(error).__name__}; the response starts with {first[:32]!r}"
+        )
+    # Anything may look like the length of a Kafka frame.
     name = "something that is not HTTP" if known in (None, "Kafka") else known
     return Failed(Cause.WRONG_PROTOCOL, f"{name} answered: {first[:32]!r}")
 
 
 class _Counted(io.RawIOBase):
-    """A stream as the socket that `HTTPResponse` wants: notes when the first byte comes, and stops at a
+    """A stream as the socket that `HTTPResponse` expects: records the time of the first byte, and enforces a
     limit.
     """
 
@@ -258,7 +259,7 @@ class _Counted(io.RawIOBase):
         return io.BufferedReader(self)
 
     def allow(self, limit: int) -> None:
-        """From now on, as many bytes in all."""
+        """Set the limit of all received bytes."""
         self._limit = limit
 
     def readable(self) -> bool:

@@ -1,9 +1,8 @@
-"""Kafka, one broker at a time: what it speaks, how it wants to be logged in to, and which brokers it
-advertises.
+"""Kafka, one broker at a time: API versions, SASL mechanisms, login, advertised brokers and topics.
 
-Side effects: a login counts against the broker's rate of connections (MSK: 100 a second with IAM, far less
-on small brokers), so there is at most one a question, and one more where the broker asked to slow down. A
-request that names topics forbids the broker to create them; no group is joined.
+Side effects: a login counts against the broker's limit of new connections (MSK: 100 a second with IAM, far
+fewer on small brokers), so there is at most one per probe, and one more after `Too many connects`. A request
+that names topics forbids the broker to create them; no consumer group is joined.
 """
 
 from __future__ import annotations
@@ -24,7 +23,12 @@ from netcheck.core.secret import Scrubber
 from netcheck.probe.kafka import sasl
 from netcheck.probe.kafka.topics import Topic, of_names, of_pattern, pattern_of
 from netcheck.probe.kafka.wire import Apis, Conversation, error_name
-from netcheck.probe.tls.reprobe import HUNG_UP, HUNG_UP_ON_TLS, LONGEST, plaintext_to_tls
+from netcheck.probe.tls.reprobe import (
+    CONNECTION_TERMINATED,
+    LONGEST,
+    TLS_CONNECTION_TERMINATED,
+    plaintext_to_tls,
+)
 from netcheck.probe.tls.stream import Tls, open_stream
 from netcheck.probe.transport.failure import Failed
 
@@ -46,7 +50,7 @@ _LONGEST_SHOWN = 60
 
 
 class _Error(IntEnum):
-    """Kafka's error codes that mean something to us
+    """The Kafka error codes that this probe handles
     (https://kafka.apache.org/protocol#protocol_error_codes).
     """
 
@@ -57,7 +61,7 @@ class _Error(IntEnum):
 
 
 class Stage(StrEnum):
-    """How far a conversation came: the step that ended it, or `done`."""
+    """The progress of a conversation: the step that failed, or `done`."""
 
     LOGIN = "login"
     CONNECT = "connect"
@@ -70,11 +74,11 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KafkaHello:
-    """What a broker says to anybody.
+    """What a broker answers without a login.
 
-    `broker_version` is the release that the broker's API versions belong to, at least; `apis` is their
-    number. `mechanisms` are the SASL mechanisms that the listener offers. `sasl` is whether it wants a
-    SASL login, None where that was not asked.
+    `broker_version` is the oldest release with the broker's API versions; `apis` is their number.
+    `mechanisms` are the SASL mechanisms that the listener offers. `sasl` is whether it requires a SASL login,
+    None where that was not tested.
     """
 
     stage: Stage
@@ -89,8 +93,8 @@ class KafkaHello:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A broker as another one advertises it. A client goes to `host`:`port` next; `rack` is the zone on
-    MSK.
+    """A broker as advertised by a broker. A client connects to `host`:`port` next; on MSK `rack` is the
+    Availability Zone.
     """
 
     node_id: int
@@ -101,10 +105,10 @@ class Broker:
 
 @dataclass(frozen=True, slots=True)
 class KafkaMetadata:
-    """The cluster as one broker describes it to us, and how far we came.
+    """The cluster as described by one broker, and the progress of the conversation.
 
-    `mechanisms` are those that a listener offers, where it was asked; `attempts` counts connections with a
-    login.
+    `mechanisms` are those that the listener offers, where they were requested; `attempts` is the number of
+    logins.
     """
 
     stage: Stage
@@ -120,9 +124,9 @@ class KafkaMetadata:
 
 @dataclass(frozen=True, slots=True)
 class KafkaTopics:
-    """The topics that were asked for as one broker tells of them, and how far we came.
+    """The requested topics as described by one broker, and the progress of the conversation.
 
-    `told` counts the topics in its answer: where a pattern was asked for, all that the login may see.
+    `told` is the number of topics in the response: with a pattern, all that the login can see.
     """
 
     stage: Stage
@@ -136,7 +140,7 @@ class KafkaTopics:
 
 @dataclass(slots=True)
 class _Seen:
-    """What a conversation has brought to light so far; kept when it fails."""
+    """The results of a conversation so far; kept when it fails."""
 
     stage: Stage = Stage.CONNECT
     apis: Apis | None = None
@@ -152,8 +156,8 @@ class _Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a listener is, and how it is spoken to."""
+class _Listener:
+    """A listener's address, and its security protocol."""
 
     address: str
     port: int
@@ -177,21 +181,21 @@ def hello(
     trust: Trust,
     mechanism: str,
 ) -> KafkaHello:
-    """Ask a broker for its API versions, and a SASL listener for its mechanisms. Sends no credentials.
+    """Request a broker's API versions, and a SASL listener's mechanisms. Sends no credentials.
 
-    TLS is not verified: nothing secret is sent, and what is wrong with a certificate is another question.
+    TLS is not verified: nothing secret is sent, and another probe reports the certificate.
     """
-    place = _Place(address, port, server_name, security, trust)
+    listener = _Listener(address, port, server_name, security, trust)
     started, seen = time.monotonic(), _Seen()
     failure = None
     try:
-        with place.conversation(deadline, verify=False) as broker:
+        with listener.conversation(deadline, verify=False) as broker:
             _greet(broker, seen)
             if security.sasl:
-                _choose(broker, seen, mechanism)
+                _choose_mechanism(broker, seen, mechanism)
             seen.stage = Stage.DONE
     except Failed as first:
-        failure = _looked_at_again(deadline, place, seen, first)
+        failure = _refined(deadline, listener, seen, first)
     return KafkaHello(
         seen.stage,
         seen.apis.broker_version if seen.apis else None,
@@ -213,16 +217,16 @@ def metadata(
     trust: Trust,
     login: KafkaLogin | None,
 ) -> KafkaMetadata:
-    """Log in where there is a login and the listener wants one, and ask which brokers the cluster has.
+    """Log in where there is a login and the listener requires one, and request the cluster's brokers.
 
-    With a login TLS is verified first, as secrets follow. `Too many connects` is tried once more, a second
+    With a login TLS is verified first, as secrets follow. After `Too many connects` it retries once, a second
     later.
     """
-    place = _Place(address, port, server_name, security, trust)
+    listener = _Listener(address, port, server_name, security, trust)
     started, seen = time.monotonic(), _Seen()
     failure = _described(
         deadline,
-        place,
+        listener,
         login if security.sasl else None,
         seen,
         lambda broker, apis: _keep(broker.metadata(apis), seen),
@@ -251,17 +255,17 @@ def topics(
     names: tuple[str, ...],
     pattern: str,
 ) -> KafkaTopics:
-    """The same conversation, about topics: those of these names, or all that match `pattern`, which is one
-    that `pattern_of` takes.
+    """The same conversation for topics: those with these names, or all that match `pattern`, which
+    `pattern_of` must accept.
     """
-    place = _Place(address, port, server_name, security, trust)
+    listener = _Listener(address, port, server_name, security, trust)
     started, seen = time.monotonic(), _Seen()
 
     def ask(broker: Conversation, apis: Apis) -> None:
         answer = broker.topics(apis, None if pattern else names)
         _keep_topics(answer.topics or (), names, pattern, seen)
 
-    failure = _described(deadline, place, login if security.sasl else None, seen, ask)
+    failure = _described(deadline, listener, login if security.sasl else None, seen, ask)
     return KafkaTopics(
         seen.stage,
         seen.topics,
@@ -273,45 +277,45 @@ def topics(
     )
 
 
-_Question = Callable[[Conversation, Apis], None]
-"""What is asked once a conversation stands."""
+_Request = Callable[[Conversation, Apis], None]
+"""The request of a conversation, after the login."""
 
 
 def _described(
-    deadline: Deadline, place: _Place, login: KafkaLogin | None, seen: _Seen, asks: _Question
+    deadline: Deadline, listener: _Listener, login: KafkaLogin | None, seen: _Seen, request: _Request
 ) -> Failed | None:
-    """Fill in `seen`; the failure that ended it, if any."""
+    """Fill in `seen`, and return the failure that ended the conversation, if any."""
     try:
         prepared = None
         if login is not None:
             seen.stage = Stage.LOGIN
-            prepared = sasl.prepare(deadline, login, place.server_name)
+            prepared = sasl.prepare(deadline, login, listener.server_name)
             seen.scrub = Scrubber(prepared.hidden)
         try:
-            _describe(deadline, place, prepared, seen, asks)
+            _describe(deadline, listener, prepared, seen, request)
         except Failed as failure:
             if failure.cause is not Cause.KAFKA_TOO_MANY_CONNECTS or deadline.left() <= SLOW_DOWN:
                 raise
             time.sleep(SLOW_DOWN)
-            _describe(deadline, place, prepared, seen, asks)
+            _describe(deadline, listener, prepared, seen, request)
     except Failed as failure:
-        if prepared is None and seen.stage is Stage.METADATA and failure.cause in HUNG_UP:
-            return _wants_sasl(deadline, place, seen, failure)
-        return _looked_at_again(deadline, place, seen, failure)
+        if prepared is None and seen.stage is Stage.METADATA and failure.cause in CONNECTION_TERMINATED:
+            return _wants_sasl(deadline, listener, seen, failure)
+        return _refined(deadline, listener, seen, failure)
     return None
 
 
 def _describe(
-    deadline: Deadline, place: _Place, prepared: sasl.Prepared | None, seen: _Seen, asks: _Question
+    deadline: Deadline, listener: _Listener, prepared: sasl.Prepared | None, seen: _Seen, request: _Request
 ) -> None:
     seen.stage = Stage.CONNECT
-    with place.conversation(deadline, verify=prepared is not None) as broker:
+    with listener.conversation(deadline, verify=prepared is not None) as broker:
         apis = _greet(broker, seen)
         if prepared is not None:
-            _choose(broker, seen, prepared.mechanism)
+            _choose_mechanism(broker, seen, prepared.mechanism)
             _log_in(broker, apis, prepared, seen)
         seen.stage = Stage.METADATA
-        asks(broker, apis)
+        request(broker, apis)
         seen.stage = Stage.DONE
 
 
@@ -321,8 +325,8 @@ def _greet(broker: Conversation, seen: _Seen) -> Apis:
     return seen.apis
 
 
-def _choose(broker: Conversation, seen: _Seen, mechanism: str) -> None:
-    """SaslHandshake: whether the listener takes this mechanism, and which others it has."""
+def _choose_mechanism(broker: Conversation, seen: _Seen, mechanism: str) -> None:
+    """SaslHandshake: whether the listener accepts this mechanism, and which ones it offers."""
     assert seen.apis is not None
     seen.stage = Stage.SASL_HANDSHAKE
     answer = broker.sasl_handshake(seen.apis, mechanism)
@@ -334,13 +338,11 @@ def _choose(broker: Conversation, seen: _Seen, mechanism: str) -> None:
             seen.sasl = True
             offered = ", ".join(seen.mechanisms) or "nothing"
             raise Failed(
-                Cause.KAFKA_SASL_MECHANISM, f"the listener does not take {mechanism}; it offers {offered}"
+                Cause.KAFKA_SASL_MECHANISM, f"the listener does not accept {mechanism}; it offers {offered}"
             )
         case _Error.ILLEGAL_SASL_STATE:
             seen.sasl = False
-            raise Failed(
-                Cause.KAFKA_SASL_NOT_ENABLED, "the listener takes no SASL login: ILLEGAL_SASL_STATE (34)"
-            )
+            raise Failed(Cause.KAFKA_SASL_NOT_ENABLED, "the listener has no SASL: ILLEGAL_SASL_STATE (34)")
         case code:
             raise Failed(Cause.KAFKA_ERROR, f"SaslHandshake: {error_name(code)}")
 
@@ -358,11 +360,11 @@ def _log_in(broker: Conversation, apis: Apis, prepared: sasl.Prepared, seen: _Se
             message = exchange.send(answer.data)
         except StopIteration:
             return
-    raise Failed(Cause.KAFKA_MALFORMED, f"the login did not end within {_SASL_STEPS} steps")
+    raise Failed(Cause.KAFKA_MALFORMED, f"the login did not finish within {_SASL_STEPS} steps")
 
 
 def _refused(code: int, message: str) -> Failed:
-    """Why a login failed. MSK and Kafka say so in the text; the code is the same for all of them."""
+    """The failure of a login. MSK and Kafka give the reason only in the text; the code is always the same."""
     detail = f"{error_name(code)}: {message}"
     if code != _Error.SASL_AUTHENTICATION_FAILED:
         return Failed(Cause.KAFKA_ERROR, detail)
@@ -373,7 +375,7 @@ def _refused(code: int, message: str) -> Failed:
 
 
 def _keep(answer: Any, seen: _Seen) -> None:
-    """Take what the metadata says, unless it makes no sense. Raises Failed."""
+    """Keep the metadata, unless it is invalid. Raises Failed."""
     if not answer.brokers:
         raise Failed(Cause.KAFKA_NO_BROKERS, "the broker advertises no broker at all, not even itself")
     if len(answer.brokers) > MOST_BROKERS:
@@ -385,38 +387,38 @@ def _keep(answer: Any, seen: _Seen) -> None:
         for broker in answer.brokers
     )
     faults = {broker: _fault(broker, seen.scrub) for broker in brokers}
-    # One that makes no sense must not hide the others from being checked.
+    # An invalid broker must not keep the others from being checked.
     seen.brokers = tuple(broker for broker in brokers if faults[broker] is None)
-    told = [fault for fault in faults.values() if fault is not None]
-    if told:
-        more = f"; and {len(told) - _MOST_FAULTS} more" if len(told) > _MOST_FAULTS else ""
-        raise Failed(Cause.KAFKA_MALFORMED, "; ".join(told[:_MOST_FAULTS]) + more)
+    invalid = [fault for fault in faults.values() if fault is not None]
+    if invalid:
+        more = f"; and {len(invalid) - _MOST_FAULTS} more" if len(invalid) > _MOST_FAULTS else ""
+        raise Failed(Cause.KAFKA_MALFORMED, "; ".join(invalid[:_MOST_FAULTS]) + more)
 
 
 def _keep_topics(answered: Sequence[Any], names: tuple[str, ...], pattern: str, seen: _Seen) -> None:
-    """Take what is told of the topics that were asked for, and of no other."""
+    """Keep the requested topics of the response, and no others."""
     seen.told = len(answered)
-    wanted = pattern_of(pattern) if pattern else None
-    seen.topics = of_pattern(answered, wanted) if wanted else of_names(answered, names)
+    matcher = pattern_of(pattern) if pattern else None
+    seen.topics = of_pattern(answered, matcher) if matcher else of_names(answered, names)
 
 
 def _fault(broker: Broker, scrub: Scrubber) -> str | None:
-    """Why no client could go there, whatever the network; None where one could."""
+    """Why no client can connect to this advertised broker, whatever the network; None if one can."""
     scrubbed = scrub(broker.host)
     host = _plain(scrubbed)[:_LONGEST_SHOWN]
     if not (1 <= broker.port <= 65535):
-        return f"broker {broker.node_id} is advertised at port {broker.port} of {host!r}"
+        return f"broker {broker.node_id} is advertised as {host!r} with the invalid port {broker.port}"
     if not _is_host(broker.host):
-        return f"broker {broker.node_id} is advertised as {host!r}, which is no host name"
-    # A short password may well be part of a host name; a long one is there because somebody echoes it.
+        return f"broker {broker.node_id} is advertised as {host!r}, which is not a host name"
+    # A short password may be part of a host name by chance; a long one is there because a peer echoes it.
     if scrubbed != broker.host and len(broker.host) - len(scrubbed) + 3 >= _LONG_ENOUGH_TO_BE_MEANT:
-        return f"broker {broker.node_id} is advertised by a name that holds the password"
+        return f"broker {broker.node_id} is advertised with a name that contains the password"
     return None
 
 
 def _is_host(text: str) -> bool:
-    """Whether it is a name or an address. One with a zone (`fe80::1%eth0`) is of use to one host only, and
-    what ends in a number is an IPv4 address or nothing (RFC 1123 section 2.1).
+    """Whether it is a host name or an address. An address with a zone (`fe80::1%eth0`) is valid on one host
+    only, and what ends in a number can only be an IPv4 address (RFC 1123 section 2.1).
     """
     if ":" in text or text.removesuffix(".").rpartition(".")[2].isdigit():
         try:
@@ -427,45 +429,48 @@ def _is_host(text: str) -> bool:
     return _HOST.fullmatch(text) is not None
 
 
-def _wants_sasl(deadline: Deadline, place: _Place, seen: _Seen, failure: Failed) -> Failed:
-    """The connection ended when it was asked for metadata without a login: does the listener want one?
+def _wants_sasl(deadline: Deadline, listener: _Listener, seen: _Seen, failure: Failed) -> Failed:
+    """The failure of a broker that closed the connection on a metadata request without a login.
 
-    A Kafka listener with SASL answers ApiVersions to anybody and hangs up on anything else. SaslHandshake,
-    on a new connection, tells for certain; where that cannot be had, the sequence speaks for itself.
+    A Kafka listener with SASL answers ApiVersions without a login and closes the connection on any other
+    request. SaslHandshake on a new connection shows whether it has SASL; where that fails, the sequence is
+    evidence enough.
     """
     with (
         contextlib.suppress(Failed),
-        place.conversation(deadline.step(LONGEST), verify=False) as broker,
+        listener.conversation(deadline.step(LONGEST), verify=False) as broker,
     ):
         answer = broker.sasl_handshake(broker.api_versions(), "PLAIN")
         if answer.error == _Error.ILLEGAL_SASL_STATE:
             return failure
         seen.mechanisms = tuple(_plain(name) for name in answer.mechanisms[:20])
     offered = f"; it offers {', '.join(seen.mechanisms)}" if seen.mechanisms else ""
-    detail = f"it answered ApiVersions and hung up when asked for metadata without a login{offered}"
+    detail = f"answered ApiVersions, then closed the connection on Metadata without a login{offered}"
     return Failed(Cause.KAFKA_SASL_REQUIRED, detail)
 
 
-def _looked_at_again(deadline: Deadline, place: _Place, seen: _Seen, failure: Failed) -> Failed:
-    """A better account of a failure, where a second connection can tell: is it TLS on one side only?"""
-    if place.security.tls:
+def _refined(deadline: Deadline, listener: _Listener, seen: _Seen, failure: Failed) -> Failed:
+    """A more exact failure, where a second connection shows that only one side uses TLS."""
+    if listener.security.tls:
         if (
             seen.stage is Stage.CONNECT
-            and failure.cause in HUNG_UP_ON_TLS
-            and _speaks_plaintext(deadline, place)
+            and failure.cause in TLS_CONNECTION_TERMINATED
+            and _speaks_plaintext(deadline, listener)
         ):
             return Failed(
-                Cause.TLS_NOT_SUPPORTED, "it answers Kafka without TLS: this is a plaintext listener"
+                Cause.TLS_NOT_SUPPORTED, "the broker answers without TLS: this is a plaintext listener"
             )
     elif seen.stage is Stage.API_VERSIONS:
-        return plaintext_to_tls(deadline, place.address, place.port, place.server_name, failure)
+        return plaintext_to_tls(deadline, listener.address, listener.port, listener.server_name, failure)
     return failure
 
 
-def _speaks_plaintext(deadline: Deadline, place: _Place) -> bool:
-    security = Security.SASL_PLAINTEXT if place.security.sasl else Security.PLAINTEXT
+def _speaks_plaintext(deadline: Deadline, listener: _Listener) -> bool:
+    security = Security.SASL_PLAINTEXT if listener.security.sasl else Security.PLAINTEXT
     try:
-        with replace(place, security=security).conversation(deadline.step(LONGEST), verify=False) as broker:
+        with replace(listener, security=security).conversation(
+            deadline.step(LONGEST), verify=False
+        ) as broker:
             broker.api_versions()
     except Failed:
         return False
@@ -477,5 +482,5 @@ def _optional(text: str | None, scrub: Scrubber) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """A peer's words, short and printable."""
+    """A peer's text, shortened and printable."""
     return _UNPRINTABLE.sub("?", text[:_TEXT])

@@ -1,4 +1,4 @@
-"""IAM logins to Amazon MSK: where the credentials come from, and what is signed with them (Signature
+"""IAM logins to Amazon MSK: loading the AWS credentials, and signing the login with them (Signature
 Version 4).
 
 The two messages are those of https://github.com/aws/aws-msk-iam-auth (section "Details", mechanism
@@ -31,7 +31,7 @@ _MSK_HOST = re.compile(r"\.kafka(?:-serverless)?\.([a-z0-9-]+)\.amazonaws\.com(?
 
 @dataclass(frozen=True, slots=True)
 class AwsKeys:
-    """AWS credentials. The access key id is no secret; the other two are."""
+    """AWS credentials. The access key id is not a secret; the other two are."""
 
     access_key: str
     secret_key: Secret
@@ -39,9 +39,9 @@ class AwsKeys:
 
 
 def aws_keys(deadline: Deadline) -> AwsKeys:
-    """The credentials that the AWS environment gives (variables, profile, container, instance).
+    """The AWS credentials of the environment (variables, profile, container, instance).
 
-    Looking for them may go to the instance's metadata service or to STS, so it has the deadline too.
+    Loading them may call the instance metadata service or STS, so it is bounded by the deadline too.
     Raises Failed with KAFKA_NO_CREDENTIALS.
     """
     match run_isolated(deadline, _find_keys):
@@ -50,9 +50,9 @@ def aws_keys(deadline: Deadline) -> AwsKeys:
         case Failed() as failure:
             raise failure
         case TimeoutError():
-            detail = "looking for AWS credentials took longer than this step has"
+            detail = "loading AWS credentials took too long"
         case error:
-            # Its name only: the message of a failed STS call may quote what was sent.
+            # Only its name: the message of a failed STS call may quote the request.
             detail = f"AWS credentials cannot be loaded: {type(error).__name__}"
     raise Failed(Cause.KAFKA_NO_CREDENTIALS, detail)
 
@@ -64,17 +64,16 @@ def _find_keys() -> AwsKeys:
     found = Session().get_credentials()
     keys = None if found is None else found.get_frozen_credentials()
     if keys is None or not keys.access_key or not keys.secret_key:
-        detail = "no AWS credentials: no variables, no profile, no role of the container or instance"
+        detail = "no AWS credentials in variables, profile, container role or instance role"
         raise Failed(Cause.KAFKA_NO_CREDENTIALS, detail)
     return AwsKeys(keys.access_key, Secret(keys.secret_key), Secret(keys.token) if keys.token else None)
 
 
 def region_of(login: KafkaLogin, host: str) -> str:
-    """The region to sign for: the login's own, the one in the broker's name, AWS_REGION,
-    AWS_DEFAULT_REGION.
+    """The Region to sign for: the login's, the one in the broker's name, AWS_REGION, AWS_DEFAULT_REGION.
 
-    The broker's name goes before the environment, as in aws-msk-iam-auth: a function in one region that
-    looks at a cluster in another would else be refused. Raises Failed with KAFKA_NO_CREDENTIALS.
+    The broker's name takes precedence over the environment, as in aws-msk-iam-auth: otherwise a function in
+    one Region could not log in to a cluster in another. Raises Failed with KAFKA_NO_CREDENTIALS.
     """
     named = _MSK_HOST.search(host)
     region = (
@@ -84,13 +83,13 @@ def region_of(login: KafkaLogin, host: str) -> str:
         or os.environ.get("AWS_DEFAULT_REGION")
     )
     if not region:
-        detail = f"no AWS region: none is configured, and {host} is no name of an MSK broker"
+        detail = f"no AWS Region: none is configured, and {host} is not an MSK broker's name"
         raise Failed(Cause.KAFKA_NO_CREDENTIALS, detail)
     return region
 
 
 def payload(keys: AwsKeys, host: str, region: str) -> bytes:
-    """The one message of mechanism AWS_MSK_IAM, signed for this broker's host name."""
+    """The message of mechanism AWS_MSK_IAM, signed for this broker's host name."""
     message = {"version": "2020_10_22", "host": host, "user-agent": _USER_AGENT}
     signed = parse_qsl(urlsplit(_presigned(keys, host, region)).query)
     message |= {name.lower(): value for name, value in signed}
@@ -98,7 +97,7 @@ def payload(keys: AwsKeys, host: str, region: str) -> bytes:
 
 
 def token(keys: AwsKeys, region: str) -> str:
-    """An OAUTHBEARER token that MSK takes: a presigned URL of the region's Kafka endpoint, in base64."""
+    """MSK's OAUTHBEARER token: a presigned URL of the Region's Kafka endpoint, in base64."""
     url = f"{_presigned(keys, f'kafka.{region}.amazonaws.com', region)}&User-Agent={_USER_AGENT}"
     return base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
 

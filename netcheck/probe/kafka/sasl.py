@@ -1,8 +1,8 @@
-"""SASL logins to Kafka, without any I/O: what to send, and what to think of the answer.
+"""SASL logins to Kafka, without I/O: the messages to send, and the validation of the answers.
 
-An exchange is a generator: it yields what goes into the next SaslAuthenticate request and is sent what
-came back. It returns when the login is complete, and raises Failed when the answer is not what an honest
-broker says.
+An exchange is a generator: it yields the data of the next SaslAuthenticate request and is sent that of the
+response. It returns when the login is complete, and raises Failed for an answer that a correct broker would
+not send.
 """
 
 from __future__ import annotations
@@ -24,17 +24,15 @@ from netcheck.probe.transport.failure import Failed
 Exchange = Generator[bytes, bytes, None]
 
 FEWEST_ITERATIONS = 4096
-"""As Kafka's own client asks for (org.apache.kafka.common.security.scram.internals.ScramMechanism)."""
+"""The minimum in Kafka's client (org.apache.kafka.common.security.scram.internals.ScramMechanism)."""
 
 MOST_ITERATIONS = 200_000
-"""Kafka's brokers allow 16384. Whoever asks for 2^31 wants to keep us busy for an hour."""
+"""Kafka's brokers allow 16384. A peer that requests 2^31 would keep us busy for an hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A login that needs nothing more from outside. `hidden` are texts that must not be shown if a peer
-    echoes them.
-    """
+    """A login that is ready to start. `hidden` are the texts to redact if a peer echoes them."""
 
     mechanism: str
     start: Callable[[], Exchange]
@@ -45,9 +43,9 @@ class Prepared:
 
 
 def prepare(deadline: Deadline, login: KafkaLogin, host: str) -> Prepared:
-    """Get ready to log in to the broker of that host name. Raises Failed with KAFKA_NO_CREDENTIALS.
+    """Prepare a login to the broker with that host name. Raises Failed with KAFKA_NO_CREDENTIALS.
 
-    The mechanisms of IAM look for AWS credentials here, before anything is connected.
+    The IAM mechanisms load the AWS credentials here, before connecting.
     """
     match login.mechanism:
         case "SCRAM-SHA-256" | "SCRAM-SHA-512" | "PLAIN":
@@ -65,7 +63,7 @@ def prepare(deadline: Deadline, login: KafkaLogin, host: str) -> Prepared:
                 login.mechanism, lambda: _one_message(msk_iam.payload(keys, host, region)), _hidden(keys)
             )
         case other:
-            raise ValueError(f"no such SASL mechanism: {other}")
+            raise ValueError(f"unknown SASL mechanism: {other}")
 
 
 def _with_password(login: KafkaLogin) -> Prepared:
@@ -74,7 +72,7 @@ def _with_password(login: KafkaLogin) -> Prepared:
         raise Failed(Cause.KAFKA_NO_CREDENTIALS, f"{login.mechanism} needs a {missing}, and none was given")
     user, password = login.username, login.password.reveal()
     if login.mechanism == "PLAIN":
-        # RFC 4616, with no identity to act as.
+        # RFC 4616, without an authorization identity.
         return Prepared("PLAIN", lambda: _one_message(f"\0{user}\0{password}".encode()), (password,))
     digest = "sha256" if login.mechanism == "SCRAM-SHA-256" else "sha512"
     return Prepared(login.mechanism, lambda: _scram(user, password, digest), (password,))
@@ -90,23 +88,21 @@ def _hidden(keys: msk_iam.AwsKeys) -> tuple[str, ...]:
 
 
 def _one_message(message: bytes) -> Exchange:
-    """Everything in one message; that the broker reports no error is the answer."""
+    """A login of one message, accepted unless the broker reports an error."""
     yield message
 
 
 def _bearer(token: str) -> Exchange:
-    """RFC 7628. A refusal is an answer with text in it, which is acknowledged with one byte and then an
-    error.
+    """RFC 7628. A rejection is an answer with text, which the client acknowledges with one byte; then the
+    broker reports an error.
     """
     if (yield f"n,,\x01auth=Bearer {token}\x01\x01".encode()):
         yield b"\x01"
-        raise Failed(Cause.KAFKA_AUTH, "the broker refused the token and then reported no error")
+        raise Failed(Cause.KAFKA_AUTH, "the broker rejected the token and then reported no error")
 
 
 def _scram(user: str, password: str, digest: str) -> Exchange:
-    """RFC 5802. The broker proves at the end that it knows the password too; without that proof it is none
-    of ours.
-    """
+    """RFC 5802. At the end the broker has to prove that it knows the password too."""
     nonce = base64.b64encode(secrets.token_bytes(24)).decode()
     first = f"n={user.replace('=', '=3D').replace(',', '=2C')},r={nonce}"
     challenge = yield f"n,,{first}".encode()
@@ -120,15 +116,15 @@ def _scram(user: str, password: str, digest: str) -> Exchange:
     )
 
     final = f"c=biws,r={server_nonce}"
-    said = b",".join((first.encode(), challenge, final.encode()))
+    messages = b",".join((first.encode(), challenge, final.encode()))
     client_key = hmac.digest(salted, b"Client Key", digest)
-    signature = hmac.digest(hashlib.new(digest, client_key).digest(), said, digest)
+    signature = hmac.digest(hashlib.new(digest, client_key).digest(), messages, digest)
     proof = bytes(ours ^ theirs for ours, theirs in zip(client_key, signature, strict=True))
     verdict = _attributes((yield f"{final},p={base64.b64encode(proof).decode()}".encode()))
 
     if "e" in verdict:
-        raise Failed(Cause.KAFKA_AUTH, f"the broker refused the login: {verdict['e']}")
-    expected = hmac.digest(hmac.digest(salted, b"Server Key", digest), said, digest)
+        raise Failed(Cause.KAFKA_AUTH, f"the broker rejected the login: {verdict['e']}")
+    expected = hmac.digest(hmac.digest(salted, b"Server Key", digest), messages, digest)
     if not hmac.compare_digest(_decoded(verdict, "v"), expected):
         raise Failed(Cause.KAFKA_AUTH, "the broker could not prove that it knows this user's password")
 
@@ -141,7 +137,7 @@ def _attributes(message: bytes) -> dict[str, str]:
         pairs = []
     attributes = {name: value for name, mark, value in pairs if mark and len(name) == 1}
     if not attributes or len(attributes) != len(pairs) or "m" in attributes:
-        raise Failed(Cause.KAFKA_MALFORMED, "the broker's SCRAM message cannot be read")
+        raise Failed(Cause.KAFKA_MALFORMED, "the broker's SCRAM message cannot be parsed")
     return attributes
 
 

@@ -1,4 +1,4 @@
-"""Topics as a broker tells of them. Pure: reads an answer."""
+"""Topics in a broker's metadata. Pure: parses a response."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netcheck.probe.kafka.wire import error_name
 
 MOST_TOPICS = 500
 LONGEST_NAME = 249
-"""Characters of a topic's name (Kafka's Topic.validate)."""
+"""Characters of a topic name (Kafka's Topic.validate)."""
 LONGEST_PATTERN = 200
 REPEATED_GROUP = re.compile(r"\)[*+?{]")
 UNBOUNDED = re.compile(r"(?<!\\)[*+]|\{\d+,\}")
@@ -20,7 +20,7 @@ MOST_UNBOUNDED = 3
 
 
 class TopicState(StrEnum):
-    """What a broker says of a topic that it was asked for."""
+    """The state of a requested topic, according to a broker."""
 
     THERE = "there"
     MISSING = "missing"
@@ -41,7 +41,7 @@ TOPIC_AUTHORIZATION_FAILED (https://kafka.apache.org/protocol#protocol_error_cod
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic, and its number of partitions, 0 where that is not told. `error` is Kafka's own, "" without."""
+    """A topic and its number of partitions, 0 where it is unknown. `error` is Kafka's, "" without."""
 
     name: str
     partitions: int
@@ -50,10 +50,10 @@ class Topic:
 
 
 def pattern_of(text: str) -> re.Pattern[str] | None:
-    """The pattern of `topics.regex`; None for one that Python reads not at all, or that may take for ever.
+    """The pattern of `topics.regex`; None for one that Python cannot compile, or that may take for ever.
 
-    Java's and Python's regular expressions are the same as far as names of topics go. One that repeats a
-    group or has many repetitions may backtrack without end (OWASP, Regular expression Denial of Service).
+    For topic names, Java's and Python's regular expressions are the same. A pattern that repeats a group or
+    has many repetitions may backtrack without end (OWASP, Regular expression Denial of Service).
     """
     if (
         len(text) > LONGEST_PATTERN
@@ -68,18 +68,18 @@ def pattern_of(text: str) -> re.Pattern[str] | None:
 
 
 def of_names(answered: Sequence[Any], names: Sequence[str]) -> tuple[Topic, ...]:
-    """What is told of each of these names. What the answer leaves out is not said to be missing."""
-    told = {str(one.name): one for one in answered}
+    """The topics with these names. One that is not in the response is unknown, and not missing."""
+    described = {str(topic.name): topic for topic in answered}
     return tuple(
-        _topic(name, told[name])
-        if name in told
-        else Topic(name, 0, TopicState.UNKNOWN, "the broker's answer leaves it out")
+        _topic(name, described[name])
+        if name in described
+        else Topic(name, 0, TopicState.UNKNOWN, "not in the broker's response")
         for name in names
     )
 
 
 def of_pattern(answered: Sequence[Any], pattern: re.Pattern[str]) -> tuple[Topic, ...]:
-    """The topics that match whole, as a consumer subscribes to them: without Kafka's internal ones
+    """The topics whose whole name matches, like a consumer's subscription: without Kafka's internal topics
     (exclude.internal.topics).
     """
     names = sorted(
@@ -92,6 +92,6 @@ def of_pattern(answered: Sequence[Any], pattern: re.Pattern[str]) -> tuple[Topic
     return of_names(answered, names[:MOST_TOPICS])
 
 
-def _topic(name: str, told: Any) -> Topic:
-    code, count = told.error_code, len(told.partitions or ())
+def _topic(name: str, described: Any) -> Topic:
+    code, count = described.error_code, len(described.partitions or ())
     return Topic(name, count, STATES.get(code, TopicState.UNKNOWN), error_name(code) if code else "")

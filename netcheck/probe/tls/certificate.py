@@ -1,4 +1,4 @@
-"""What a certificate says, in words and numbers that go into a report."""
+"""Reads certificates: names, dates and fingerprints for the report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHORT = {
 }
 
 _Name = tuple[tuple[tuple[str, str], ...], ...]
-"""A distinguished name as `ssl` gives it: relative names of one or more (type, value)."""
+"""A distinguished name as `ssl` returns it: relative names of one or more (type, value)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class Certificate:
 
 
 def sent_chain(tls: ssl.SSLObject) -> tuple[Certificate, ...]:
-    """The chain as the server sent it, leaf first; also after a verification that failed. Empty when none
-    came.
+    """The chain as the server sent it, leaf first, also after a failed verification. Empty when the server
+    sent none.
     """
     return tuple(_certificate(one) for one in _chain(tls, "get_unverified_chain"))
 
@@ -63,15 +63,15 @@ def anchor(tls: ssl.SSLObject) -> bytes | None:
 
 
 def out_of_date(tls: ssl.SSLObject, anchors: frozenset[bytes]) -> Cause | None:
-    """Whether a certificate on the way to the trust anchor has expired or is not valid yet.
+    """The cause if a certificate below the trust anchor has expired or is not valid yet, else None.
 
-    The anchor's own dates do not count: RFC 5280 (6.1) leaves them out, and so does a JVM, while OpenSSL
-    counts them. A date that cannot be read does not pass.
+    The anchor's dates do not count: RFC 5280 (6.1) and a JVM ignore them, while OpenSSL checks them. A date
+    that cannot be parsed makes the certificate invalid.
     """
     now = time.time()
     for one in _chain(tls, "get_verified_chain")[:-1]:
         if _der(one) in anchors:
-            return None  # an anchor below a root that is trusted too: a JVM looks no further
+            return None  # an anchor below a root that is also trusted: a JVM checks no further
         info = _info(one)
         not_before, not_after = _seconds(info.get("notBefore")), _seconds(info.get("notAfter"))
         if not_before is None or not_after is None:
@@ -110,8 +110,8 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _chain(tls: ssl.SSLObject, which: str) -> list[Any]:
-    """The chain through the object inside SSLObject: public methods of the same names came with Python 3.13,
-    and give bytes only.
+    """The chain from SSLObject's internal object: the public methods of these names exist since Python 3.13
+    and return only bytes.
     """
     inside: Any = tls._sslobj  # type: ignore[attr-defined]
     return getattr(inside, which)() or []
@@ -143,7 +143,7 @@ def _certificate(one: Any) -> Certificate:
 
 
 def _info(one: Any) -> dict[str, Any]:
-    """What OpenSSL reads in a certificate, which may hold anything: empty where it cannot be decoded."""
+    """A certificate's fields as decoded by OpenSSL; empty where it cannot be decoded."""
     with contextlib.suppress(ValueError, ssl.SSLError):
         info: dict[str, Any] = one.get_info()
         return info
@@ -151,7 +151,7 @@ def _info(one: Any) -> dict[str, Any]:
 
 
 def _text(name: _Name) -> str:
-    """Most specific part first, as a person looks for it."""
+    """The name as text, most specific part first."""
     return ", ".join(f"{_SHORT.get(key, key)}={value}" for part in reversed(name) for key, value in part)
 
 
@@ -160,7 +160,7 @@ def _organisation(name: _Name) -> str:
 
 
 def _alternative(kind: str, value: str) -> str:
-    """An IP address in its usual short form, which `ssl` does not give; anything else as it is."""
+    """An IP address in its compressed form, which `ssl` does not return; anything else unchanged."""
     address = _address(value) if kind == "IP Address" else None
     return value if address is None else str(address)
 

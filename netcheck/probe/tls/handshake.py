@@ -1,4 +1,4 @@
-"""The TLS probe: how a server shakes hands, what certificates it shows, and who would accept them."""
+"""The TLS probe: a server's handshake, its certificates, and which clients accept them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from netcheck.probe.transport.recognise import alert_name
 from netcheck.probe.transport.wire import Wire
 
 PUBLICLY_CERTIFIED = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".clickhouse.cloud")
-"""Domains whose servers all have certificates of public authorities: any other issuer is somebody in between.
+"""Domains whose servers all have certificates of public CAs: any other issuer means that TLS is intercepted.
 """
 
 _REFUSAL_PATIENCE = 1.0
-"""Seconds to wait for what a TLS 1.3 server says to a client without a certificate. One round trip is enough.
+"""Seconds to wait for a TLS 1.3 server's alert to a client without a certificate. One round trip is enough.
 """
 
 _STRICT_OR_NOT = frozenset({2, 7, 18, 19, 20, 21, 62, 64, 66, 67, 68})
-"""X509_V_ERR_* that do not depend on VERIFY_X509_STRICT: whoever is not strict meets them just the same."""
+"""X509_V_ERR_* that do not depend on VERIFY_X509_STRICT: every client gets them, strict or not."""
 
 _DATES = (9, 10)
 """X509_V_ERR_CERT_NOT_YET_VALID and CERT_HAS_EXPIRED."""
@@ -43,20 +43,20 @@ _NO_ANCHOR = (Cause.TLS_UNTRUSTED, Cause.TLS_SELF_SIGNED)
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """What became of a TLS handshake, from a plain connection on.
+    """The result of a TLS handshake, including the TCP connection.
 
-    `cause` is what a JVM client with this trust store meets; None when it connects. `verdict_jvm` and
-    `verdict_strict` are what the two kinds of client say of the certificates (strict: RFC 5280 to the letter,
-    as Python 3.13 and newer clients); where the handshake did not get as far, both are its cause.
-    `strict_detail` says what only the strict one minds.
+    `cause` is the error of a JVM client with this trust store; None when it connects. `verdict_jvm` and
+    `verdict_strict` are the two kinds of client's verdicts on the certificates (strict: full RFC 5280, like
+    Python 3.13 and other recent clients); where the handshake failed before, both are its cause.
+    `strict_detail` is the error that only a strict client reports.
 
     `chain` is as the server sent it, leaf first, also where verification failed. `hostname_matches` is None
-    without a chain. `sni` is the name that was sent, None for an address. `roots` says whose certificates
-    were trusted. `foreign_issuer` is for hosts of AWS and ClickHouse Cloud, whose certificates are always
-    public: True where the chain leads to no public authority and only the trust store here accepts it, None
-    where that is not known. `client_certificate_wanted` is True when the server asked for one, whether it
-    insists (`cause`) or not. `hello_acknowledged` is for silence: whether the server's TCP acknowledged our
-    ClientHello. `handshakes` is how many connections it took. `seconds` is the whole probe's,
+    without a chain. `sni` is the server name that was sent, None for an address. `roots` names the trusted
+    roots. `foreign_issuer` is for hosts of AWS and ClickHouse Cloud, whose certificates always come from
+    public CAs: True where the chain does not lead to a public CA and only this trust store accepts it, None
+    where that is unknown. `client_certificate_wanted` is True when the server requested one, required
+    (`cause`) or not. `hello_acknowledged` is for silence: whether the server's TCP acknowledged our
+    ClientHello. `handshakes` is the number of connections made. `seconds` is the duration of the probe,
     `connect_seconds` and `handshake_seconds` are those of the first connection.
     """
 
@@ -86,10 +86,10 @@ class Handshake:
 
 
 def handshake(deadline: Deadline, address: str, port: int, server_name: str, trust: Trust) -> Handshake:
-    """Shake hands with a server, once where all is well, and say how that went.
+    """Make a TLS handshake with a server.
 
-    A second handshake is made where only the strict judgement failed; one more where a host of AWS or
-    ClickHouse Cloud shows a chain that is not known to be public.
+    A second handshake is made where only strict verification failed; another one where a host of AWS or
+    ClickHouse Cloud sends a chain that is not known to be public.
     """
     start = time.monotonic()
     where = (address, port, server_name)
@@ -131,16 +131,16 @@ class _Attempt:
 
     @property
     def only_strict(self) -> bool:
-        """Whether it was refused for what a client that is not strict may not mind."""
+        """Whether it failed for a reason that a non-strict client may accept."""
         if self.verify_code in _DATES:
-            return self.out_of_date is None  # so it is the anchor's own date
+            return self.out_of_date is None  # then it is the anchor's date
         return self.verify_code is not None and self.verify_code not in _STRICT_OR_NOT
 
     @property
     def verdict(self) -> Cause | None:
-        """What this client says of the certificates; None when it takes them.
+        """This client's verdict on the certificates; None when it accepts them.
 
-        A server that then misses ours had its own accepted: a client shows its certificate last.
+        A server that then rejects us for lack of a client certificate was accepted: the client's comes last.
         """
         if self.established or self.failure is None:
             return None
@@ -148,7 +148,7 @@ class _Attempt:
         return None if accepted else self.failure.cause
 
 
-def _attempt(deadline: Deadline, where: tuple[str, int, str], judge: Verifier) -> _Attempt:
+def _attempt(deadline: Deadline, where: tuple[str, int, str], by: Verifier) -> _Attempt:
     address, port, server_name = where
     start = time.monotonic()
     try:
@@ -157,7 +157,7 @@ def _attempt(deadline: Deadline, where: tuple[str, int, str], judge: Verifier) -
         return _Attempt(failure=failure)
     connected = time.monotonic()
     try:
-        session = Session(wire, judge, server_name)
+        session = Session(wire, by, server_name)
     except Failed as failure:
         wire.close()
         return _Attempt(failure=failure, connect_seconds=connected - start)
@@ -166,7 +166,7 @@ def _attempt(deadline: Deadline, where: tuple[str, int, str], judge: Verifier) -
         session.handshake()
     except Failed as failure:
         failure_seen = failure
-    shaken = time.monotonic()
+    ended = time.monotonic()
     if failure_seen is None:
         failure_seen = session.refusal(_REFUSAL_PATIENCE)
     chosen = session.tls.cipher()
@@ -184,16 +184,16 @@ def _attempt(deadline: Deadline, where: tuple[str, int, str], judge: Verifier) -
         sent=wire.sent,
         kernel=kernel,
         connect_seconds=connected - start,
-        handshake_seconds=shaken - connected,
+        handshake_seconds=ended - connected,
         established=session.established,
-        out_of_date=out_of_date(session.tls, judge.anchors),
+        out_of_date=out_of_date(session.tls, by.anchors),
     )
 
 
 def _version(cipher: tuple[str, str, int] | None) -> str | None:
-    """The version agreed on, also where the handshake was not finished (`SSLObject.version` is None then).
+    """The negotiated version, also of an unfinished handshake, where `SSLObject.version` is None.
 
-    Only TLS 1.3 has cipher suites of its own, and we speak nothing older than 1.2.
+    TLS 1.3 has separate cipher suites, and we offer nothing older than 1.2.
     """
     if cipher is None:
         return None
@@ -245,18 +245,18 @@ def _detail(attempt: _Attempt) -> str:
         return text
     top = attempt.chain[-1]
     if top.self_signed:
-        return f"{text}: the chain ends in {top.subject}, which the trust store does not hold"
+        return f"{text}: the chain ends in {top.subject}, which is not in the trust store"
     sent = "only its own certificate" if len(attempt.chain) == 1 else f"{len(attempt.chain)} certificates"
     return (
-        f"{text}: the server sent {sent}, and the trust store does not hold the issuer, {top.issuer}: "
-        f"an intermediate certificate is missing on the server, or that authority in the trust store"
+        f"{text}: the server sent {sent}, and the issuer, {top.issuer}, is not in the trust store: "
+        f"an intermediate certificate is missing on the server, or that CA in the trust store"
     )
 
 
 def _compared_with_public(
     deadline: Deadline, where: tuple[str, int, str], seen: Handshake, attempt: _Attempt
 ) -> Handshake:
-    """For a host whose certificates are always public: does this chain lead to a public authority?"""
+    """For a host whose certificates are always public: determine whether this chain leads to a public CA."""
     established = attempt.established
     if not established and seen.verdict_jvm not in _NO_ANCHOR:
         return replace(seen, foreign_issuer=None)
@@ -272,12 +272,12 @@ def _compared_with_public(
         return replace(seen, foreign_issuer=None)
     top = other.chain[-1]
     if not top.self_signed and top.issuer_organisation in public_organisations():
-        # A public authority's own server that forgets to send its intermediate: not somebody in between.
+        # A public CA's certificate without its intermediate: a server's mistake, and no interception.
         return replace(seen, foreign_issuer=None)
     if established or attempt.failure is None:
         return replace(seen, foreign_issuer=True)
     issuer = top.subject if top.self_signed else top.issuer
-    detail = f"{attempt.failure.detail}: the chain leads to {issuer}, which is no public authority"
+    detail = f"{attempt.failure.detail}: the chain leads to {issuer}, which is not a public CA"
     return replace(seen, foreign_issuer=True, cause=Cause.TLS_INTERCEPTED, detail=detail)
 
 

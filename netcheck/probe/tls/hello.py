@@ -1,11 +1,11 @@
-"""Why does TLS get no answer? The same ClientHello again, each time with one thing changed.
+"""Finds out why TLS gets no answer: sends the ClientHello again, each time with one thing changed.
 
 | changed | an answer then means |
 |---|---|
-| nothing | it was slow, or answers now and then |
-| small segments | packets of full size are lost: a path MTU that nobody tells us (RFC 2923, 2.1) |
-| no name, another name | it is the name that is not answered |
-| one byte only, no ClientHello | data arrives, the ClientHello does not: something reads it |
+| nothing | it was slow, or answers intermittently |
+| small segments | full-size packets are lost: a path MTU black hole (RFC 2923, 2.1) |
+| no name, another name | this server name gets no answer |
+| one byte only, no ClientHello | data arrives, the ClientHello does not: something inspects it |
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from netcheck.probe.transport.failure import Failed, is_long_enough
 from netcheck.probe.transport.wire import Wire
 
 SMALL_SEGMENT = 1200
-"""Bytes. Fits into every IPv6 path (RFC 8200: 1280) and every tunnel, and still holds a whole ClientHello."""
+"""Bytes. Fits every IPv6 path (RFC 8200: 1280) and every tunnel, and still holds a whole ClientHello."""
 
 OTHER_NAME = "netcheck.invalid"
-"""A name that is nobody's (RFC 2606)."""
+"""A name that no server has (RFC 2606)."""
 
 _FIRST_BYTE = b"\x16"
-"""Of a TLS record: whoever listens waits for the rest."""
+"""The first byte of a TLS record: a server waits for the rest."""
 
-_LOOK_AGAIN = 0.05
-"""Seconds between two looks at what the kernel knows of a connection."""
+_POLL_INTERVAL = 0.05
+"""Seconds between two reads of a connection's TCP_INFO."""
 
 
 class Variation(StrEnum):
-    """What is different from the handshake that got no answer."""
+    """The difference from the handshake that got no answer."""
 
     NOTHING = "nothing"
     SMALL_SEGMENTS = "small_segments"
@@ -49,11 +49,11 @@ class Variation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """One connection, and what became of the ClientHello (or of the one byte).
+    """One connection, and the result of the ClientHello (or of the one byte).
 
-    `cause` is None when TLS came about; the certificate is not looked at. `received` counts the bytes that
-    came back. `acknowledged`: whether the peer's TCP has all that we sent; None where the kernel does not
-    tell. `retransmits` counts segments sent again.
+    `cause` is None when the TLS handshake succeeded; the certificate is not verified. `received` is the
+    number of bytes received. `acknowledged` is whether the peer's TCP acknowledged all that we sent, None
+    where the kernel does not report it. `retransmits` is the number of retransmitted segments.
     """
 
     variation: Variation
@@ -67,9 +67,9 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Hellos:
-    """Variations of one handshake, side by side. A second round is there where one was answered, or did not
-    even arrive: what is claimed has to be seen twice. No round at all: there was not time enough to call
-    anything silence.
+    """Variations of one handshake, made in parallel. There is a second round where one was answered or was
+    not acknowledged: a claim needs two observations. There is no round where there was not enough time for
+    silence to prove anything.
     """
 
     address: str
@@ -82,14 +82,14 @@ class Hellos:
 def vary_hello(
     deadline: Deadline, address: str, port: int, server_name: str, variations: tuple[Variation, ...]
 ) -> Hellos:
-    """Say hello in each of these variations side by side, in half of the time; in the other half once more
-    where that told anything. Sends nothing after a handshake.
+    """Send a ClientHello in each of these variations in parallel, in half of the time, and repeat them in the
+    other half where a result has to be confirmed. Sends nothing after a handshake.
     """
     start = time.monotonic()
     rounds: list[tuple[Hello, ...]] = []
     for number in range(2):
         half = deadline.left() / (2 - number)
-        if not is_long_enough(half, half) or (rounds and not _is_telling(rounds[0])):
+        if not is_long_enough(half, half) or (rounds and not _needs_confirmation(rounds[0])):
             break
         step = deadline.step(half)
         begun = [_begin(step, (address, port, server_name), one) for one in variations]
@@ -97,9 +97,9 @@ def vary_hello(
     return Hellos(address, port, server_name, tuple(rounds), time.monotonic() - start)
 
 
-def _is_telling(hellos: tuple[Hello, ...]) -> bool:
-    said = [one for one in hellos if one.variation is not Variation.ONE_BYTE]
-    return any(one.received or one.acknowledged is False for one in said)
+def _needs_confirmation(hellos: tuple[Hello, ...]) -> bool:
+    complete = [one for one in hellos if one.variation is not Variation.ONE_BYTE]
+    return any(one.received or one.acknowledged is False for one in complete)
 
 
 def _begin(deadline: Deadline, where: tuple[str, int, str], variation: Variation) -> Future[Hello]:
@@ -119,7 +119,7 @@ def _hello(deadline: Deadline, where: tuple[str, int, str], variation: Variation
         if variation is Variation.ONE_BYTE:
             failed = _send_one_byte(deadline, wire)
         else:
-            failed = _shake_hands(wire, _name(variation, address, server_name))
+            failed = _handshake(wire, _name(variation, address, server_name))
         known = wire.evidence()
     finally:
         wire.close()
@@ -135,7 +135,7 @@ def _hello(deadline: Deadline, where: tuple[str, int, str], variation: Variation
 
 
 def _name(variation: Variation, address: str, server_name: str) -> str:
-    """The name to send. An address is never sent as one (RFC 6066, 3)."""
+    """The server name for the SNI extension. An address is not sent in it (RFC 6066, 3)."""
     match variation:
         case Variation.NO_NAME:
             return address
@@ -145,7 +145,7 @@ def _name(variation: Variation, address: str, server_name: str) -> str:
             return server_name
 
 
-def _shake_hands(wire: Wire, name: str) -> Failed | None:
+def _handshake(wire: Wire, name: str) -> Failed | None:
     try:
         Session(wire, verifier(Trust(), verify=False), name).handshake()
     except Failed as failure:
@@ -154,13 +154,13 @@ def _shake_hands(wire: Wire, name: str) -> Failed | None:
 
 
 def _send_one_byte(deadline: Deadline, wire: Wire) -> Failed | None:
-    """None once it has been acknowledged, or whatever the peer did upon it."""
+    """None once the byte is acknowledged or the peer reacts to it."""
     try:
         wire.send(_FIRST_BYTE)
     except Failed as failure:
         return failure
     while deadline.left() > 0:
         known = wire.evidence()
-        if known is None or known.unacked == 0 or wire.wait_readable(_LOOK_AGAIN):
+        if known is None or known.unacked == 0 or wire.wait_readable(_POLL_INTERVAL):
             return None
-    return Failed(Cause.TIMED_OUT, "one byte was sent and not acknowledged")
+    return Failed(Cause.TIMED_OUT, "one byte was sent, and not acknowledged")

@@ -16,16 +16,16 @@ _DIGEST_SIZE = 20
 
 
 class Damaged(Exception):
-    """The file is not a JKS that can be read to its end."""
+    """The file is not a complete JKS."""
 
 
 class WrongPassword(Exception):
-    """The file is whole, but its digest is not that of this password."""
+    """The file is complete, but its digest does not match this password."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyStore:
-    """What a JKS holds: the certificates marked as trusted, and the first certificate of each private key, in
+    """The contents of a JKS: the trusted certificates, and the first certificate of each private key, in
     DER.
     """
 
@@ -34,12 +34,12 @@ class KeyStore:
 
 
 def read(data: bytes, password: str | None) -> KeyStore:
-    """Parse a JKS. Without a password the digest is not looked at, as in the JVM.
+    """Parse a JKS. Without a password the digest is not checked, like in the JVM.
 
     Raises Damaged, or WrongPassword where only the digest is wrong.
     """
     if len(data) < len(MAGIC) + 8 + _DIGEST_SIZE or not data.startswith(MAGIC):
-        raise Damaged("it does not begin like a JKS")
+        raise Damaged("it does not start like a JKS")
     body, digest = data[:-_DIGEST_SIZE], data[-_DIGEST_SIZE:]
     store = _Reader(body).key_store()
     if password is not None:
@@ -71,9 +71,9 @@ class _Reader:
                 case 2:
                     trusted.append(self._certificate(version))
                 case _:
-                    raise Damaged(f"it has an entry of unknown kind {tag}")
+                    raise Damaged(f"it has an entry of unknown type {tag}")
         if self._at != len(self._data):
-            raise Damaged("something follows its last entry")
+            raise Damaged("there is data after its last entry")
         return KeyStore(tuple(trusted), tuple(own))
 
     def _certificate(self, version: int) -> bytes:

@@ -1,5 +1,5 @@
-"""A TLS client session over a `Wire`: OpenSSL's state machine over our own socket, so that every wait is
-bounded and every way in which a handshake ends has its own cause.
+"""A TLS client session over a `Wire`: OpenSSL's state machine on our socket, so that every wait is bounded
+and every failure of a handshake has a distinct cause.
 """
 
 from __future__ import annotations
@@ -26,32 +26,30 @@ _CERTIFICATE_REQUEST = 13
 _PROTOCOL_VERSION_ALERTS = (70, 86)
 _CERTIFICATE_REQUIRED = 116
 _ABOUT_OUR_CERTIFICATE = (40, 41, 42, 43, 44, 45, 46, 48, 49)
-"""Alerts by which servers refuse a client without a certificate, once they have asked for one (RFC 5246,
-7.4.6).
-"""
+"""Alerts by which servers reject a client without a certificate after requesting one (RFC 5246, 7.4.6)."""
 
 _WRONG_VERSION = ("UNSUPPORTED_PROTOCOL", "WRONG_VERSION_NUMBER", "WRONG_SSL_VERSION", "VERSION_TOO_LOW")
 
 
-class WatchedObject(ssl.SSLObject):
-    """An SSLObject that keeps what the peer said and `ssl` does not tell: filled in by `watch`."""
+class ObservedSSLObject(ssl.SSLObject):
+    """An SSLObject that keeps messages of the peer which `ssl` does not expose; filled in by `observe`."""
 
     alert: int | None = None
     certificate_requested: bool = False
     ticket_received: bool = False
 
 
-def watch(context: ssl.SSLContext) -> None:
-    """Have every WatchedObject of a context told what it receives.
+def observe(context: ssl.SSLContext) -> None:
+    """Record the received messages in every ObservedSSLObject of a context.
 
-    Through `SSLContext._msg_callback`, which `ssl` has had since 3.8 and does not document: the only way to
-    learn of a TLS 1.3 CertificateRequest, which is encrypted.
+    Uses `SSLContext._msg_callback`, which `ssl` has since 3.8 without documenting it: there is no other
+    access to a TLS 1.3 CertificateRequest, which is encrypted.
     """
     context._msg_callback = _note  # type: ignore[attr-defined]
 
 
 def _note(connection: object, direction: str, _: object, content: int, message: int, data: bytes) -> None:
-    if direction != "read" or not isinstance(connection, WatchedObject):
+    if direction != "read" or not isinstance(connection, ObservedSSLObject):
         return
     if content == _ALERT and len(data) >= 2 and data[1]:
         connection.alert = data[1]
@@ -63,9 +61,9 @@ def _note(connection: object, direction: str, _: object, content: int, message: 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verifier:
-    """How to judge a server: OpenSSL's part, and the trust anchors (DER) for what we look at ourselves.
+    """How to verify a server: OpenSSL's context, and the trust anchors (DER) for our check of the dates.
 
-    No anchors where OpenSSL reads the system's own; these are all roots, at the end of every chain.
+    There are no anchors where OpenSSL reads the system's roots: those are at the end of every chain.
     """
 
     context: ssl.SSLContext
@@ -73,12 +71,10 @@ class Verifier:
 
 
 class Session:
-    """One TLS connection. `handshake` first, then `read` and `write`; all of them raise Failed and nothing
-    else.
-    """
+    """One TLS connection: `handshake`, then `read` and `write`. Its methods raise Failed and nothing else."""
 
     def __init__(self, wire: Wire, verifier: Verifier, server_name: str) -> None:
-        """Raises Failed where `server_name` cannot be the name of a host."""
+        """Raises Failed where `server_name` cannot be a host name."""
         self.wire = wire
         self.verifier = verifier
         self.established = False
@@ -89,16 +85,18 @@ class Session:
             made = verifier.context.wrap_bio(
                 self._incoming, self._outgoing, server_hostname=server_name.rstrip(".")
             )
-        except ValueError as error:  # UnicodeError, from the IDNA codec, is one
+        except ValueError as error:  # also UnicodeError, from the IDNA codec
             raise Failed(Cause.DNS_MALFORMED, f"{server_name!r} is not a host name: {error}") from error
-        assert isinstance(made, WatchedObject)
+        assert isinstance(made, ObservedSSLObject)
         self.tls = made
 
     def handshake(self) -> None:
-        """Shake hands. Raises Failed."""
+        """Make the handshake. Raises Failed."""
         try:
             if not self._drive(self.tls.do_handshake):
-                raise self._broken_off(Cause.TLS_CLOSED_AFTER_CLIENT_HELLO, Cause.CONNECTION_CLOSED, "closed")
+                raise self._interrupted(
+                    Cause.TLS_CLOSED_AFTER_CLIENT_HELLO, Cause.CONNECTION_CLOSED, "connection closed"
+                )
         except Failed as failure:
             raise self._refined(failure) from failure
         except ssl.SSLCertVerificationError as error:
@@ -108,15 +106,16 @@ class Session:
             raise self._refused(error) from error
         late = out_of_date(self.tls, self.verifier.anchors)
         if late is not None and self.tls.context.verify_mode is ssl.CERT_REQUIRED:
-            raise Failed(late, "a certificate between the server and the trust anchor is out of date")
+            raise Failed(late, "a certificate of the chain is out of date")
         self.established = True
 
     def refusal(self, patience: float) -> Failed | None:
-        """After a handshake: whether the server turns us away for having no client certificate.
+        """After a handshake: the failure if the server rejects us for lack of a client certificate, else
+        None.
 
-        In TLS 1.3 its refusal comes after our side of the handshake is done, a session ticket when it is
-        content. Waits at most `patience` seconds, and only where the server asked for a certificate. What
-        else it sends is read and dropped, so nothing can be read afterwards.
+        In TLS 1.3 the alert arrives after our side of the handshake is complete; a server that accepts us
+        sends a session ticket. Waits at most `patience` seconds, and only where the server requested a
+        certificate. Anything else that it sends is discarded, so the session cannot be read afterwards.
         """
         end = time.monotonic() + patience
         if self.tls.version() != "TLSv1.3":
@@ -127,10 +126,12 @@ class Session:
             try:
                 data = self.wire.receive()
                 if not data:
-                    return Failed(Cause.TLS_CLIENT_CERTIFICATE_WANTED, "closed, as we sent no certificate")
+                    return Failed(
+                        Cause.TLS_CLIENT_CERTIFICATE_WANTED, "connection closed: we sent no certificate"
+                    )
                 self._incoming.write(data)
                 self.tls.read()
-                return None  # it talks to us
+                return None  # it sends application data
             except ssl.SSLWantReadError:
                 continue
             except ssl.SSLError as error:
@@ -142,7 +143,7 @@ class Session:
         return None
 
     def read(self, limit: int = 65536) -> bytes:
-        """The next bytes of the application, at least one; b"" at the end of the stream. Raises Failed."""
+        """The next bytes of application data, at least one; b"" at the end of the stream. Raises Failed."""
         taken: list[bytes] = []
         try:
             if not self._drive(lambda: taken.append(self.tls.read(limit))):
@@ -154,25 +155,25 @@ class Session:
         return taken[0]
 
     def write(self, data: bytes) -> None:
-        """Send all of it. Raises Failed."""
+        """Send all data. Raises Failed."""
         try:
             self._drive(lambda: self.tls.write(data))
         except ssl.SSLError as error:
             raise self._refused(error) from error
 
     def close(self) -> None:
-        """Say goodbye (close_notify) if there is a session to end, and close the wire. Never waits, never
+        """Send close_notify if there is a session to end, and close the connection. Never waits, never
         raises.
         """
         if self.established:
-            # It wants the peer's goodbye as well, which we do not wait for.
+            # It expects the peer's close_notify too, which we do not wait for.
             with contextlib.suppress(ssl.SSLError):
                 self.tls.unwrap()
             self.wire.farewell(self._outgoing.read())
         self.wire.close()
 
     def _drive(self, step: Callable[[], T]) -> bool:
-        """Run a step of OpenSSL's to its end, carrying bytes both ways. False when the peer closed before."""
+        """Run a step of OpenSSL, moving bytes in both directions. False if the peer closed first."""
         while True:
             try:
                 step()
@@ -184,7 +185,7 @@ class Session:
                     return False
                 self._incoming.write(data)
             except ssl.SSLError:
-                # Our alert, so that the peer's log says why as well.
+                # Our alert, so that the peer can log the reason.
                 self.wire.farewell(self._outgoing.read())
                 raise
             else:
@@ -192,10 +193,10 @@ class Session:
                 return True
 
     def _flush(self) -> bool:
-        """Send what OpenSSL wrote. False when the peer was gone, but its last words have come.
+        """Send what OpenSSL wrote. False when the peer has closed the connection, but sent data before.
 
-        A server that refuses us sends an alert and closes: what we send after that meets a reset, while the
-        alert is still there to be read.
+        A server that rejects us sends an alert and closes the connection: what we send then causes a reset,
+        while the alert can still be read.
         """
         data = self._outgoing.read()
         if not data:
@@ -204,26 +205,26 @@ class Session:
             self.wire.send(data)
         except Failed as failure:
             gone = failure.cause in (Cause.CONNECTION_RESET, Cause.CONNECTION_CLOSED)
-            last_words = self.wire.receive_ready() if gone else b""
-            if not last_words:
+            last_data = self.wire.receive_ready() if gone else b""
+            if not last_data:
                 raise
-            self._incoming.write(last_words)
+            self._incoming.write(last_data)
             return False
         return True
 
     def _refined(self, failure: Failed) -> Failed:
-        """A failure of the wire, in the words of a handshake."""
+        """The TLS cause for a transport failure during the handshake."""
         match failure.cause:
             case Cause.TIMED_OUT:
-                return self._broken_off(
+                return self._interrupted(
                     Cause.TLS_SILENT_AFTER_CLIENT_HELLO, Cause.TLS_STALLED, failure.detail
                 )
             case Cause.CONNECTION_RESET:
-                return self._broken_off(
+                return self._interrupted(
                     Cause.TLS_RESET_AFTER_CLIENT_HELLO, Cause.CONNECTION_RESET, failure.detail
                 )
             case Cause.CONNECTION_CLOSED:
-                return self._broken_off(
+                return self._interrupted(
                     Cause.TLS_CLOSED_AFTER_CLIENT_HELLO, Cause.CONNECTION_CLOSED, failure.detail
                 )
             case Cause.DEADLINE if self._is_not_tls():
@@ -231,16 +232,16 @@ class Session:
             case _:
                 return failure
 
-    def _broken_off(self, with_nothing: Cause, midway: Cause, how: str) -> Failed:
+    def _interrupted(self, with_nothing: Cause, midway: Cause, how: str) -> Failed:
         if self.wire.received == 0:
-            return Failed(with_nothing, f"{how}; no byte came after the ClientHello")
+            return Failed(with_nothing, f"{how}; received nothing after the ClientHello")
         if self._is_not_tls():
             return self._not_tls()
         if self.tls.certificate_requested and midway is not Cause.TLS_STALLED:
             return Failed(
-                Cause.TLS_CLIENT_CERTIFICATE_WANTED, f"{how}, after asking for a client certificate"
+                Cause.TLS_CLIENT_CERTIFICATE_WANTED, f"{how}, after requesting a client certificate"
             )
-        return Failed(midway, f"{how}; {self.wire.received} bytes of a TLS handshake had come")
+        return Failed(midway, f"{how}; received {self.wire.received} bytes of a TLS handshake")
 
     def _refused(self, error: ssl.SSLError) -> Failed:
         alert = self.tls.alert
@@ -272,7 +273,7 @@ def _alert_cause(alert: int, certificate_requested: bool) -> Cause:
 
 
 def certificate_cause(verify_code: int) -> Cause:
-    """What was wrong with the peer's certificate, by OpenSSL's X509_V_ERR_* (openssl/x509_vfy.h)."""
+    """The cause for a certificate error, by OpenSSL's X509_V_ERR_* (openssl/x509_vfy.h)."""
     match verify_code:
         case 10:  # CERT_HAS_EXPIRED
             return Cause.TLS_CERTIFICATE_EXPIRED
@@ -282,7 +283,7 @@ def certificate_cause(verify_code: int) -> Cause:
             return Cause.TLS_HOSTNAME_MISMATCH
         case 18:  # DEPTH_ZERO_SELF_SIGNED_CERT
             return Cause.TLS_SELF_SIGNED
-        case 2 | 19 | 20 | 21 | 27:  # no issuer to be found, or one that is not in the trust store
+        case 2 | 19 | 20 | 21 | 27:  # the issuer is missing, or not in the trust store
             return Cause.TLS_UNTRUSTED
         case _:
             return Cause.TLS_CERTIFICATE_INVALID

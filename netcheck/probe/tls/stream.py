@@ -1,4 +1,4 @@
-"""The socket under every protocol probe: TCP, or TLS over it, each call bounded by one deadline."""
+"""The connection of every protocol probe: TCP, or TLS over TCP, with every call bounded by one deadline."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How to speak TLS: the name to send and to verify, and whom to trust.
+    """TLS settings: the server name to send and to verify, and the trust store.
 
-    With `verify` the certificate is judged as a JVM would: chain and hostname. Without it nothing is: such a
-    stream must never carry a credential.
+    With `verify` the certificate is verified like in a JVM: chain and hostname. Without it nothing is
+    verified, and the stream must never carry a credential.
     """
 
     server_name: str
@@ -34,8 +34,8 @@ class Tls:
 
 
 def open_stream(deadline: Deadline, address: str, port: int, *, tls: Tls | None = None) -> Stream:
-    """Connect, and shake hands where `tls` is given. `deadline` ends every wait of the stream, also later
-    ones.
+    """Connect, with a TLS handshake where `tls` is given. `deadline` also ends every later wait of the
+    stream.
 
     Raises Failed, with a cause of the transport (`timed_out`, `connection_refused`, ...) or of TLS.
     """
@@ -47,7 +47,7 @@ def open_stream(deadline: Deadline, address: str, port: int, *, tls: Tls | None 
         session.handshake()
     except TrustError as error:
         wire.close()
-        # Configuration is checked before any probe runs: the file changed since. No fault of the network.
+        # The configuration was checked before the probes: the file has changed since. Not a network fault.
         raise Failed(Cause.FACT_UNAVAILABLE, str(error)) from error
     except BaseException:
         wire.close()
@@ -65,16 +65,16 @@ class Stream:
         self._count = 0
 
     def send(self, data: bytes) -> None:
-        """Send all of it. Raises Failed."""
+        """Send all data. Raises Failed."""
         if self._session is None:
             self._wire.send(data)
         else:
             self._session.write(data)
 
     def receive(self, limit: int = 65536) -> bytes:
-        """The next bytes, at least one and at most `limit`; b"" when the peer has closed. Raises Failed.
+        """The next bytes, at least one and at most `limit`; b"" after the peer's close. Raises Failed.
 
-        Silence is `timed_out`, or `deadline` where there was not time enough to call it silence.
+        Silence is `timed_out`, or `deadline` where there was not enough time for it to prove anything.
         """
         data = self._wire.receive(limit) if self._session is None else self._session.read(limit)
         self._count += len(data)
@@ -83,32 +83,32 @@ class Stream:
         return data
 
     def makefile(self, mode: str = "rb") -> io.BufferedReader:
-        """A file to read from, as `http.client.HTTPResponse` wants of a socket. Reading raises Failed."""
+        """A file to read from, as `http.client.HTTPResponse` expects of a socket. Reading raises Failed."""
         if mode != "rb":
-            raise ValueError(f"a stream is read as 'rb', not {mode!r}")
+            raise ValueError(f"the mode must be 'rb', not {mode!r}")
         return io.BufferedReader(_Readable(self))
 
     @property
     def received(self) -> int:
-        """How many bytes the peer has sent to us: of the protocol, that is inside TLS where there is TLS."""
+        """The number of received bytes of the protocol, that is inside TLS where there is TLS."""
         return self._count
 
     @property
     def first_bytes(self) -> bytes:
-        """The first 64 bytes that the peer sent, of the protocol (inside TLS where there is TLS)."""
+        """The first 64 received bytes of the protocol, that is inside TLS where there is TLS."""
         return self._taken
 
     @property
     def tls_version(self) -> str | None:
-        """`TLSv1.3` and the like; None without TLS."""
+        """The TLS version, such as `TLSv1.3`; None without TLS."""
         return None if self._session is None else self._session.tls.version()
 
     def evidence(self) -> kernel.TcpInfo | None:
-        """The kernel's account of the connection, where it gives one."""
+        """The kernel's TCP_INFO of the connection, None where it has none."""
         return self._wire.evidence()
 
     def close(self) -> None:
-        """Close, politely where that needs no waiting. Never raises."""
+        """Close, with close_notify where there is TLS. Never waits, never raises."""
         if self._session is None:
             self._wire.close()
         else:

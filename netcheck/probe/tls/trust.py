@@ -1,4 +1,4 @@
-"""Trust stores as a connector has them (PEM, PKCS12, JKS), and TLS contexts that trust what they hold."""
+"""Reads trust stores in a connector's formats (PEM, PKCS12, JKS), and builds TLS contexts that trust them."""
 
 from __future__ import annotations
 
@@ -12,43 +12,45 @@ from typing import Any
 
 from netcheck.core.credentials import Trust
 from netcheck.probe.tls import jks
-from netcheck.probe.tls.session import Verifier, WatchedObject, watch
+from netcheck.probe.tls.session import ObservedSSLObject, Verifier, observe
 
 _PEM_BEGIN = b"-----BEGIN "
 _JCEKS_MAGIC = b"\xce\xce\xce\xce"
 _MAX_SIZE = 32 << 20
 
-# What a JVM can negotiate and Python by default does not: RSA key exchange, SHA-1 MACs, 1024-bit keys.
-# Without them we would blame a server that the connector gets on with.
+# A JVM can also negotiate RSA key exchange, SHA-1 MACs and 1024-bit keys, which Python disables by default.
+# Without them we would blame a server that the connector can use.
 _CIPHERS = "DEFAULT:@SECLEVEL=1"
 _OP_LEGACY_SERVER_CONNECT = 0x4
 _NO_CHECK_TIME = 0x200000
-"""X509_V_FLAG_NO_CHECK_TIME: `Session` looks at the dates itself, and as a JVM not at the trust anchor's."""
+"""X509_V_FLAG_NO_CHECK_TIME: `Session` checks the dates itself, like a JVM without the trust anchor's."""
 
 _ALWAYS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
 _AS_A_JVM = ssl.VerifyFlags(_ALWAYS | _NO_CHECK_TIME)
 _STRICT = _ALWAYS | ssl.VERIFY_X509_STRICT
 
 _ONE_AT_A_TIME = threading.Lock()
-"""Loading takes tens of milliseconds of processor time: thirty brokers at once need it done only once."""
+"""Loading takes tens of milliseconds of CPU time: it is done once for all brokers that are probed in
+parallel.
+"""
 
 
 class TrustError(Exception):
-    """A trust store that cannot be used: what is wrong, where, and how to mend it, in one line."""
+    """A trust store that cannot be used. The message is one line: what is wrong, where, and the fix."""
 
-    def __init__(self, what: str, where: str, mend: str) -> None:
-        super().__init__(f"trust store {where}: {what}. {mend}")
+    def __init__(self, what: str, where: str, fix: str) -> None:
+        super().__init__(f"trust store {where}: {what}. {fix}")
         self.what = what
         self.where = where
-        self.mend = mend
+        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)
 class Roots:
     """The certificates of a trust store.
 
-    `source` says in words where they came from; `certificates` are DER, or None where OpenSSL reads the
-    system's own from its default places.
+    `source` describes where they came from; `certificates` are DER, or None where OpenSSL reads the
+    system's from its default paths.
     """
 
     source: str
@@ -56,21 +58,21 @@ class Roots:
 
 
 def load(trust: Trust) -> Roots:
-    """Read a trust store, or find the system's roots where `trust` names none.
+    """Read the trust store, or the system's roots where `trust` names none.
 
-    As in the JVM, every certificate in a store is trusted, also an intermediate, and of a private key's entry
-    its own certificate (sun.security.validator.TrustStoreUtil). Raises TrustError.
+    Like in the JVM, every certificate in a store is trusted, also an intermediate one, and of a private key's
+    entry its certificate (sun.security.validator.TrustStoreUtil). Raises TrustError.
     """
     return _system() if trust.path is None else _load_file(trust.path, trust, _stamp(trust.path))
 
 
 def verifier(trust: Trust, *, verify: bool = True, strict: bool = False) -> Verifier:
-    """How a client with this trust store judges servers, shared by all connections. Raises TrustError.
+    """The verifier of a client with this trust store, shared by all connections. Raises TrustError.
 
-    By default it judges as a JVM does: hostname and chain, any certificate of the store an anchor, whatever
-    its dates (X509_V_FLAG_PARTIAL_CHAIN), and none of RFC 5280's fine print. `strict` adds that
+    By default it verifies like a JVM: hostname and chain, with every certificate of the store a trust anchor,
+    whatever its dates (X509_V_FLAG_PARTIAL_CHAIN), and without RFC 5280's stricter rules. `strict` adds these
     (VERIFY_X509_STRICT, the default of Python 3.13 and of other recent clients). Without `verify` nothing is
-    checked: never send a secret over such a connection.
+    verified: never send a secret over such a connection.
     """
     stamp = None if trust.path is None else _stamp(trust.path)
     with _ONE_AT_A_TIME:
@@ -78,10 +80,10 @@ def verifier(trust: Trust, *, verify: bool = True, strict: bool = False) -> Veri
 
 
 def public_roots() -> frozenset[bytes]:
-    """The roots that browsers trust, in DER: Mozilla's list as certifi ships it; empty without certifi.
+    """The roots that browsers trust, in DER: Mozilla's list as shipped by certifi; empty without certifi.
 
-    Not the system's own: a company that intercepts TLS installs its root there, and a connector's JVM on MSK
-    Connect does not have it.
+    Not the system's roots: a company that intercepts TLS installs its root there, and a connector's JVM on
+    MSK Connect does not have that root.
     """
     with _ONE_AT_A_TIME:
         return _public_roots()
@@ -94,9 +96,7 @@ def public_organisations() -> frozenset[str]:
 
 
 def public_verifier() -> Verifier:
-    """One that trusts `public_roots()` and does not look at the hostname. Raises TrustError without
-    certifi.
-    """
+    """A verifier that trusts `public_roots()` and ignores the hostname. Raises TrustError without certifi."""
     with _ONE_AT_A_TIME:
         return _public_verifier()
 
@@ -154,13 +154,13 @@ def _client_context() -> ssl.SSLContext:
     made.set_ciphers(_CIPHERS)
     made.verify_flags = _AS_A_JVM
     made.options |= _OP_LEGACY_SERVER_CONNECT
-    made.sslobject_class = WatchedObject
-    watch(made)
+    made.sslobject_class = ObservedSSLObject
+    observe(made)
     return made
 
 
 def _stamp(path: str) -> tuple[int, int] | None:
-    """What changes when the file does; None where there is none, so that loading it says why."""
+    """A value that changes with the file; None where there is no file, which loading it reports."""
     try:
         status = Path(path).stat()
     except (OSError, ValueError):
@@ -179,7 +179,7 @@ def _system() -> Roots:
         raise TrustError(
             "this host has no root certificates",
             "of the system",
-            "Install the package ca-certificates, or name a file of root certificates.",
+            "Install the package ca-certificates, or add --ca FILE with root certificates.",
         )
     return Roots("certifi's root certificates", tuple(_pem_certificates(bundle.read_bytes())))
 
@@ -207,7 +207,7 @@ def _read(path: str) -> bytes:
     except IsADirectoryError as error:
         raise TrustError("it is a folder", path, "Name the file inside it.") from error
     except FileNotFoundError as error:
-        raise TrustError("there is no such file", path, "Check the path.") from error
+        raise TrustError("no such file", path, "Check the path.") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise TrustError(f"it cannot be read ({reason})", path, "Check its permissions.") from error
@@ -219,12 +219,12 @@ def _read(path: str) -> bytes:
 
 
 def _parse(path: str, data: bytes, password: str | None) -> tuple[str, tuple[bytes, ...]]:
-    """Tell the formats apart by what is in the file, as its name often lies."""
+    """Detect the format by the content of the file: its name is often wrong."""
     if data.startswith(jks.MAGIC):
         return "JKS", _jks(path, data, password)
     if data.startswith(_JCEKS_MAGIC):
-        mend = "Convert it with `keytool -importkeystore -deststoretype PKCS12`."
-        raise TrustError("it is a JCEKS, which is not supported", path, mend)
+        fix = "Convert it with `keytool -importkeystore -deststoretype PKCS12`."
+        raise TrustError("it is a JCEKS, which is not supported", path, fix)
     if _PEM_BEGIN in data:
         return "PEM", _pem(path, data)
     match _first_member(data):
@@ -233,8 +233,8 @@ def _parse(path: str, data: bytes, password: str | None) -> tuple[str, tuple[byt
         case 0x30:
             return "DER", (data,)
         case _:
-            mend = "Name a PEM, PKCS12 or JKS file."
-            raise TrustError("it is none of PEM, PKCS12 and JKS", path, mend)
+            fix = "Name a PEM, PKCS12 or JKS file."
+            raise TrustError("it is not PEM, PKCS12 or JKS", path, fix)
 
 
 def _first_member(data: bytes) -> int | None:
@@ -253,8 +253,8 @@ def _jks(path: str, data: bytes, password: str | None) -> tuple[bytes, ...]:
     except jks.Damaged as error:
         raise TrustError(f"it is damaged: {error}", path, "Copy it again, in binary mode.") from error
     if not store.trusted and store.own:
-        mend = "Name the trust store, or import the authority's certificate with `keytool -importcert`."
-        raise TrustError("it holds private keys and no trusted certificate: it is a key store", path, mend)
+        fix = "Name the trust store, or import the CA certificate with `keytool -importcert`."
+        raise TrustError("it holds private keys and no trusted certificate: it is a key store", path, fix)
     return _some(path, store.trusted + store.own)
 
 
@@ -262,19 +262,19 @@ def _pkcs12(path: str, data: bytes, password: str | None) -> tuple[bytes, ...]:
     try:
         from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
     except ImportError as error:
-        mend = "Install it with `pip install 'netcheck[pkcs12]'`, or name a PEM or JKS file."
-        raise TrustError("reading PKCS12 needs the package cryptography", path, mend) from error
+        fix = "Install it with `pip install 'netcheck[pkcs12]'`, or name a PEM or JKS file."
+        raise TrustError("reading PKCS12 needs the package cryptography", path, fix) from error
     try:
         store = pkcs12.load_pkcs12(data, None if password is None else password.encode())
     except ValueError as error:
-        what = "it wants a password" if password is None else "the password is wrong, or the file is damaged"
+        what = "it needs a password" if password is None else "the password is wrong, or the file is damaged"
         raise TrustError(what, path, "Check the trust store's password.") from error
-    # Beside a private key, what has no alias is that key's chain, which a JVM does not trust.
+    # Beside a private key, certificates without an alias are that key's chain, which a JVM does not trust.
     trusted = [one for one in store.additional_certs if store.key is None or one.friendly_name is not None]
     held = tuple(one.certificate.public_bytes(Encoding.DER) for one in trusted)
     if not held and store.key is not None:
-        mend = "Name the trust store, or import the authority's certificate with `keytool -importcert`."
-        raise TrustError("it holds a private key and no trusted certificate: it is a key store", path, mend)
+        fix = "Name the trust store, or import the CA certificate with `keytool -importcert`."
+        raise TrustError("it holds a private key and no trusted certificate: it is a key store", path, fix)
     return _some(path, held)
 
 
@@ -286,13 +286,13 @@ def _pem(path: str, data: bytes) -> tuple[bytes, ...]:
 
 
 def _pem_certificates(data: bytes) -> list[bytes]:
-    """The certificates of a PEM text, in DER. Raises ValueError."""
+    """The certificates of a PEM file, in DER. Raises ValueError."""
     found = []
     end = b"-----END CERTIFICATE-----"
-    for piece in data.split(b"-----BEGIN CERTIFICATE-----")[1:]:
-        body, mark, _ = piece.partition(end)
+    for part in data.split(b"-----BEGIN CERTIFICATE-----")[1:]:
+        body, mark, _ = part.partition(end)
         if not mark:
-            raise ValueError("a certificate in it has no end")
+            raise ValueError("a certificate in it has no END line")
         text = f"-----BEGIN CERTIFICATE-----\n{body.decode('ascii').strip()}\n-----END CERTIFICATE-----\n"
         found.append(ssl.PEM_cert_to_DER_cert(text))
     return found
@@ -300,6 +300,6 @@ def _pem_certificates(data: bytes) -> list[bytes]:
 
 def _some(path: str, certificates: tuple[bytes, ...]) -> tuple[bytes, ...]:
     if not certificates:
-        mend = "Import the authority's certificate into it."
-        raise TrustError("there is no certificate in it", path, mend)
+        fix = "Import the CA certificate into it."
+        raise TrustError("it contains no certificate", path, fix)
     return certificates

@@ -1,1 +1,1 @@
-"""TCP and what lies under every protocol: sockets, errors, isolation of foreign code."""
+"""TCP, and what every protocol uses: sockets, errors, isolation of third-party code."""

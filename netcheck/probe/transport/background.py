@@ -1,4 +1,4 @@
-"""Work that is done side by side, in threads that hold up neither run nor process."""
+"""Runs work in parallel, in threads that block neither the run nor the process."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ T = TypeVar("T")
 
 
 def in_background(work: Callable[[], T]) -> Future[T]:
-    """Run in a daemon thread; an executor's would be waited for when the process ends."""
+    """Run in a daemon thread: an executor's threads would be joined when the process exits."""
     future: Future[T] = Future()
 
     def run() -> None:
         try:
             future.set_result(work())
-        except Exception as error:  # noqa: BLE001 - kept, and raised to whoever waits
+        except Exception as error:  # noqa: BLE001 - raised in the thread that waits for the future
             future.set_exception(error)
 
     threading.Thread(target=run, daemon=True, name="probe").start()

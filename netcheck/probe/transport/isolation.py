@@ -1,4 +1,4 @@
-"""A hard wall around foreign code: it is left behind when the deadline passes, whatever it is doing."""
+"""Isolates third-party code: it is abandoned when the deadline passes, whatever it is doing."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _ABOVE_CRITICAL = logging.CRITICAL + 1
 
 
 def run_isolated(deadline: Deadline, work: Callable[[], T]) -> T | Exception:
-    """Return what `work()` returns, or the exception that ended it; TimeoutError when the deadline passes
+    """Return the result of `work()`, the exception that it raised, or TimeoutError when the deadline passes
     first.
 
-    It runs in a daemon thread, which is abandoned if it does not end in time: nothing can stop a thread,
-    and a daemon thread keeps neither the run nor the process waiting.
+    It runs in a daemon thread, which is abandoned if it does not end in time: a thread cannot be killed, and
+    a daemon thread blocks neither the run nor the process.
     """
     future: Future[T | Exception] = Future()
 
     def run() -> None:
         try:
             future.set_result(work())
-        except Exception as error:  # noqa: BLE001 - foreign code may raise anything; whoever waits is told
+        except Exception as error:  # noqa: BLE001 - third-party code may raise anything; it is returned
             future.set_result(error)
 
-    threading.Thread(target=run, daemon=True, name="behind-wall").start()
+    threading.Thread(target=run, daemon=True, name="isolated").start()
     try:
         return future.result(deadline.left())
     except TimeoutError as error:
@@ -38,9 +38,7 @@ def run_isolated(deadline: Deadline, work: Callable[[], T]) -> T | Exception:
 
 
 def silence(*names: str) -> None:
-    """Keep what these libraries log, and their parts, away from every handler: at debug level they log
-    secrets.
-    """
+    """Turn off logging of these libraries and their submodules: at debug level they log secrets."""
     for name in names:
         logger = logging.getLogger(name)
         logger.setLevel(_ABOVE_CRITICAL)

@@ -1,6 +1,6 @@
-"""What the kernel knows of a TCP connection: TCP_INFO, and the ICMP errors that came back. Linux only.
+"""What the kernel knows about a TCP connection: TCP_INFO, and received ICMP errors. Linux only.
 
-Offsets are those of `struct tcp_info` in linux/tcp.h, which only ever grows at its end.
+The offsets are those of `struct tcp_info` in linux/tcp.h, which is only extended at its end.
 """
 
 from __future__ import annotations
@@ -38,10 +38,9 @@ _STATES = (
 
 @dataclass(frozen=True, slots=True)
 class TcpInfo:
-    """The kernel's account of one connection. Counts are of segments or bytes since the SYN; `rtt` is in
-    seconds.
+    """TCP_INFO of one connection. Counts are of segments or bytes since the SYN; `rtt` is in seconds.
 
-    `bytes_acked` counts the SYN as one; `unacked` are segments sent and not yet acknowledged.
+    `bytes_acked` counts the SYN as one byte; `unacked` is the number of sent segments not yet acknowledged.
     """
 
     state: str
@@ -56,9 +55,7 @@ class TcpInfo:
 
 @dataclass(frozen=True, slots=True)
 class IcmpError:
-    """An ICMP error that named this connection: type, code, and the address of the router or host that sent
-    it.
-    """
+    """An ICMP error about this connection: type, code, and the address of the router or host that sent it."""
 
     type: int
     code: int
@@ -66,7 +63,7 @@ class IcmpError:
 
 
 def tcp_info(connection: socket.socket) -> TcpInfo | None:
-    """TCP_INFO of a socket; None where the platform has none, or one too old."""
+    """TCP_INFO of a socket; None where the platform has none, or a shorter one."""
     if sys.platform != "linux":
         return None
     try:
@@ -95,8 +92,8 @@ def tcp_info(connection: socket.socket) -> TcpInfo | None:
 
 
 def is_connected_to_itself(connection: socket.socket) -> bool:
-    """Whether a connection to a port of this host met itself: TCP's simultaneous open, when the port that the
-    kernel picked for us is the one we call and nobody listens there.
+    """Whether a connection to a port of this host is connected to itself (TCP's simultaneous open): the
+    kernel chose the destination port as our source port, and nothing listens on it.
     """
     try:
         return bool(connection.getsockname() == connection.getpeername())
@@ -105,10 +102,10 @@ def is_connected_to_itself(connection: socket.socket) -> bool:
 
 
 def want_icmp_errors(connection: socket.socket) -> None:
-    """Ask the kernel to keep ICMP errors for this socket, with their sender. Nothing where it cannot.
+    """Ask the kernel to queue ICMP errors for this socket, with their sender, on platforms that can.
 
-    Only for a socket that is closed once it is connected: with this set, an ICMP error that an open
-    connection would ride out ends it.
+    Only for a socket that is closed once it is connected: with this option an ICMP error that an open
+    connection would survive ends it.
     """
     if sys.platform == "linux":
         level, option = (
@@ -120,7 +117,7 @@ def want_icmp_errors(connection: socket.socket) -> None:
 
 
 def icmp_error(connection: socket.socket) -> IcmpError | None:
-    """The ICMP error that is queued for a socket of `want_icmp_errors`, or None."""
+    """The ICMP error that is queued for a socket after `want_icmp_errors`, or None."""
     if sys.platform != "linux":
         return None
     try:
@@ -136,7 +133,7 @@ def icmp_error(connection: socket.socket) -> IcmpError | None:
 
 
 def _sender(address: bytes) -> str:
-    """The address in a `struct sockaddr`; empty where the kernel did not know it."""
+    """The address in a `struct sockaddr`; empty where the kernel does not know it."""
     if len(address) < 8:
         return ""
     match int.from_bytes(address[:2], sys.byteorder):

@@ -1,4 +1,4 @@
-"""Is it one port of a host that is silent, or the host? Asks other ports at which it is known to listen."""
+"""Connects to other known ports of a silent host, to tell a silent port from a silent host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netcheck.probe.transport.tcp import finish, open_to
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """What one port of one address said to a connection. `cause` is None when it connected."""
+    """The result of connecting to one port of one address. `cause` is None when it connected."""
 
     address: str
     port: int
@@ -21,23 +21,23 @@ class Port:
 
     @property
     def answered(self) -> bool:
-        """Whether its host said anything: a refusal is an answer too, an ICMP error is somebody else's."""
+        """Whether its host answered: a refusal is an answer too, an ICMP error may come from another host."""
         return self.cause in (None, Cause.CONNECTION_REFUSED, Cause.CONNECTION_RESET)
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What several ports of some addresses said, in the order asked."""
+    """The results of connecting to several ports of some addresses, in the order given."""
 
     asked: tuple[Port, ...]
     seconds: float
 
 
 def ask_ports(deadline: Deadline, addresses: tuple[str, ...], ports: tuple[int, ...]) -> Ports:
-    """Connect to every port of every address side by side, and close again without a word."""
+    """Connect to every port of every address in parallel, and close without sending anything."""
     start = time.monotonic()
-    places = [(address, port) for address in addresses for port in ports]
-    opened = [open_to(*place) for place in places]
-    ended = finish(deadline, opened, [address for address, _ in places])
-    asked = (Port(*place, one.cause, one.detail) for place, one in zip(places, ended, strict=True))
-    return Ports(tuple(asked), time.monotonic() - start)
+    endpoints = [(address, port) for address in addresses for port in ports]
+    opened = [open_to(*endpoint) for endpoint in endpoints]
+    ended = finish(deadline, opened, [address for address, _ in endpoints])
+    tried = (Port(*endpoint, one.cause, one.detail) for endpoint, one in zip(endpoints, ended, strict=True))
+    return Ports(tuple(tried), time.monotonic() - start)

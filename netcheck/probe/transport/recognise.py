@@ -1,4 +1,4 @@
-"""Names what else answered, from the first bytes that it sent."""
+"""Recognises the protocol of a peer by the first bytes that it sent."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ ALERTS = {
 
 
 def recognise(first_bytes: bytes) -> str | None:
-    """What speaks like that: "HTTP", "SSH", "TLS", "TLS alert 40 (handshake_failure)", "SMTP/FTP banner",
-    "Kafka", "ClickHouse native"; None when nothing fits or nothing came.
+    """The protocol: "HTTP", "SSH", "TLS", "TLS alert 40 (handshake_failure)", "SMTP/FTP banner", "Kafka",
+    "ClickHouse native"; None when none matches or nothing was received.
 
-    The names a person would use, for a sentence; a guess by form, never a verdict.
+    A readable name for a message; a guess by format, never a verdict.
     """
     data = first_bytes
     if data.startswith((b"HTTP/", *_HTTP_METHODS)) or data.lower().startswith((b"<html", b"<!doctype")):
@@ -63,17 +63,17 @@ def recognise(first_bytes: bytes) -> str | None:
 
 
 def is_tls_record(data: bytes) -> bool:
-    """Whether this opens like a TLS record, as far as it goes: handshake or alert, version 3.0 to 3.4."""
+    """Whether this is the start of a TLS record: handshake or alert, version 3.0 to 3.4."""
     return data[:1] in (b"\x15", b"\x16") and data[1:2] in (b"", b"\x03") and data[2:3] <= b"\x04"
 
 
 def alert_name(number: int) -> str:
-    """`40 (handshake_failure)`; the bare number for one that RFC 8446 does not list."""
+    """`40 (handshake_failure)`; only the number for an alert that is not in ALERTS."""
     return f"{number} ({ALERTS[number]})" if number in ALERTS else str(number)
 
 
 def _is_clickhouse(data: bytes) -> bool:
-    """A server's Hello (0, then its name) or an Exception (2, a code, then `DB::...`)."""
+    """Whether this is a server's Hello (0, then its name) or Exception (2, a code, then `DB::...`)."""
     if len(data) < 3:
         return False
     if data[0] == _CLICKHOUSE_HELLO:

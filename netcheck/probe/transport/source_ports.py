@@ -1,7 +1,7 @@
-"""Does silence depend on the port that we call from? Only a filter without memory makes it so.
+"""Tests whether silence depends on the source port, as only a stateless filter makes it.
 
-A security group remembers connections and lets their answers through, whatever port they go to. A network ACL
-does not: where its rules pass only part of the ephemeral ports, answers to the others are lost
+A security group is stateful and allows the return traffic of a connection to any port. A network ACL is
+stateless: where its rules allow only part of the ephemeral ports, return traffic to the others is dropped
 (https://docs.aws.amazon.com/vpc/latest/userguide/custom-network-acl.html#nacl-ephemeral-ports).
 """
 
@@ -18,17 +18,17 @@ from netcheck.probe.transport.failure import is_long_enough
 from netcheck.probe.transport.tcp import Connection, finish, open_to
 
 RANGES = ((1024, 32767), (32768, 49151), (49152, 60999), (61000, 65535))
-"""Where common rules cut: Linux takes 32768 to 60999, IANA and Windows begin at 49152, NAT gateways and ELB
-take 1024 to 65535. Both ends of each are called from."""
+"""The usual boundaries of ephemeral port rules: Linux uses 32768 to 60999, IANA and Windows start at 49152,
+NAT gateways and ELB use 1024 to 65535. Connections are made from both ends of each range."""
 
 _CHOICES = 4
-"""Ports that are tried for each place, should another program have the first."""
+"""Candidate ports at each end, in case another program uses the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePortAttempt:
-    """A connection from one source port. `cause` is None when it connected; `retransmits` counts repeated
-    SYNs, None where the kernel does not tell. `port` is 0 where none was to be had.
+    """A connection from one source port. `cause` is None when it connected; `retransmits` is the number of
+    SYN retransmissions, None where the kernel does not report it. `port` is 0 where no source port was free.
     """
 
     port: int
@@ -40,8 +40,8 @@ class SourcePortAttempt:
 class SourcePorts:
     """Connections to one address from both ends of each of RANGES.
 
-    A second round, from the ports beside, is there where the first one answered in part. No round at all:
-    there was not time enough to call anything silence.
+    There is a second round, from adjacent ports, where only part of the first was answered. There is no round
+    where there was not enough time for silence to prove anything.
     """
 
     address: str
@@ -51,8 +51,8 @@ class SourcePorts:
 
 
 def sweep(deadline: Deadline, address: str, port: int) -> SourcePorts:
-    """Connect from eight source ports side by side, in half of the time, and close again at once; where some
-    answer and some do not, again from those beside, in the other half.
+    """Connect from eight source ports in parallel, in half of the time, and close at once. Where only some
+    are answered, repeat from adjacent ports in the other half.
     """
     start = time.monotonic()
     rounds: list[tuple[SourcePortAttempt, ...]] = []
@@ -65,13 +65,13 @@ def sweep(deadline: Deadline, address: str, port: int) -> SourcePorts:
 
 
 def is_split(tried: Iterable[SourcePortAttempt]) -> bool:
-    """Whether some were answered and others met silence."""
+    """Whether some were answered and others got silence."""
     kinds = {answered(one) for one in tried}
     return {True, False} <= kinds
 
 
 def answered(one: SourcePortAttempt) -> bool | None:
-    """Whether anything came back: a refusal crosses the path as well. None where that is not known."""
+    """Whether there was an answer, which a refusal is too. None where that is unknown."""
     match one.cause:
         case None | Cause.CONNECTION_REFUSED | Cause.CONNECTION_RESET:
             return True
@@ -89,12 +89,12 @@ def _round(deadline: Deadline, address: str, port: int, number: int) -> tuple[So
 
 
 def _ends() -> list[tuple[int, int]]:
-    """Each end of each range, and which way is inwards."""
+    """Each end of each range, and the step into the range."""
     return [end for low, high in RANGES for end in ((low, 1), (high, -1))]
 
 
 def _choices(end: int, inwards: int, number: int) -> list[int]:
-    """Even steps for the first round, odd ones for the second: no port is called from twice."""
+    """Even steps for the first round, odd steps for the second, so that no port is used twice."""
     return [end + inwards * (2 * choice + number) for choice in range(_CHOICES)]
 
 

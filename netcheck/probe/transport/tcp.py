@@ -1,4 +1,4 @@
-"""The TCP probe: every address of a name, all at once, with what the kernel knows of each."""
+"""The TCP probe: connects to every address of a name in parallel, and reads the kernel's TCP_INFO."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netcheck.probe.transport import kernel
 from netcheck.probe.transport.failure import SHORTEST_SILENCE, cause_of, errno_name, is_long_enough
 from netcheck.probe.transport.kernel import IcmpError, TcpInfo
 
-_MOST_TELLING = (
+_MOST_SPECIFIC_FIRST = (
     Cause.CONNECTION_REFUSED,
     Cause.CONNECTION_RESET,
     Cause.TIMED_OUT,
@@ -27,17 +27,17 @@ _MOST_TELLING = (
     Cause.RESOURCES,
     Cause.DEADLINE,
     Cause.CHECK_BUG,
-    # Last: the usual answer for the IPv6 addresses of a name on a host without IPv6.
+    # Last: the usual error for a name's IPv6 addresses on a host without IPv6.
     Cause.NETWORK_UNREACHABLE,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What became of a connection to one address. `family` is 4 or 6; `errno` a name such as `ECONNREFUSED`.
+    """The result of connecting to one address. `family` is 4 or 6; `errno` is a name like `ECONNREFUSED`.
 
-    `kernel` is TCP_INFO at the end, `icmp` the ICMP error that ended it: both None where Linux did not give
-    them.
+    `kernel` is the final TCP_INFO and `icmp` the ICMP error that ended the attempt, None where the kernel has
+    none.
     """
 
     address: str
@@ -52,10 +52,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """What became of the connections to all addresses of one target, in the order given.
+    """The results of connecting to all addresses of one target, in the order given.
 
-    `cause` is None when at least one of them connected, as a client tries one address after the other; else
-    the most telling of theirs.
+    `cause` is None when at least one connected, as a client tries one address after the other; else the most
+    specific of their causes.
     """
 
     port: int
@@ -66,7 +66,7 @@ class Connections:
 
 
 def connect(deadline: Deadline, addresses: tuple[str, ...], port: int) -> Connections:
-    """Connect to every address side by side, and close again. Takes as long as the slowest of them."""
+    """Connect to every address in parallel, and close. Takes as long as the slowest of them."""
     start = time.monotonic()
     ended = finish(deadline, [open_to(address, port) for address in addresses], addresses)
     return _all(port, ended, time.monotonic() - start)
@@ -75,11 +75,11 @@ def connect(deadline: Deadline, addresses: tuple[str, ...], port: int) -> Connec
 def finish(
     deadline: Deadline, opened: Sequence[socket.socket | Connection], addresses: Sequence[str]
 ) -> tuple[Connection, ...]:
-    """Wait for what `open_to` began, side by side, and close it all again; what became of each, in order."""
+    """Wait for the connections that `open_to` started, and close them. The results are in the same order."""
     start = time.monotonic()
     step = deadline.left()
     done: dict[int, Connection] = {}
-    with selectors.PollSelector() as selector:  # the one that needs no descriptor of its own
+    with selectors.PollSelector() as selector:  # the only selector that needs no file descriptor
         for index, one in enumerate(opened):
             if isinstance(one, Connection):
                 done[index] = one
@@ -87,7 +87,9 @@ def finish(
                 selector.register(one, selectors.EVENT_WRITE, index)
         left = 1.0
         while len(done) < len(opened) and left > 0:
-            left = deadline.left()  # and where none is left, what has come while this host was busy
+            left = (
+                deadline.left()
+            )  # with 0 left, still take the answers that arrived while this host was busy
             for key, _ in selector.select(left):
                 assert isinstance(key.fileobj, socket.socket)
                 done[key.data] = _finished(key.fileobj, addresses[key.data], time.monotonic() - start)
@@ -101,9 +103,9 @@ def finish(
 
 
 def open_to(address: str, port: int, source_ports: Sequence[int] = ()) -> socket.socket | Connection:
-    """A socket that is connecting, or what already went wrong.
+    """A socket that is connecting, or the Connection that failed at once.
 
-    From the first of `source_ports` that is free, or from one that the kernel picks where none is named.
+    Uses the first of `source_ports` that is free, or a port that the kernel chooses where there are none.
     """
     start = time.monotonic()
     family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
@@ -126,9 +128,10 @@ def open_to(address: str, port: int, source_ports: Sequence[int] = ()) -> socket
 
 
 def _bind(opened: socket.socket, source_ports: Sequence[int]) -> None:
-    """Take the first free one. Raises OSError, EADDRINUSE where none is.
+    """Bind to the first free port. Raises OSError, with EADDRINUSE where none is free.
 
-    Ended by a reset, so that the port does not linger in TIME_WAIT; shared with our connections elsewhere.
+    The connection is closed with a reset, so that the port does not stay in TIME_WAIT. The port may be shared
+    with our connections to other addresses.
     """
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -173,7 +176,7 @@ def _silent(one: socket.socket, address: str, step: float, seconds: float) -> Co
     else:
         cause, detail = (
             Cause.DEADLINE,
-            f"only {seconds:.1f} s to wait; silence means something from {SHORTEST_SILENCE} s",
+            f"only {seconds:.1f} s were left to wait; silence proves nothing below {SHORTEST_SILENCE:g} s",
         )
     return Connection(address, _family(address), None, info, None, cause, detail, seconds)
 
@@ -183,10 +186,11 @@ def _all(port: int, connections: tuple[Connection, ...], seconds: float) -> Conn
     if len(failed) < len(connections):
         return Connections(port, connections, None, "", seconds)
     if not failed:
-        return Connections(
-            port, connections, Cause.DNS_NO_ADDRESS, "there is no address to connect to", seconds
-        )
-    worst = min(failed, key=lambda one: _MOST_TELLING.index(one.cause) if one.cause in _MOST_TELLING else 99)
+        return Connections(port, connections, Cause.DNS_NO_ADDRESS, "no address to connect to", seconds)
+    worst = min(
+        failed,
+        key=lambda one: _MOST_SPECIFIC_FIRST.index(one.cause) if one.cause in _MOST_SPECIFIC_FIRST else 99,
+    )
     return Connections(port, connections, worst.cause, f"{worst.address}: {worst.detail}", seconds)
 
 

@@ -1,4 +1,4 @@
-"""One TCP connection whose every wait ends at one deadline."""
+"""A TCP connection on which every wait ends at one deadline."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ FIRST_BYTES = 64
 
 
 class Wire:
-    """A non-blocking TCP connection. Everything that goes wrong is raised as `Failed`.
+    """A non-blocking TCP connection. Every error is raised as `Failed`.
 
-    `received` and `sent` count raw bytes; `first_bytes` are the first 64 that the peer ever sent.
+    `received` and `sent` count raw bytes; `first_bytes` are the first 64 bytes from the peer.
     """
 
     def __init__(
         self, deadline: Deadline, address: str, port: int, *, largest_segment: int | None = None
     ) -> None:
-        """Connect. Raises Failed. `largest_segment` is what both sides then keep to, in bytes (TCP's MSS)."""
+        """Connect. Raises Failed. `largest_segment` is TCP's MSS in bytes, for both sides."""
         self.received = 0
         self.sent = 0
         self.first_bytes = b""
@@ -62,8 +62,8 @@ class Wire:
             if number == 0 and kernel.is_connected_to_itself(self._socket):
                 number = errno.ECONNREFUSED
             if number == errno.ECONNRESET:
-                # A SYN is refused, never reset: we were connected, and the peer has reset already. Kept for
-                # the first use, so that it does not depend on who was faster.
+                # Not ECONNREFUSED: we were connected, and the peer has reset the connection since. Raised on
+                # first use, so that the result does not depend on timing.
                 self._reset = OSError(number, os.strerror(number))
             elif number:
                 raise OSError(number, os.strerror(number))
@@ -71,7 +71,7 @@ class Wire:
             raise failed(error, doing, self._family) from error
 
     def send(self, data: bytes) -> None:
-        """Send all of it. Raises Failed."""
+        """Send all data. Raises Failed."""
         rest = memoryview(data)
         doing = f"send to {self._where}"
         while rest:
@@ -89,10 +89,10 @@ class Wire:
         self._since = time.monotonic()
 
     def receive(self, limit: int = 65536) -> bytes:
-        """The next bytes, at least one; b"" when the peer has closed. Raises Failed."""
-        doing = f"wait for an answer of {self._where}"
+        """The next bytes, at least one; b"" when the peer has closed the connection. Raises Failed."""
+        doing = f"wait for an answer from {self._where}"
         while True:
-            # Also where bytes are there: a peer that never stops sending must not outlive the deadline.
+            # Also when bytes are available: a peer that never stops sending must not outlast the deadline.
             if self._deadline.left() <= 0:
                 raise self._silence(doing)
             try:
@@ -107,25 +107,25 @@ class Wire:
                 return self._taken(data)
 
     def receive_ready(self) -> bytes:
-        """What has come already, without waiting; b"" when that is nothing or the connection is over."""
+        """The bytes that have already arrived; b"" when there are none or the connection has ended."""
         try:
             return self._taken(self._socket.recv(65536))
         except OSError:
             return b""
 
     def wait_readable(self, seconds: float) -> bool:
-        """Whether there is something to receive (or an end to learn of) within that time."""
+        """Whether there is something to receive within that time, or the connection ends."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(max(0.0, min(seconds, self._deadline.left())) * 1000))
 
     def farewell(self, data: bytes) -> None:
-        """Send what goes out at once and let go of the rest; never waits, never raises."""
+        """Send as much as possible without waiting, and drop the rest. Never raises."""
         with contextlib.suppress(OSError):
             self._socket.send(data)
 
     def evidence(self) -> kernel.TcpInfo | None:
-        """The kernel's account of this connection, where it gives one."""
+        """The kernel's TCP_INFO of this connection, None where it has none."""
         return kernel.tcp_info(self._socket)
 
     def waited(self) -> float:
@@ -133,7 +133,7 @@ class Wire:
         return time.monotonic() - self._since
 
     def close(self) -> None:
-        """Close; never waits, never raises."""
+        """Close the connection. Never waits, never raises."""
         self._socket.close()
 
     def _taken(self, data: bytes) -> bytes:
@@ -143,7 +143,7 @@ class Wire:
         return data
 
     def _wait(self, event: int, doing: str) -> None:
-        """Wait until the socket is ready. select.poll, since select.select ends at descriptor 1023."""
+        """Wait until the socket is ready. Uses poll, as select cannot handle file descriptors above 1023."""
         poll = select.poll()
         poll.register(self._socket, event)
         if not poll.poll(self._deadline.left() * 1000):
@@ -152,5 +152,5 @@ class Wire:
     def _silence(self, doing: str) -> Failed:
         waited = self.waited()
         if is_long_enough(self._step, waited):
-            return Failed(Cause.TIMED_OUT, f"{doing}: no answer, or not all of it, in {waited:.1f} s")
+            return Failed(Cause.TIMED_OUT, f"{doing}: no complete answer in {waited:.1f} s")
         return Failed(Cause.DEADLINE, f"{doing}: only {waited:.1f} s were left to wait")
