@@ -1,4 +1,4 @@
-"""The repair of one path for a terminal: the changes, what to know of them, how to take them back."""
+"""The repair of one path for a terminal: the changes, notes on them, and how to undo them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netcheck.report.words import PROVED
 
 _LEAD = {
     True: PROVED,
-    False: "not proved: each takes away what it is for, and what is named below may still stop it",
+    False: "not verified: each change removes one blocker; what is listed below may still block the path",
 }
 
 
@@ -25,7 +25,7 @@ def render(fix: Mapping[str, Any] | None, style: Style) -> str:
 
 def _lines(fix: Mapping[str, Any], style: Style) -> Iterator[str]:
     if not fix["changes"]:
-        yield f"  {style.bold('fix')}  no narrow change mends this"
+        yield f"  {style.bold('fix')}  no narrow change fixes this"
     else:
         yield f"  {style.bold('fix')}  {_LEAD[fix['proved']]}"
     for change in fix["changes"]:
@@ -34,7 +34,7 @@ def _lines(fix: Mapping[str, Any], style: Style) -> Iterator[str]:
     yield from _code("AWS CLI", [change["awscli"] for change in fix["changes"]], style)
     yield from _code("Terraform", [c["terraform"] for c in fix["changes"] if c["terraform"]], style)
     notes = [f"{c['terraform_note']}." for c in fix["changes"] if c["terraform_note"]]
-    yield from _section("to know", [*notes, *fix["notes"]], style)
+    yield from _section("notes", [*notes, *fix["notes"]], style)
     undo = [change["undo"] for change in reversed(fix["changes"]) if change["undo"]]
     yield from _code("to undo", undo, style)
 

@@ -1,7 +1,7 @@
 """The engine against the kernel, from the command line.
 
 ``python -m tests.lab SEED`` shows one topology's differences, ``--topologies 500`` runs many, ``--sets`` asks
-about whole subnets instead of single flows, ``--repairs`` mends blocked flows and tries them again.
+about whole subnets instead of single flows, ``--repairs`` fixes blocked flows and tries them again.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--topologies", type=int, default=0, metavar="N", help="compare N topologies")
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="where --topologies begins")
     parser.add_argument("--sets", action="store_true", help="ask about whole subnets")
-    parser.add_argument("--repairs", action="store_true", help="mend blocked flows and try them again")
+    parser.add_argument("--repairs", action="store_true", help="fix blocked flows and try them again")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--save", type=Path, metavar="DIR", help="write the first topology as a snapshot too")
     given = parser.parse_args()

@@ -2,7 +2,7 @@
 
 For some of a network's blocked flows alone, and for some together as one pipeline: what the repair says it
 has proved must connect; nothing that connected may be lost; whatever newly connects, of the network's other
-flows and of those just beside the mended ones, must do so by what these need; and no smaller part of the
+flows and of close neighbours of the fixed ones, must need the same change; and no smaller part of the
 changes may do.
 """
 
@@ -32,8 +32,8 @@ from netcheck.repair.search import Repair, repair
 from tests.lab.account import Account
 from tests.lab.cloud import Documents
 from tests.lab.compare import one_way_over_the_internet, query
+from tests.lab.fixable import has_a_way_out, has_room, joined_by_peering, only_filters
 from tests.lab.flow import Flow, Outcome
-from tests.lab.mendable import has_a_way_out, has_room, joined_by_peering, only_filters
 from tests.lab.sandbox import Sandbox
 from tests.lab.topology import SERVICE_PORTS, SOURCE_PORTS, Topology, generate
 
@@ -41,17 +41,17 @@ Repairing = Callable[[Parts, Sequence[dict[str, Any]]], Repair]
 
 ANY_PORT = -1
 SINGLE, TOGETHER = 8, 5
-"""Blocked flows of a network that are mended each alone, and together."""
+"""Blocked flows of a network that are fixed, each alone and together."""
 MOST_SMALLER = 6
 """Up to so many changes every smaller set is tried."""
 
 
 @dataclass(slots=True)
 class RepairTally:
-    """What was tried. `mendable` are flows that the oracle says can be mended."""
+    """Counts. `fixable` are flows that are fixable according to the oracle."""
 
     blocked: int = 0
-    mendable: int = 0
+    fixable: int = 0
     proved: int = 0
     confirmed: int = 0
     changes: int = 0
@@ -60,14 +60,14 @@ class RepairTally:
     differences: list[str] = field(default_factory=list)
 
     def add(self, other: RepairTally) -> None:
-        for name in ("blocked", "mendable", "proved", "confirmed", "changes", "newly", "skipped"):
+        for name in ("blocked", "fixable", "proved", "confirmed", "changes", "newly", "skipped"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.differences += other.differences
 
     def __str__(self) -> str:
         return (
-            f"{self.blocked} blocked flows, {self.mendable} mendable for certain, {self.proved} proved to be"
-            f" mended by {self.changes} changes, {self.confirmed} of these connected by the kernel"
+            f"{self.blocked} blocked flows, {self.fixable} fixable for certain, {self.proved} proved to be"
+            f" fixed by {self.changes} changes, {self.confirmed} of these connected by the kernel"
             f" ({self.skipped} left out), {self.newly} other flows newly connected,"
             f" {len(self.differences)} differences"
         )
@@ -78,22 +78,22 @@ def repair_flows(parts: Parts, queries: Sequence[dict[str, Any]]) -> Repair:
 
 
 def compare_repairs(
-    sandbox: Sandbox | None, seed: int, mend: Repairing = repair_flows, alone: int = SINGLE
+    sandbox: Sandbox | None, seed: int, fix: Repairing = repair_flows, alone: int = SINGLE
 ) -> RepairTally:
-    """Some of the blocked flows of one network, each mended alone, and some of them together.
+    """Some of the blocked flows of one network, each fixed alone, and some of them together.
 
     Without a sandbox only the engine's word is asked for.
     """
     topology = generate(seed)
     before = sandbox.ask(topology.cloud.documents, topology.flows, seed) if sandbox else []
-    return _Comparison(sandbox, topology, before, mend).tally(alone)
+    return _Comparison(sandbox, topology, before, fix).tally(alone)
 
 
 class _Comparison:
     def __init__(
-        self, sandbox: Sandbox | None, topology: Topology, before: list[Outcome], mend: Repairing
+        self, sandbox: Sandbox | None, topology: Topology, before: list[Outcome], fix: Repairing
     ) -> None:
-        self.sandbox, self.topology, self.before, self.mend = sandbox, topology, before, mend
+        self.sandbox, self.topology, self.before, self.fix = sandbox, topology, before, fix
         self.documents = topology.cloud.documents
         self.snapshot = from_documents(self.documents)
         self.found = RepairTally()
@@ -106,14 +106,14 @@ class _Comparison:
         alone = rng.sample(blocked, min(most_alone, len(blocked)))
         for number in alone:
             self.found.blocked += 1
-            self.one([number], queries, self.mendable(number, answers[number]))
+            self.one([number], queries, self.fixable(number, answers[number]))
         together = [n for n in rng.sample(blocked, len(blocked)) if n not in alone][:TOGETHER]
         if together:
             self.found.blocked += len(together)
             self.one(together, queries, False)
         return self.found
 
-    def mendable(self, number: int, said: dict[str, Any]) -> bool:
+    def fixable(self, number: int, said: dict[str, Any]) -> bool:
         flow = self.topology.flows[number]
         possible = (
             only_filters(said)
@@ -122,16 +122,16 @@ class _Comparison:
         )
         return possible and has_room(self.documents, said) and not said["gaps"]
 
-    def one(self, numbers: list[int], queries: list[dict[str, Any]], mendable: bool) -> None:
+    def one(self, numbers: list[int], queries: list[dict[str, Any]], fixable: bool) -> None:
         asked = [queries[number] for number in numbers]
         parts: Parts = (("", self.documents),)
-        done = self.mend(parts, asked)
+        done = self.fix(parts, asked)
         proved = [n for n in numbers if any(q.proved and q.query is queries[n] for q in done.questions)]
-        self.found.mendable += mendable
+        self.found.fixable += fixable
         self.found.proved += len(proved)
         self.found.changes += len(done.changes)
-        if mendable and not proved:
-            self.differ(numbers, done, "a flow that can be mended was not")
+        if fixable and not proved:
+            self.differ(numbers, done, "a flow that can be fixed was not")
         if not proved:
             return
         if self.could_do_with_less(parts, [queries[n] for n in proved], done.changes):
@@ -142,13 +142,13 @@ class _Comparison:
             self.hold_to_the_kernel(self.sandbox, numbers, proved, opened, done)
 
     def look_beside(self, numbers: list[int], opened: _Opened, done: Repair) -> None:
-        """The engine's word on flows just beside the mended ones, with and without the changes."""
+        """The engine's verdicts on close neighbours of the fixed flows, with and without the changes."""
         snapshot = from_parts(done.parts)
-        for flow in beside(self.topology, opened.mended):
+        for flow in beside(self.topology, opened.fixed):
             asked = query(opened.documents, 0, flow)
             if _passes(asked, snapshot) and not _passes(asked, self.snapshot):
                 self.found.newly += 1
-                if flow not in opened.mended and not opened.has_to_pass(flow):
+                if flow not in opened.fixed and not opened.has_to_pass(flow):
                     self.differ(numbers, done, f"by the engine, the changes let pass {flow} too")
 
     def could_do_with_less(
@@ -188,11 +188,11 @@ class _Comparison:
         )
 
 
-def beside(topology: Topology, mended: Iterable[Flow]) -> set[Flow]:
-    """Flows that differ from one that was mended in one thing: who asks, who is asked, or a port."""
+def beside(topology: Topology, fixed: Iterable[Flow]) -> set[Flow]:
+    """Flows that differ from one that was fixed in one thing: sender, receiver or port."""
     hosts = [host for host in topology.hosts if host.asks]
     found = set()
-    for flow in mended:
+    for flow in fixed:
         version = 6 if ":" in flow.destination else 4
         everybody = [(h.eni, a) for h in hosts for a in h.addresses if (":" in a) == (version == 6)]
         addresses = {address for _, address in everybody} | _neighbours(flow.destination)
@@ -214,10 +214,10 @@ def _passes(asked: dict[str, Any], snapshot: Snapshot) -> bool:
 
 
 class _Opened:
-    """What changes let pass, and whether the mended flows need that they do."""
+    """What changes let pass, and whether the fixed flows need that they do."""
 
-    def __init__(self, before: Parts, done: Repair, mended: list[Flow]) -> None:
-        self.mended = mended
+    def __init__(self, before: Parts, done: Repair, fixed: list[Flow]) -> None:
+        self.fixed = fixed
         self.documents: Documents = dict(done.parts[0][1])
         self._account = Account(self.documents)
         self._legs = {
@@ -230,7 +230,7 @@ class _Opened:
         }
 
     def has_to_pass(self, flow: Flow) -> bool:
-        """Whether a flow that newly passes does so only by what the mended flows need of each change that it
+        """Whether a flow that newly passes does so only by what the fixed flows need of each change that it
         cannot pass without.
         """
         asked = query(self.documents, 0, flow)
@@ -246,22 +246,22 @@ class _Opened:
     def _is_needed(self, change: Change, flow: Flow) -> bool:
         if isinstance(change, AclRule):
             legs = self._legs[change]
-            return any(_through_acl(self._account, change, legs, flow, one) for one in self.mended)
-        return any(_needed(self._account, change, flow, one) for one in self.mended)
+            return any(_through_acl(self._account, change, legs, flow, one) for one in self.fixed)
+        return any(_needed(self._account, change, flow, one) for one in self.fixed)
 
 
-def _needed(account: Account, change: Change, flow: Flow, mended: Flow) -> bool:
-    """Whether the change has to let `flow` pass so that it lets `mended` pass: what it filters by, or leads
+def _needed(account: Account, change: Change, flow: Flow, fixed: Flow) -> bool:
+    """Whether the change has to let `flow` pass so that it lets `fixed` pass: what it filters by, or leads
     by, is the same of both.
     """
     match change:
         case GroupRule():
-            same = (flow.protocol, flow.port) == (mended.protocol, mended.port)
-            return same and _between(account, change, flow, mended)
+            same = (flow.protocol, flow.port) == (fixed.protocol, fixed.port)
+            return same and _between(account, change, flow, fixed)
         case TableRoute(destination=block) if _is_whole_vpc(account, block):
-            return bool(_ends_in(account, flow, str(block)) and _ends_in(account, mended, str(block)))
+            return bool(_ends_in(account, flow, str(block)) and _ends_in(account, fixed, str(block)))
         case TableRoute(destination=block) | TransitRoute(destination=block):
-            return bool(_ends_in(account, flow, str(block)) & _ends_in(account, mended, str(block)))
+            return bool(_ends_in(account, flow, str(block)) & _ends_in(account, fixed, str(block)))
         case _:
             return True
 
@@ -275,25 +275,25 @@ def _is_whole_vpc(account: Account, block: Prefix) -> bool:
     )
 
 
-def _between(account: Account, rule: GroupRule, flow: Flow, mended: Flow) -> bool:
-    """Whether the end in the group holds it, and the other end is the mended flow's, or of its groups."""
+def _between(account: Account, rule: GroupRule, flow: Flow, fixed: Flow) -> bool:
+    """Whether the end in the group holds it, and the other end is the fixed flow's, or of its groups."""
     near, far = ("source", "destination") if rule.egress else ("destination", "source")
     holds = rule.group in _groups(account, flow, near) or not _groups(account, flow, near)
-    shared = _groups(account, flow, far) & _groups(account, mended, far)
+    shared = _groups(account, flow, far) & _groups(account, fixed, far)
     if rule.egress:
-        same = _private(account, flow.destination) == _private(account, mended.destination)
+        same = _private(account, flow.destination) == _private(account, fixed.destination)
     else:
         behind_nat = isinstance(rule.peer, Prefix) and str(rule.peer)[:-3] in _nat_addresses(account)
-        same = flow.address == mended.address or behind_nat
+        same = flow.address == fixed.address or behind_nat
     return holds and (same or bool(shared))
 
 
-def _through_acl(account: Account, rule: AclRule, legs: set[Leg], flow: Flow, mended: Flow) -> bool:
-    """Whether the flow's packets that the rule lets pass are such as the mended flow needs it for."""
-    ours, theirs = _packets(account, mended, rule), _packets(account, flow, rule)
+def _through_acl(account: Account, rule: AclRule, legs: set[Leg], flow: Flow, fixed: Flow) -> bool:
+    """Whether the flow's packets that the rule lets pass are such as the fixed flow needs it for."""
+    ours, theirs = _packets(account, fixed, rule), _packets(account, flow, rule)
     needed = {packet for leg, packets in zip(Leg, ours, strict=True) if leg in legs for packet in packets}
     passing = [{packet for packet in packets if _matches(rule, *packet)} for packets in theirs]
-    return flow.protocol == mended.protocol and all(not found or found & needed for found in passing)
+    return flow.protocol == fixed.protocol and all(not found or found & needed for found in passing)
 
 
 def _matches(rule: AclRule, end: str, port: int) -> bool:

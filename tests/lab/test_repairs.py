@@ -46,12 +46,12 @@ def test_what_is_proved_connects_and_nothing_else_does(
     found = tally(range(first_seed(), first_seed() + TOPOLOGIES))
     with capsys.disabled():
         print(f"\nrepairs in the kernel lab, seeds from {first_seed()}: {found}")
-    unmended = [one for one in found.differences if one.endswith("a flow that can be mended was not")]
-    wrong = [one for one in found.differences if one not in unmended]
+    unfixed = [one for one in found.differences if one.endswith("a flow that can be fixed was not")]
+    wrong = [one for one in found.differences if one not in unfixed]
     assert not wrong, shown(wrong)
     # The oracle cannot see every way that leads into another trap; what it says wrongly is rare.
-    assert len(unmended) <= 1 + found.mendable // 10, shown(unmended)
-    assert found.proved >= TOPOLOGIES, "too little that can be mended to prove much"
+    assert len(unfixed) <= 1 + found.fixable // 10, shown(unfixed)
+    assert found.proved >= TOPOLOGIES, "too little that can be fixed to prove much"
     assert found.confirmed + found.skipped == found.proved
 
 
@@ -102,19 +102,19 @@ def test_the_unchanged_repair_is_not_accused() -> None:
 def test_a_repair_that_opens_more_than_the_flow_needs_is_caught(
     widen: Callable[[Change], Change],
 ) -> None:
-    def mend(parts: Parts, queries: Sequence[dict[str, Any]]) -> Repair:
+    def fix(parts: Parts, queries: Sequence[dict[str, Any]]) -> Repair:
         done = repair(parts, queries)
         changes = tuple(map(widen, done.changes))
         origins = {widen(change): blockers for change, blockers in done.origins.items()}
         return replace(done, changes=changes, origins=origins, parts=applied(parts, changes))
 
     assert any(
-        "let pass" in one for seed in SEEDS_FOR_BUGS for one in compare_repairs(None, seed, mend).differences
+        "let pass" in one for seed in SEEDS_FOR_BUGS for one in compare_repairs(None, seed, fix).differences
     )
 
 
 def test_a_repair_with_a_change_too_many_is_caught() -> None:
-    def mend(parts: Parts, queries: Sequence[dict[str, Any]]) -> Repair:
+    def fix(parts: Parts, queries: Sequence[dict[str, Any]]) -> Repair:
         done = repair(parts, queries)
         idle = tuple(replace(c, first=1, last=1) for c in done.changes if isinstance(c, GroupRule))
         changes = (*idle, *done.changes)
@@ -124,5 +124,5 @@ def test_a_repair_with_a_change_too_many_is_caught() -> None:
     assert any(
         "a smaller part" in one
         for seed in SEEDS_FOR_BUGS
-        for one in compare_repairs(None, seed, mend).differences
+        for one in compare_repairs(None, seed, fix).differences
     )

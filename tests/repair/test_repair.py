@@ -33,13 +33,13 @@ OUTSIDE = {"to": "203.0.113.9", "port": 8443}
 SOMEWHERE = [permission("192.0.2.0/24", (1, 1))]
 
 
-def mended(world: World, *queries: dict[str, Any]) -> Repair:
+def fixed(world: World, *queries: dict[str, Any]) -> Repair:
     return repair((("", world.documents),), queries)
 
 
 def changes(world: World, *queries: dict[str, Any]) -> list[str]:
     """The changes in words, proved; an empty list where nothing is."""
-    done = mended(world, *queries)
+    done = fixed(world, *queries)
     return [sentence(change) for change in done.changes] if done.proved else []
 
 
@@ -163,8 +163,8 @@ def deaf_resolver() -> World:
     return world
 
 
-MENDED: list[tuple[str, Callable[[], World], dict[str, Any], list[str]]] = [
-    ("nothing to mend", two_subnets, BROKER, []),
+FIXED: list[tuple[str, Callable[[], World], dict[str, Any], list[str]]] = [
+    ("nothing to fix", two_subnets, BROKER, []),
     (
         "a group names the other group",
         closed_group,
@@ -293,9 +293,9 @@ MENDED: list[tuple[str, Callable[[], World], dict[str, Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(
-    ("world", "to", "expected"), [row[1:] for row in MENDED], ids=[row[0] for row in MENDED]
+    ("world", "to", "expected"), [row[1:] for row in FIXED], ids=[row[0] for row in FIXED]
 )
-def test_each_is_mended_by_the_narrowest_change(
+def test_each_is_fixed_by_the_narrowest_change(
     world: Callable[[], World], to: dict[str, Any], expected: list[str]
 ) -> None:
     assert changes(world(), WORKERS | to) == expected
@@ -316,7 +316,7 @@ def test_a_group_that_both_ends_hold_names_itself() -> None:
 def test_what_one_question_needs_serves_the_next() -> None:
     world = closed_group()
     world.eni("eni-b2", "subnet-b", "10.0.2.8", groups=("sg-b",))
-    done = mended(world, WORKERS | BROKER, WORKERS | {"to": "10.0.2.8", "port": 9094})
+    done = fixed(world, WORKERS | BROKER, WORKERS | {"to": "10.0.2.8", "port": 9094})
     assert [sentence(change) for change in done.changes] == ["sg-b: allow TCP 9094 inbound from sg-w"]
     assert all(one.proved and one.needed == done.changes for one in done.questions)
 
@@ -343,13 +343,13 @@ def test_a_change_that_another_makes_needless_is_left_out() -> None:
     world.find("NetworkAcls", "acl-p")["Entries"].append(
         acl_line(50, "deny", "10.0.0.0/8") | {"Egress": False}
     )
-    done = mended(world, WORKERS | PEER)
+    done = fixed(world, WORKERS | PEER)
     assert done.proved and [sentence(one) for one in done.changes] == ["rtb-w: route 10.9.1.7/32 to pcx-1"]
 
 
 def test_several_addresses_of_another_vpc_are_one_route_for_its_block() -> None:
     both = (WORKERS | PEER, WORKERS | {"to": "10.9.1.8", "port": 9094})
-    done = mended(peer_by_nat(), *both)
+    done = fixed(peer_by_nat(), *both)
     assert done.proved and [sentence(one) for one in done.changes] == ["rtb-w: route 10.9.0.0/16 to pcx-1"]
     assert done.changes == done.questions[0].needed == done.questions[1].needed
 
@@ -413,10 +413,10 @@ LAME: list[tuple[str, Callable[[], World], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("world", "to", "left"), [row[1:] for row in LAME], ids=[row[0] for row in LAME])
-def test_what_no_narrow_change_mends_is_said_and_nothing_is_proved(
+def test_what_no_narrow_change_fixes_is_said_and_nothing_is_proved(
     world: Callable[[], World], to: dict[str, Any], left: str
 ) -> None:
-    done = mended(world(), WORKERS | to)
+    done = fixed(world(), WORKERS | to)
     assert not done.changes and not done.proved
     told = as_json(done)
     assert told is not None and told["proved"] is False
@@ -426,7 +426,7 @@ def test_what_no_narrow_change_mends_is_said_and_nothing_is_proved(
 def test_a_rule_is_offered_though_more_stops_the_traffic_and_is_not_called_proved() -> None:
     world = other_vpc_without_a_way()
     world.find("SecurityGroups", "sg-c")["IpPermissions"] = SOMEWHERE
-    told = as_json(mended(world, WORKERS | PEER))
+    told = as_json(fixed(world, WORKERS | PEER))
     assert told is not None and told["proved"] is False
     assert [one["text"] for one in told["changes"]] == ["sg-c: allow TCP 9094 inbound from sg-w"]  # type: ignore[attr-defined]
     assert "has no route to 10.9.1.7" in str(told["left"])
@@ -439,7 +439,7 @@ def test_another_subnet_that_works_is_named_where_no_narrow_change_does() -> Non
     world.find("NetworkAcls", "acl-w")["Entries"].append(
         acl_line(1, "deny", "203.0.113.0/24", (8443, 8443), "tcp") | {"Egress": True}
     )
-    told = as_json(mended(world, WORKERS | OUTSIDE))
+    told = as_json(fixed(world, WORKERS | OUTSIDE))
     assert told is not None
     assert "recreate the connector in subnet-b" in str(told["notes"])
 
@@ -459,7 +459,7 @@ def test_who_leaves_by_the_internet_gateway_is_not_taken_another_way() -> None:
 def test_a_repair_leaves_what_it_was_given_as_it_was() -> None:
     world = closed_both()
     before = copy.deepcopy(world.documents)
-    done = mended(world, WORKERS | BROKER)
+    done = fixed(world, WORKERS | BROKER)
     assert done.proved and world.documents == before
     assert done.parts[0][1]["SecurityGroups"] != before["SecurityGroups"]
     assert done.parts[0][1]["Subnets"] is world.documents["Subnets"]
@@ -502,7 +502,7 @@ def test_quotas_are_told_of() -> None:
     world = acl("acl-b", 90, (9094, 9094), egress=False)
     entries = world.find("NetworkAcls", "acl-b")["Entries"]
     entries += [acl_line(200 + n, "allow", "0.0.0.0/0") | {"Egress": False} for n in range(16)]
-    told = as_json(mended(world, WORKERS | BROKER))
+    told = as_json(fixed(world, WORKERS | BROKER))
     assert told is not None
     assert "acl-b would have 22 rules in this direction" in str(told["notes"])
 
@@ -518,10 +518,10 @@ def test_a_peering_is_accepted_in_the_region_of_who_was_asked() -> None:
 def test_the_account_of_each_change_is_told_where_there_are_several() -> None:
     world = with_peer()
     world.find("SecurityGroups", "sg-c")["IpPermissions"] = SOMEWHERE
-    alone = as_json(mended(world, WORKERS | PEER))
+    alone = as_json(fixed(world, WORKERS | PEER))
     world.find("Vpcs", "vpc-c")["OwnerId"] = "222222222222"
     world.find("SecurityGroups", "sg-c")["OwnerId"] = "222222222222"
-    told = as_json(mended(world, WORKERS | PEER))
+    told = as_json(fixed(world, WORKERS | PEER))
     assert alone is not None and told is not None
     assert "account" not in str(alone["notes"])
     assert "its account: sg-c belongs to 222222222222." in str(told["notes"])
@@ -540,7 +540,7 @@ def test_a_vpcs_own_ipv6_address_is_not_one_of_many_behind_a_name() -> None:
     acl_w = world.find("NetworkAcls", "acl-w")
     acl_w["Entries"] = [e for e in acl_w["Entries"] if e.get("Ipv6CidrBlock") is None or not e["Egress"]]
     acl_w["Entries"].append(acl_line(32768, "deny", "::/0") | {"Egress": True})
-    told = as_json(mended(world, WORKERS | {"to": "2600:1f18:0:2::7", "port": 9094}))
+    told = as_json(fixed(world, WORKERS | {"to": "2600:1f18:0:2::7", "port": 9094}))
     assert told is not None and told["proved"]
     assert "outbound to 2600:1f18:0:2::7/128" in str(told["changes"])
     assert "::/0" not in str(told["notes"])
@@ -566,7 +566,7 @@ def test_the_command_prints_the_fix(tmp_path: Path, capsys: pytest.CaptureFixtur
     ):
         assert words in shown, shown
     assert main([*arguments, "--to", "10.0.2.99:9094"]) == 1
-    assert "no narrow change mends this" in capsys.readouterr().out
+    assert "no narrow change fixes this" in capsys.readouterr().out
 
 
 def test_control_characters_in_ids_do_not_reach_the_terminal(

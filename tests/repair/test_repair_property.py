@@ -23,7 +23,7 @@ from netcheck.repair.prove import prove
 from netcheck.repair.search import repair
 from tests.lab.topology import generate
 from tests.path.world import World
-from tests.repair.test_repair import MENDED, WORKERS, peer_by_nat
+from tests.repair.test_repair import FIXED, WORKERS, peer_by_nat
 
 Queries = list[dict[str, Any]]
 
@@ -32,7 +32,7 @@ TOGETHER = 6
 
 
 def _from_worlds() -> Iterator[tuple[str, Parts, Queries]]:
-    for name, world, to, _ in MENDED:
+    for name, world, to, _ in FIXED:
         yield name, (("", world().documents),), [WORKERS | to]
     brokers = [WORKERS | {"to": f"10.9.1.{last}", "port": 9094} for last in (7, 8)]
     yield "led astray by a NAT gateway", (("", peer_by_nat().documents),), brokers
@@ -91,7 +91,7 @@ def test_the_printed_commands_of_proved_causes_are_all_that_is_needed(
         for query in _asked(sure, results, queries):
             proved += 1
             assert ask(query, after).verdict is Verdict.REACHABLE, (name, query, [c.fix for c in sure])
-    assert proved >= len(MENDED)
+    assert proved >= len(FIXED)
 
 
 def _printed(causes: list[RootCause], parts: Parts, queries: Queries) -> list[Any]:

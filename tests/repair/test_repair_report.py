@@ -153,7 +153,7 @@ def test_a_cause_that_either_of_two_changes_would_fix_is_not_proved_by_neither(
     assert commands[0] >= commands[1] | commands[2]
 
 
-def test_what_cannot_be_mended_wholly_is_offered_and_not_called_proved() -> None:
+def test_what_cannot_be_fixed_wholly_is_offered_and_not_called_proved() -> None:
     world = closed()
     world.documents["VpcPeeringConnections"]["VpcPeeringConnections"] = []
     group = result(world, "security.groups", PEER, blamed=GROUP)

@@ -1,7 +1,7 @@
-"""Which blocked flows can be mended by narrow changes, told from the JSON: written apart from the repair.
+"""Which blocked flows narrow changes can fix, from the JSON: an oracle independent of the repair code.
 
-A flow is mendable for certain if filters alone stop it, or if there is a way for which only routes are
-missing: an active peering connection between the two VPCs, or a working NAT gateway for a public address.
+A flow is fixable for certain if filters alone stop it, or if a path lacks
+only routes: over an active peering connection of the two VPCs, or a working NAT gateway to a public address.
 """
 
 from __future__ import annotations
