@@ -1,6 +1,6 @@
-"""What has changed since the last run: which root causes are new, and which are resolved. Pure.
+"""What changed since the last run: which root causes are new and which are resolved. Pure.
 
-A root cause that this run could not look at again is neither: it stays open, and nothing is told.
+A root cause that this run could not check again is neither: it stays open, and nothing is sent.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ UNDETERMINED = (Status.UNKNOWN, Status.SKIP)
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A root cause that has been told and is not resolved. `results` are the keys that showed it last;
-    `since` is when it was first seen.
+    """A root cause that was sent and is not resolved. `results` are the keys of the results that showed it
+    last; `since` is when it was first seen.
     """
 
     code: str
@@ -29,13 +29,13 @@ class Open:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes it the same root cause in the next run."""
+        """Identifies the root cause in the next run."""
         return self.code, self.component
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be told of one run."""
+    """The changes of one run that are sent."""
 
     new: tuple[Open, ...]
     resolved: tuple[Open, ...]
@@ -47,8 +47,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A change that is being told: by which invocation, to which channels still, and until when (seconds
-    since 1970) that invocation can be at it.
+    """A change that is being sent: by which invocation, the channels that are left, and until when that
+    invocation may still be running, in seconds since 1970.
     """
 
     id: str
@@ -60,8 +60,8 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is kept between runs of one pipeline. `observed` is when the run of it began, in seconds since
-    1970.
+    """The state that is kept between runs of one pipeline. `observed` is when its run started, in seconds
+    since 1970.
     """
 
     schema: str = SCHEMA
@@ -92,18 +92,18 @@ def _all_renamed(causes: Sequence[Open]) -> tuple[Open, ...]:
 def compare(open_before: Sequence[Open], report: Report) -> tuple[tuple[Open, ...], Change]:
     """The root causes that are open after this report, and what changed."""
     seen = {(cause.code, cause.component): cause for cause in report.root_causes}
-    before = {known.key: known for known in open_before}
+    before = {cause.key: cause for cause in open_before}
     results = {result.key: result for result in report.results}
-    whole = not report.count(Status.UNKNOWN)
+    complete = not report.count(Status.UNKNOWN)
     new = tuple(_opened(cause, report.started) for key, cause in seen.items() if key not in before)
     kept, resolved = [], []
-    for key, known in before.items():
+    for key, cause in before.items():
         if key in seen:
-            kept.append(_opened(seen[key], known.since))
-        elif all(_determined(name, results, whole) for name in known.results):
-            resolved.append(known)
+            kept.append(_opened(seen[key], cause.since))
+        elif all(_determined(name, results, complete) for name in cause.results):
+            resolved.append(cause)
         else:
-            kept.append(known)
+            kept.append(cause)
     return (*kept, *new), Change(new, tuple(resolved), len(kept) + len(new))
 
 
@@ -111,9 +111,9 @@ def _opened(cause: RootCause, since: str) -> Open:
     return Open(cause.code, cause.component, cause.title, tuple(cause.results), since)
 
 
-def _determined(key: str, results: dict[str, Result], whole: bool) -> bool:
-    """Whether this run answered the question that showed a root cause; one that is no longer there counts
-    only in a run that left nothing open.
+def _determined(key: str, results: dict[str, Result], complete: bool) -> bool:
+    """Whether this run determined a result that showed a root cause. A result that is missing counts as
+    determined only in a complete run, one without unknown results.
     """
     result = results.get(key)
-    return whole if result is None else result.status not in UNDETERMINED
+    return complete if result is None else result.status not in UNDETERMINED

@@ -1,6 +1,6 @@
-"""The function's own AWS clients: made once for each container, and used again by its next invocations.
+"""The function's own AWS clients: created once per container and reused by its next invocations.
 
-The checks' own calls have sessions of their own, so that one run shares nothing with the next.
+The checks use separate sessions, so that runs share nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ LARGEST_BYTES = 1 << 20
 
 
 class Undelivered(Exception):
-    """Something after the checks could not be done; the text says why. `code` is AWS's, "" where AWS did not
-    answer.
+    """A step after the checks failed; the text is the reason. `code` is AWS's error code, "" if there was no
+    response.
     """
 
     def __init__(self, reason: str, code: str = "") -> None:
@@ -29,8 +29,8 @@ class Undelivered(Exception):
 
 @cache
 def client(service: str, region: str | None = None) -> Any:
-    """A client of one service. Lambda runs one invocation at a time in a container, and its credentials stay
-    the same for as long as the container lives.
+    """A client of one service. A container runs one invocation at a time, and its credentials stay the same
+    for its lifetime.
     """
     from botocore.config import Config
 
@@ -49,8 +49,9 @@ def client(service: str, region: str | None = None) -> Any:
 def call(
     deadline: Deadline, service: str, operation: str, region: str | None = None, /, **params: object
 ) -> Mapping[str, Any]:
-    """One call, `operation` as AWS names it; a stream in the answer is read. Raises Undelivered, also when
-    the deadline passes.
+    """One API call; `operation` is AWS's name. A stream in the response is read.
+
+    Raises Undelivered, also when the deadline passes.
     """
     from botocore import xform_name
     from botocore.exceptions import BotoCoreError, ClientError
@@ -60,7 +61,7 @@ def call(
 
     action = f"{service}:{operation}"
 
-    def answer() -> Mapping[str, Any]:
+    def respond() -> Mapping[str, Any]:
         found: dict[str, Any] = getattr(client(service, region), xform_name(operation))(**params)
         if "Body" in found:
             with found["Body"] as stream:
@@ -68,9 +69,9 @@ def call(
         return found
 
     try:
-        return within(deadline, answer)
+        return within(deadline, respond)
     except DeadlineExceeded:
-        raise Undelivered(f"no time was left for {action}") from None
+        raise Undelivered(f"{action}: the deadline passed") from None
     except (BotoCoreError, ClientError, ResponseParserError) as error:
         failed = failure(error, action, service)
         raise Undelivered(f"{action}: {failed.reason}", failed.code) from None

@@ -1,4 +1,4 @@
-"""An event of the function, read like a `--config` file, with a few keys of the function's own."""
+"""The function's event, read like a `--config` file, with a few keys of its own."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from netcheck.settings.history_location import FilePlace
 
 LONGEST_NAME = 128
 NO_STATE = "none"
-"""As `state` of an event: keep and tell nothing, whatever the function's environment says."""
+"""The value of `state` that stores and sends nothing, whatever the function's environment has."""
 NOT_HERE = {
-    **dict.fromkeys(("output", "record", "baseline"), "a function keeps no files, its report is returned"),
-    **dict.fromkeys(("watch",), "a function ends; give it a schedule instead"),
+    **dict.fromkeys(("output", "record", "baseline"), "a function has no files; its report is returned"),
+    **dict.fromkeys(("watch",), "a function ends; use a schedule instead"),
     **dict.fromkeys(("quiet", "verbose", "no_color"), "a function has no terminal"),
 }
-"""Options that mean nothing in a function, and why."""
+"""Options that have no meaning in a function, and why."""
 
 
 def _topic(given: object) -> str:
     value = text(given)
     arn = parse_arn(value)
     if arn is None or arn.service != "sns":
-        raise ValueError("the ARN of an SNS topic is wanted, arn:aws:sns:REGION:ACCOUNT:NAME")
+        raise ValueError("give the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME")
     return value
 
 
@@ -47,25 +47,25 @@ OWN: Mapping[str, Option] = {
             lambda given: Detail(one_of(*Detail)(given)),
             "lambda",
         ),
-        Option("report_bucket", "BUCKET", "where a report too large to be returned is put", text, "lambda"),
+        Option("report_bucket", "BUCKET", "the bucket for reports too large to be returned", text, "lambda"),
         Option(
             "state",
             "URL",
-            "where the state is kept between runs: s3://BUCKET/PREFIX or dynamodb://TABLE; none for nowhere",
+            "where the state is stored: s3://BUCKET/PREFIX or dynamodb://TABLE; none stores nothing",
             lambda given: parse_store(text(given)),
             "lambda",
         ),
-        Option("topic", "ARN", "the SNS topic that changes are told to", _topic, "lambda"),
-        Option("bus", "NAME|ARN", "the EventBridge bus that changes are told to", text, "lambda"),
+        Option("topic", "ARN", "the SNS topic for notifications of changes", _topic, "lambda"),
+        Option("bus", "NAME|ARN", "the EventBridge bus for notifications of changes", text, "lambda"),
     )
 }
-"""The keys of the function's own; each may stand in the environment as well, as NETCHECK_REPORT_BUCKET."""
+"""The function's own keys; each can also be an environment variable, such as NETCHECK_REPORT_BUCKET."""
 KEYS = (*(name for name in BY_NAME if name not in NOT_HERE), *OWN)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What an event asks for: a run, and what is done with its report. `given` are the event's keys."""
+class Invocation:
+    """What an event requests: a run, and what is done with its report. `given` are the event's keys."""
 
     config: Config
     name: str
@@ -77,12 +77,14 @@ class Asked:
     bus: str | None = None
 
 
-def read(event: object, environment: Mapping[str, str], deadline: Deadline) -> Asked:
-    """What the event asks for. Raises UsageError, in one line that never holds a value of a login's."""
+def read(event: object, environment: Mapping[str, str], deadline: Deadline) -> Invocation:
+    """What the event requests. Raises UsageError; its one line never contains a value of a login."""
     given = _keys(event)
     own = _own(given, environment)
     if (own.get("topic") or own.get("bus")) and not own.get("state"):
-        raise UsageError("topic and bus: only changes are told, so give state as well, s3:// or dynamodb://")
+        raise UsageError(
+            "topic and bus: only changes are sent, so state is needed as well: s3:// or dynamodb://"
+        )
     if isinstance(given.get("credentials"), str) and str(given["credentials"]).startswith("arn:"):
         secret = text(given.pop("credentials"))
         environment = {**environment, **logins_of(secret, deadline)}
@@ -90,26 +92,27 @@ def read(event: object, environment: Mapping[str, str], deadline: Deadline) -> A
     if found.setdefault("format", "json") != "json":
         raise UsageError("format: the function returns the report as JSON; leave it out")
     if isinstance(found.get("history"), FilePlace):
-        raise UsageError("event: history: a function keeps no files; give clickhouse://HOST/DATABASE")
+        raise UsageError("event: history: a function has no files; give clickhouse://HOST/DATABASE")
     _replayed_alone(found)
     config = read_logins(build(found, environment), environment)
     name = own.pop("name", None) or _name(config)
-    return Asked(config, str(name)[:LONGEST_NAME], tuple(given), **own)  # type: ignore[arg-type]  # as read
+    return Invocation(config, str(name)[:LONGEST_NAME], tuple(given), **own)  # type: ignore[arg-type]  # as read
 
 
 def _own(given: Mapping[str, object], environment: Mapping[str, str]) -> dict[str, object]:
-    """The function's own keys, the event's before the environment's."""
-    here, there = _of_environment(environment), {k: v for k, v in given.items() if k in OWN}
-    if there.get("state") == NO_STATE:
-        del there["state"]
-        here = {k: v for k, v in here.items() if k not in ("state", "topic", "bus")}
-    return settings(here, _variable, OWN) | settings(there, _where, OWN)
+    """The function's own keys; the event takes precedence over the environment."""
+    from_environment, from_event = _of_environment(environment), {k: v for k, v in given.items() if k in OWN}
+    if from_event.get("state") == NO_STATE:
+        del from_event["state"]
+        unused = ("state", "topic", "bus")
+        from_environment = {k: v for k, v in from_environment.items() if k not in unused}
+    return settings(from_environment, _variable, OWN) | settings(from_event, _where, OWN)
 
 
 def _keys(event: object) -> dict[str, object]:
     """The event's keys, dashes read as underscores."""
     if not isinstance(event, Mapping):
-        raise UsageError(f'an event with keys is wanted, such as {{"connector": "NAME"}}: {_allowed()}')
+        raise UsageError(f'the event has no keys; give, for example, {{"connector": "NAME"}}: {_allowed()}')
     if "detail-type" in event and "source" in event:
         raise UsageError(
             "this event is EventBridge's own: give the schedule a constant input, such as "
@@ -121,7 +124,7 @@ def _keys(event: object) -> dict[str, object]:
         if key not in KEYS:
             raise UsageError(_unknown(key))
         if key in given:
-            raise UsageError(f"event: {key} stands there twice")
+            raise UsageError(f"event: {key} is given twice")
         given[key] = value
     return given
 
@@ -130,7 +133,7 @@ def _unknown(key: str) -> str:
     if key in VARIABLES or "pass" in key:
         variable = VARIABLES.get(key, "NETCHECK_CLICKHOUSE_PASSWORD or NETCHECK_KAFKA_PASSWORD")
         return (
-            f"event: {key[:40]}: logins never stand in an event: set {variable} in the function's "
+            f"event: {key[:40]}: logins are not allowed in an event: set {variable} in the function's "
             "environment, or give credentials, the ARN of a secret in Secrets Manager"
         )
     if key in NOT_HERE:
@@ -159,11 +162,11 @@ def _of_environment(environment: Mapping[str, str]) -> dict[str, object]:
 def _replayed_alone(found: Mapping[str, object]) -> None:
     more = sorted(found.keys() - {"replay", "region", *ABOUT_THE_RUN})
     if "replay" in found and more:
-        raise UsageError(f"replay judges what was recorded: leave out {', '.join(more)}")
+        raise UsageError(f"replay: the recording has its own targets; leave out {', '.join(more)}")
 
 
 def _name(config: Config) -> str:
-    """The connector's or cluster's name; it is part of an S3 key and of a metric's dimension."""
+    """The connector's or cluster's name, which is part of an S3 key and of a metric's dimension."""
     for given in (config.connector, config.cluster):
         if given:
             arn = parse_arn(given)

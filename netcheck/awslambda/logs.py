@@ -1,4 +1,4 @@
-"""One line of JSON for each thing worth knowing later, on standard output: CloudWatch Logs keeps it."""
+"""JSON log lines on standard output, which go to CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from netcheck.core.model import Json
 
 
 class Log:
-    """Writes lines with the members that Lambda gives its own JSON logs (Lambda developer guide, "Working
-    with Lambda function logs"): timestamp, level, message, requestId, and then the line's own.
+    """Writes lines with the members of Lambda's own JSON logs (Lambda developer guide, "Working with Lambda
+    function logs"): timestamp, level, message, requestId, followed by the line's own.
     """
 
     def __init__(self, out: TextIO, request: str) -> None:
@@ -34,7 +34,7 @@ class Log:
         self._line("ERROR", message, more)
 
     def emit(self, document: Mapping[str, Json]) -> None:
-        """Write a document that is not a message of ours: one of the embedded metric format."""
+        """Write a document that is not a log message, such as one in the embedded metric format."""
         print(json.dumps(document, separators=(",", ":")), file=self._out, flush=True)
 
     def _line(self, level: str, message: str, more: Mapping[str, Json]) -> None:

@@ -1,6 +1,6 @@
-"""A report as CloudWatch metrics, in the embedded metric format: JSON that is logged, and becomes metrics.
+"""A report as CloudWatch metrics in the embedded metric format: JSON log lines that become metrics.
 
-Two dimensions only, Pipeline and Check: every further one would multiply what CloudWatch keeps, and bills.
+Only two dimensions, Pipeline and Check: each further one would multiply the number of metrics and their cost.
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)
 """
 
@@ -18,7 +18,7 @@ LONGEST_DIMENSION = 1024
 
 
 class Detail(StrEnum):
-    """How many metrics are made: none, some for the pipeline, or one more for each check."""
+    """Which metrics are sent: none, those of the pipeline, or also one per check."""
 
     NONE = "none"
     SUMMARY = "summary"
@@ -26,7 +26,7 @@ class Detail(StrEnum):
 
 
 def documents(report: Report, pipeline: str, detail: Detail) -> Iterator[dict[str, Json]]:
-    """One document for the pipeline, then one for each check that came to an answer."""
+    """One document for the pipeline, then one for each check with a determined result."""
     if detail is Detail.NONE:
         return
     counts = {str(status).title(): report.count(status) for status in Status}
@@ -41,12 +41,14 @@ def documents(report: Report, pipeline: str, detail: Detail) -> Iterator[dict[st
 
 
 def undelivered(pipeline: str, count: int) -> dict[str, Json]:
-    """How many of the things to be done after the checks were not: state, notification, report."""
+    """How many steps after the checks failed: state, notification, report, history."""
     return _document({"Pipeline": pipeline}, {"Undelivered": count})
 
 
 def _failed(report: Report) -> dict[str, int]:
-    """How many targets fail each check. What was skipped or could not be determined is not zero failures."""
+    """How many targets fail each check. A check with only skipped or unknown results is left out, as it is
+    not known to have no failures.
+    """
     found: dict[str, int] = {}
     for result in report.results:
         if result.status in (Status.PASS, Status.WARN, Status.FAIL):
@@ -71,6 +73,6 @@ def _document(
 
 
 def _dimension(value: str) -> str:
-    """CloudWatch takes ASCII that is not all blank, and no control characters."""
+    """A valid dimension value: ASCII, not blank, without control characters."""
     clean = "".join(c if " " <= c <= "~" else "?" for c in value).strip()
     return clean[:LONGEST_DIMENSION] or "?"

@@ -1,5 +1,5 @@
-"""Tells a change: to people by SNS, to machines by EventBridge. Each message has an id, the same whenever it
-is told again, so that who must act once can know it.
+"""Sends a change to SNS, for people, and to EventBridge, for programs. Each message has an id that stays the
+same when it is sent again, so that a receiver can discard duplicates.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from netcheck.core.arn import parse_arn
 from netcheck.core.context import Deadline
 from netcheck.core.model import Json
 
-LONGEST_SUBJECT = 100
+MAX_SUBJECT = 100
 """Characters of ASCII (SNS API reference, Publish)."""
-MOST_TOLD = 100
-"""Root causes in one message, so that it stays below the 256 KB that both services take."""
-LONGEST_TITLE = 1000
+MAX_CAUSES = 100
+"""Root causes in one message, to stay below the 256 KB limit of both services."""
+MAX_TITLE = 1000
 TOKEN = re.compile(r"[!-~]{1,128}")
 SOURCE = "netcheck"
 DETAIL_TYPE = "netcheck root causes changed"
 
 
 def publish(deadline: Deadline, topic: str, name: str, pending: Pending) -> None:
-    """Tell it to an SNS topic, which may be a FIFO one. Raises Undelivered."""
+    """Publish to an SNS topic, standard or FIFO. Raises Undelivered."""
     arn = parse_arn(topic)
     fifo = {"MessageGroupId": _token(name), "MessageDeduplicationId": _token(pending.id)}
     attributes = {
@@ -48,7 +48,7 @@ def publish(deadline: Deadline, topic: str, name: str, pending: Pending) -> None
 
 
 def put_event(deadline: Deadline, bus: str, name: str, pending: Pending) -> None:
-    """Tell it to an EventBridge bus. Raises Undelivered."""
+    """Put an event on an EventBridge bus. Raises Undelivered."""
     arn = parse_arn(bus)
     entry = {
         "Source": SOURCE,
@@ -56,14 +56,14 @@ def put_event(deadline: Deadline, bus: str, name: str, pending: Pending) -> None
         "Detail": json.dumps(detail(name, pending)),
         "EventBusName": bus,
     }
-    done = call(deadline, "events", "PutEvents", arn.region if arn else None, Entries=[entry])
-    if done.get("FailedEntryCount"):
-        [refused] = done["Entries"]
-        raise Undelivered(f"events:PutEvents: AWS answered {refused.get('ErrorCode')}")
+    response = call(deadline, "events", "PutEvents", arn.region if arn else None, Entries=[entry])
+    if response.get("FailedEntryCount"):
+        [rejected] = response["Entries"]
+        raise Undelivered(f"events:PutEvents: {rejected.get('ErrorCode')}")
 
 
 def _token(text: str) -> str:
-    """The text where SNS takes it as a FIFO topic's id, 128 printable signs of ASCII; else its digest."""
+    """The text if it is a valid id of a FIFO topic (128 printable ASCII characters), else its digest."""
     return text if TOKEN.fullmatch(text) else hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
@@ -72,9 +72,9 @@ def subject(name: str, change: Change) -> str:
     parts = [
         f"{len(each)} {word}" for word, each in (("new", change.new), ("resolved", change.resolved)) if each
     ]
-    left = "nothing is wrong now" if not change.remaining else f"{change.remaining} open"
+    left = f"{change.remaining} open" if change.remaining else "no open root cause"
     text = f"netcheck {name}: {', '.join(parts)}; {left}"
-    return "".join(c if " " <= c <= "~" else "?" for c in text)[:LONGEST_SUBJECT]
+    return "".join(c if " " <= c <= "~" else "?" for c in text)[:MAX_SUBJECT]
 
 
 def message(name: str, pending: Pending) -> str:
@@ -88,11 +88,11 @@ def message(name: str, pending: Pending) -> str:
                 f"{word}:",
                 *(
                     f"  {_short(cause.title)} ({cause.code} {cause.component})"
-                    for cause in causes[:MOST_TOLD]
+                    for cause in causes[:MAX_CAUSES]
                 ),
             ]
-        if len(causes) > MOST_TOLD:
-            lines.append(f"  and {len(causes) - MOST_TOLD} more")
+        if len(causes) > MAX_CAUSES:
+            lines.append(f"  and {len(causes) - MAX_CAUSES} more")
     return "\n".join([*lines, "", f"id: {pending.id}"]) + "\n"
 
 
@@ -112,8 +112,8 @@ def detail(name: str, pending: Pending) -> dict[str, Json]:
 
 def _causes(causes: Sequence[Open]) -> list[Json]:
     return [
-        {"code": one.code, "component": one.component, "title": _short(one.title), "since": one.since}
-        for one in causes[:MOST_TOLD]
+        {"code": cause.code, "component": cause.component, "title": _short(cause.title), "since": cause.since}
+        for cause in causes[:MAX_CAUSES]
     ]
 
 
@@ -128,4 +128,4 @@ def _kind(change: Change) -> str:
 
 
 def _short(title: str) -> str:
-    return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 3] + "..."
+    return title if len(title) <= MAX_TITLE else title[: MAX_TITLE - 3] + "..."

@@ -1,4 +1,4 @@
-"""What the function may ask of AWS beyond looking: what an event's own keys need, and no more. Pure."""
+"""The permissions that an event's own keys need, in addition to the read-only policy. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def statements(
     report_bucket: str | None = None,
     secret: str | None = None,
 ) -> list[dict[str, object]]:
-    """The policy statements for these keys of an event, each narrowed to the resource that it names."""
+    """The policy statements for these keys of an event, each limited to the resource that it names."""
     found: list[dict[str, object]] = []
     match state:
         case S3Store(bucket, prefix):
             objects = f"arn:aws:s3:::{bucket}/{prefix}*"
             found.append(_allow("State", ["s3:GetObject", "s3:PutObject"], objects))
-            # Without it S3 answers for an object that is not there yet as for one that may not be read.
+            # Without it, S3 returns AccessDenied for an object that does not exist yet.
             listing = _allow("StateIsAbsent", ["s3:ListBucket"], f"arn:aws:s3:::{bucket}")
             found.append({**listing, "Condition": {"StringLike": {"s3:prefix": f"{prefix}*"}}})
         case TableStore(table):

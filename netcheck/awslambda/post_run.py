@@ -1,9 +1,9 @@
-"""What follows a run: compare with the state of the last, tell what changed, keep the new state.
+"""After a run: compares it with the state of the last run, sends what changed, and stores the new state.
 
-The order is: write the new state with the change as pending; tell it; write the state without. Whoever loses
-the first write to another run tells nothing. A run that is killed in between leaves a pending change, and the
-next run, once the first can no longer be at it, tells that again with the same id. So a change is told at
-least once, and twice only where a run was killed between telling and writing that down.
+The order is: write the new state with the change as pending; send the change; write the state without it. A
+run that loses the first write to another run sends nothing. A run that is killed in between leaves a pending
+change, and the next run sends it with the same id, once the first run has certainly ended. So a change is
+sent at least once, and twice only where a run was killed between sending and recording that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netcheck.aws.api.calls import within
 from netcheck.awslambda import notify
 from netcheck.awslambda.changes import SCHEMA, Change, Pending, State, compare, renamed
 from netcheck.awslambda.clients import Undelivered
-from netcheck.awslambda.event import Asked
+from netcheck.awslambda.event import Invocation
 from netcheck.awslambda.logs import Log
 from netcheck.awslambda.store import Conflict, Store
 from netcheck.core.codec import CodecError, decode, encode
@@ -24,120 +24,126 @@ from netcheck.core.context import Deadline, DeadlineExceeded
 from netcheck.core.model import Report
 
 ATTEMPTS = 4
-"""How often the state is read again after somebody else has written it."""
-CLOCKS_S = 5.0
-"""How far the clocks of two containers may be apart."""
+"""How often the state is read again after another run has written it."""
+CLOCK_SKEW_S = 5.0
+"""How far the clocks of two containers may differ."""
 
 
-def settle(report: Report, asked: Asked, began: float, deadline: Deadline, log: Log) -> int:
-    """Do what the event asks for. Returns how much of it could not be done; the log says what and why."""
-    if asked.state is None:
+def persist_and_notify(
+    report: Report, invocation: Invocation, started: float, deadline: Deadline, log: Log
+) -> int:
+    """Store the state and send what changed. Returns how many steps failed; the log has the reasons."""
+    if invocation.state is None:
         return 0
     try:
-        return _Settling(asked, asked.state, began, deadline, log).settle(report)
+        return _Notifier(invocation, invocation.state, started, deadline, log).run(report)
     except Undelivered as error:
-        log.error("the state was not kept", pipeline=asked.name, reason=str(error))
+        log.error("state not stored", pipeline=invocation.name, reason=str(error))
         return 1
 
 
-def keep_history(report: Report, asked: Asked, deadline: Deadline, log: Log) -> int:
-    """Append to the history that the event names. Returns 1 where that could not be done, and logs why."""
-    if asked.config.history is None:
+def append_history(report: Report, invocation: Invocation, deadline: Deadline, log: Log) -> int:
+    """Append to the history that the event names. Returns 1 and logs the reason if that fails."""
+    if invocation.config.history is None:
         return 0
     from netcheck.history.append import append
 
     try:
-        problem = within(deadline, lambda: append(asked.config, report))
+        problem = within(deadline, lambda: append(invocation.config, report))
     except DeadlineExceeded:
-        problem = "history: not written: no time was left"
+        problem = "history: not written: the deadline passed"
     if problem:
-        log.error("the history was not kept", pipeline=asked.name, reason=problem)
+        log.error("history not written", pipeline=invocation.name, reason=problem)
     return int(bool(problem))
 
 
-class _Settling:
-    """One run's turn with the state. `began` is when the run began, in seconds since 1970."""
+class _Notifier:
+    """One run's update of the state. `started` is when the run started, in seconds since 1970."""
 
-    def __init__(self, asked: Asked, store: Store, began: float, deadline: Deadline, log: Log) -> None:
-        self._asked = asked
+    def __init__(
+        self, invocation: Invocation, store: Store, started: float, deadline: Deadline, log: Log
+    ) -> None:
+        self._invocation = invocation
         self._store = store
-        self._began = began
+        self._started = started
         self._deadline = deadline
         self._log = log
 
-    def settle(self, report: Report) -> int:
+    def run(self, report: Report) -> int:
         for _ in range(ATTEMPTS):
-            held = self._store.read(self._deadline, self._asked.name)
-            state = self._state(held.text)
+            stored = self._store.read(self._deadline, self._invocation.name)
+            state = self._decoded(stored.text)
             if state.pending and state.pending.by != self._log.request and state.pending.until > time.time():
-                self._log.info("another run is telling a change", id=state.pending.id)
+                self._log.info("another run is sending a change", id=state.pending.id)
                 return 0
             if state.pending:
-                left = self._tell(replace(state, pending=self._own(state.pending)), held.tag)
-            elif state.observed > self._began:
-                self._log.info("a run that began later has told already", pipeline=self._asked.name)
+                failed = self._send(replace(state, pending=self._claimed(state.pending)), stored.tag)
+            elif state.observed > self._started:
+                self._log.info(
+                    "a run that started later has already updated the state", pipeline=self._invocation.name
+                )
                 return 0
             else:
                 after, change = compare(state.open, report)
                 if after == state.open:
                     return 0
-                new = State(SCHEMA, state.version + 1, self._began, after, self._pending(state, change))
-                left = self._tell(new, held.tag)
-                if left is not None:
-                    return left
-            if left:
-                return left
+                new = State(SCHEMA, state.version + 1, self._started, after, self._pending(state, change))
+                failed = self._send(new, stored.tag)
+                if failed is not None:
+                    return failed
+            if failed:
+                return failed
         raise Undelivered("other runs kept writing the state at the same time")
 
-    def _tell(self, state: State, tag: str | None) -> int | None:
-        """Write, tell, write. Returns how many channels could not be told; None where another run was faster
-        with the state.
+    def _send(self, state: State, tag: str | None) -> int | None:
+        """Write the state, send the change, write the state again. Returns how many channels failed; None if
+        another run wrote the state first.
         """
         try:
             tag = self._write(state, tag)
             if state.pending is None:
                 return 0
-            failed = tuple(name for name in state.pending.channels if not self._told(name, state.pending))
+            failed = tuple(name for name in state.pending.channels if not self._sent(name, state.pending))
             rest = replace(state.pending, channels=failed, until=0.0) if failed else None
             self._write(replace(state, pending=rest), tag)
         except Conflict:
             return None
         return len(failed)
 
-    def _told(self, channel: str, pending: Pending) -> bool:
-        name = self._asked.name
+    def _sent(self, channel: str, pending: Pending) -> bool:
+        name = self._invocation.name
         try:
             match channel:
-                case "topic" if self._asked.topic:
-                    notify.publish(self._deadline, self._asked.topic, name, pending)
-                case "bus" if self._asked.bus:
-                    notify.put_event(self._deadline, self._asked.bus, name, pending)
-                case _:  # no longer asked for, since the change was left pending
+                case "topic" if self._invocation.topic:
+                    notify.publish(self._deadline, self._invocation.topic, name, pending)
+                case "bus" if self._invocation.bus:
+                    notify.put_event(self._deadline, self._invocation.bus, name, pending)
+                case _:  # removed from the event since the change became pending
                     return True
         except Undelivered as error:
-            self._log.error("a change was not told", channel=channel, id=pending.id, reason=str(error))
+            self._log.error("change not sent", channel=channel, id=pending.id, reason=str(error))
             return False
-        self._log.info("a change was told", channel=channel, id=pending.id)
+        self._log.info("change sent", channel=channel, id=pending.id)
         return True
 
     def _pending(self, state: State, change: Change) -> Pending | None:
-        channels = tuple(name for name in ("topic", "bus") if getattr(self._asked, name))
+        channels = tuple(name for name in ("topic", "bus") if getattr(self._invocation, name))
         if not change or not channels:
             return None
-        return self._own(
-            Pending(f"{self._asked.name}-{state.version + 1}-{int(self._began)}", "", 0.0, channels, change)
-        )
+        id = f"{self._invocation.name}-{state.version + 1}-{int(self._started)}"
+        return self._claimed(Pending(id, "", 0.0, channels, change))
 
-    def _own(self, pending: Pending) -> Pending:
-        until = time.time() + self._deadline.left() + CLOCKS_S
+    def _claimed(self, pending: Pending) -> Pending:
+        """The change as pending by this invocation, for as long as it can run."""
+        until = time.time() + self._deadline.left() + CLOCK_SKEW_S
         return replace(pending, by=self._log.request, until=until)
 
     def _write(self, state: State, tag: str | None) -> str:
         text = json.dumps(encode(state), ensure_ascii=False)
-        return self._store.write(self._deadline, self._asked.name, text, tag)
+        return self._store.write(self._deadline, self._invocation.name, text, tag)
 
-    def _state(self, text: str | None) -> State:
-        """The state in what was read; none where that is not ours, and then everything open is told anew."""
+    def _decoded(self, text: str | None) -> State:
+        """The stored state. An unreadable one is reset, so that every open root cause is sent again."""
         if text is None:
             return State()
         try:
@@ -146,8 +152,8 @@ class _Settling:
                 raise CodecError(f"schema {state.schema!r}")
         except (ValueError, RecursionError) as error:
             self._log.warn(
-                "the state cannot be read, and is begun anew",
-                pipeline=self._asked.name,
+                "unreadable state reset; open root causes are sent again",
+                pipeline=self._invocation.name,
                 reason=str(error)[:200],
             )
             return State()

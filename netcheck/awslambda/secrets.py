@@ -12,12 +12,12 @@ from netcheck.settings.credentials_file import VARIABLES
 
 
 def logins_of(arn: str, deadline: Deadline) -> dict[str, str]:
-    """The secret's values, by the environment variable that stands for each. Raises UsageError, in words
-    that never hold a value.
+    """The secret's values, by their environment variables. Raises UsageError, whose text never contains a
+    value.
     """
     parsed = parse_arn(arn)
     if parsed is None or parsed.service != "secretsmanager":
-        raise UsageError("event: credentials: the ARN of a secret in Secrets Manager is wanted")
+        raise UsageError("event: credentials: give the ARN of a secret in Secrets Manager")
     try:
         found = call(deadline, "secretsmanager", "GetSecretValue", parsed.region, SecretId=arn)
     except Undelivered as error:
@@ -28,7 +28,7 @@ def logins_of(arn: str, deadline: Deadline) -> dict[str, str]:
         values = None
     allowed = ", ".join(VARIABLES)
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-        raise UsageError(f"event: credentials: the secret is not JSON with texts; its keys are {allowed}")
-    if values.keys() - VARIABLES.keys():  # named without the keys: a secret in plain text could be one
-        raise UsageError(f"event: credentials: the secret has keys that are none of {allowed}")
+        raise UsageError(f"event: credentials: the secret is not JSON with strings; its keys are {allowed}")
+    if values.keys() - VARIABLES.keys():  # not naming the keys: one could be a plain-text secret
+        raise UsageError(f"event: credentials: the secret has keys other than {allowed}")
     return {VARIABLES[key]: value for key, value in values.items()}

@@ -1,8 +1,7 @@
-"""Where the state is kept between runs: an object in S3, or an item in DynamoDB.
+"""Stores the state between runs: an object in S3 or an item in DynamoDB.
 
-Both are written on condition that nobody else has written since it was read, so of two runs at the same time
-one learns that it is not alone; and both take a write as a whole or not at all, so that a run that is killed
-leaves the old state or the new one.
+Writes are conditional on the version that was read, so one of two concurrent runs gets a conflict. Writes are
+atomic, so a run that is killed leaves the old state or the new one.
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html,
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.html)
 """
@@ -18,50 +17,50 @@ from netcheck.awslambda.clients import Undelivered, call
 from netcheck.core.context import Deadline
 
 CONFLICTS = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
-"""How S3 says that somebody else was faster (S3 API reference, PutObject)."""
+"""S3's errors for a write that lost to another one (S3 API reference, PutObject)."""
 ABSENT = frozenset({"NoSuchKey", "404"})
 KEY = "pipeline"
-"""The DynamoDB table's partition key, a String."""
+"""The partition key of the DynamoDB table, a String."""
 
 
 class Conflict(Exception):
-    """The state was written by somebody else since it was read."""
+    """The state was written by another run since it was read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A state as it was read: its text, None where there is none yet, and what tells this version of it."""
+class Stored:
+    """A state as read: its text, None if there is none yet, and the tag of this version."""
 
     text: str | None
     tag: str | None
 
 
 class Store(Protocol):
-    """Keeps one text for each pipeline. All methods raise Undelivered for what AWS does not do."""
+    """Stores one text per pipeline. All methods raise Undelivered if AWS fails."""
 
-    def read(self, deadline: Deadline, name: str) -> Held: ...
+    def read(self, deadline: Deadline, name: str) -> Stored: ...
 
     def write(self, deadline: Deadline, name: str, text: str, tag: str | None) -> str:
-        """Write if the state is still that of `tag` (None: if there is none), and return its new tag. Raises
+        """Write if the state still has this tag (None: if there is no state), and return its new tag. Raises
         Conflict.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class S3Store:
-    """`s3://BUCKET/PREFIX`: one object a pipeline, PREFIX/NAME.json."""
+    """`s3://BUCKET/PREFIX`: one object per pipeline, PREFIX/NAME.json."""
 
     bucket: str
     prefix: str
 
-    def read(self, deadline: Deadline, name: str) -> Held:
+    def read(self, deadline: Deadline, name: str) -> Stored:
         try:
             found = call(deadline, "s3", "GetObject", Bucket=self.bucket, Key=self._key(name))
         except Undelivered as error:
             if error.code in ABSENT:
-                return Held(None, None)
+                return Stored(None, None)
             raise
-        return Held(found["Body"].decode(errors="replace"), str(found["ETag"]))
+        return Stored(found["Body"].decode(errors="replace"), str(found["ETag"]))
 
     def write(self, deadline: Deadline, name: str, text: str, tag: str | None) -> str:
         condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
@@ -77,7 +76,7 @@ class S3Store:
                 **condition,
             )
         except Undelivered as error:
-            # An object that was deleted since is a conflict too, for what was to replace it.
+            # An object that was deleted since it was read is a conflict as well.
             if error.code in CONFLICTS or (tag is not None and error.code in ABSENT):
                 raise Conflict from None
             raise
@@ -89,17 +88,17 @@ class S3Store:
 
 @dataclass(frozen=True, slots=True)
 class TableStore:
-    """`dynamodb://TABLE`: one item a pipeline."""
+    """`dynamodb://TABLE`: one item per pipeline."""
 
     table: str
 
-    def read(self, deadline: Deadline, name: str) -> Held:
+    def read(self, deadline: Deadline, name: str) -> Stored:
         key = {KEY: {"S": name}}
         found = call(deadline, "dynamodb", "GetItem", TableName=self.table, Key=key, ConsistentRead=True)
         item: dict[str, Any] = found.get("Item") or {}
         if not item:
-            return Held(None, None)
-        return Held(item.get("state", {}).get("S", ""), item.get("tag", {}).get("S", ""))
+            return Stored(None, None)
+        return Stored(item.get("state", {}).get("S", ""), item.get("tag", {}).get("S", ""))
 
     def write(self, deadline: Deadline, name: str, text: str, tag: str | None) -> str:
         new = uuid.uuid4().hex
@@ -132,4 +131,4 @@ def parse_store(url: str) -> S3Store | TableStore:
         return S3Store(place, f"{prefix}/" if prefix else "")
     if kind == "dynamodb" and not prefix and re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", place):
         return TableStore(place)
-    raise ValueError("s3://BUCKET/PREFIX or dynamodb://TABLE is wanted")
+    raise ValueError("give s3://BUCKET/PREFIX or dynamodb://TABLE")

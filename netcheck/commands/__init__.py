@@ -1,1 +1,1 @@
-"""What a person types: one module a command."""
+"""The command line: one module per command."""

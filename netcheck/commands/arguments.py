@@ -1,4 +1,4 @@
-"""Arguments that several commands take, read for argparse."""
+"""Types of arguments that several commands share, for argparse."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def number(most: float, what: str) -> Callable[[str], float]:
-    """Reads a number above 0 and up to `most`; a refusal says that the text is not `what`."""
+    """A type for numbers above 0 and up to `most`; its error says that the text is not `what`."""
 
     def read(text: str) -> float:
         try:

@@ -25,13 +25,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "checks",
         help="list every check",
-        description="Lists every check and its claim.",
+        description="Lists every check with its title.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--plugins", metavar="DIR", help="also those in the .py files of this folder")
     parser.add_argument(
-        "--markdown", action="store_true", help="all of their documentation, as docs/checks.md has it"
+        "--plugins", metavar="DIR", help="also list the checks in the .py files of this folder"
+    )
+    parser.add_argument(
+        "--markdown", action="store_true", help="print their full documentation, as in docs/checks.md"
     )
     parser.set_defaults(run=run)
 
@@ -48,5 +50,5 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(listed(page(check) for check in found.checks))
     for broken in found.broken:
-        print(f"netcheck: {broken.source} gives no checks: {broken.reason}", file=sys.stderr)
+        print(f"netcheck: {broken.source}: no checks loaded: {broken.reason}", file=sys.stderr)
     return 3 if found.broken else 0

@@ -1,4 +1,4 @@
-"""`netcheck demo`: replay a recorded run, the main job without an AWS account or a network."""
+"""`netcheck demo`: replay a recorded run, without an AWS account or a network."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from netcheck.engine.runner import ignore_event
 from netcheck.settings.config import FORMATS, Config, UsageError
 
 DEMOS = {
-    "security-group": "a whole pipeline, whose brokers let its workers in at another port",
-    "healthy": "everything works",
-    "unreachable-broker": "one broker advertises an address that nobody can reach",
+    "security-group": "a whole pipeline; the brokers' security group allows the workers another port",
+    "healthy": "no failures",
+    "unreachable-broker": "one broker advertises an unreachable address",
     "expired-certificate": "a broker's certificate has expired",
-    "wrong-password": "ClickHouse refuses the sink's password",
+    "wrong-password": "ClickHouse rejects the sink's password",
 }
 
-NEXT = """All of these were recordings. What next:
-  netcheck demo wrong-password      one of them alone (netcheck demo --help has all names)
-  netcheck explain CLICKHOUSE_AUTH  what the code of a root cause means
-  netcheck run --connector NAME     your own pipeline, with AWS credentials
-  netcheck run --bootstrap HOST:PORT --clickhouse URL   your own pipeline, without
+NEXT = """These were recordings. Next steps:
+  netcheck demo wrong-password      replay one of them (netcheck demo --help lists all)
+  netcheck explain CLICKHOUSE_AUTH  explain the code of a root cause
+  netcheck run --connector NAME     check your own pipeline, with AWS credentials
+  netcheck run --bootstrap HOST:PORT --clickhouse URL   without AWS credentials
 """
 
 EPILOG = f"""recordings:
@@ -33,10 +33,10 @@ examples:
   netcheck demo
   netcheck demo wrong-password --format json
 
-exit codes: those of the recorded run, see netcheck run --help; 0 when all are replayed
+exit codes: as for the recorded run, see netcheck run --help; 0 when all are replayed
 
 environment:
-  NO_COLOR  no colours, also on a terminal
+  NO_COLOR  no colours, even on a terminal
 """
 
 
@@ -50,14 +50,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "name", metavar="NAME", nargs="?", choices=DEMOS, help="which recording (default: all, in turn)"
+        "name",
+        metavar="NAME",
+        nargs="?",
+        choices=DEMOS,
+        help="which recording (default: all, one after another)",
     )
     parser.add_argument("--format", choices=FORMATS, default="table", metavar="NAME", help=", ".join(FORMATS))
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay one recording and return its exit code; all of them and return 0 when none is named."""
+    """Replay one recording and return its exit code; without a name, replay all and return 0."""
     if args.name:
         return replay(args.name, args.format)
     for name, text in DEMOS.items():
@@ -70,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def replay(name: str, format: str) -> int:
-    """Judge one bundled recording again and print the report."""
+    """Replay one bundled recording and print the report."""
     with as_file(files("netcheck") / "demo" / f"{name}.json.gz") as path:
         config = Config(replay=str(path), format=format)
         try:

@@ -1,4 +1,4 @@
-"""`netcheck explain ID`: what a check, a concern or a code of a report means."""
+"""`netcheck explain ID`: the meaning of a check, a concern, or a code in a report."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from netcheck.engine.check_docs import Page, listed, page, plain
 from netcheck.path.codes import Code, concern_of
 from netcheck.settings.config import UsageError
 
-OF_THE_ANALYZER = """what stops a flow, as the AWS VPC Reachability Analyzer names it
+ANALYZER_CODE = """why a flow is blocked, an explanation code of the AWS VPC Reachability Analyzer
 
-The finding says which resource it is and what to change there. AWS's list of these codes:
+The finding names the resource and the change to make. AWS's list of these codes:
 https://docs.aws.amazon.com/vpc/latest/reachability/explanation-codes.html"""
 
 _CHECKS = {
@@ -34,7 +34,7 @@ EPILOG = """examples:
 
 exit codes:
   0  printed
-  2  there is no such check, concern or code
+  2  no such check, concern or code
 """
 
 
@@ -42,9 +42,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add `netcheck explain` to the commands."""
     parser = commands.add_parser(
         "explain",
-        help="print one check's documentation",
-        description="Prints what a check claims, when it fails, and what to do then; the checks of a "
-        "concern; or what a code of a report means.",
+        help="explain a check or a code",
+        description="Prints what a check verifies, when it fails and how to fix it; the checks of a concern; "
+        "or the meaning of a code in a report.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -56,7 +56,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what is known of the id. Returns 2 for an unknown one."""
+    """Print the explanation. Returns 2 for an unknown id."""
     try:
         pages = {check.id: page(check) for check in plugins.find(args.plugins).checks}
     except UsageError as error:
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     if text is None:
         near = difflib.get_close_matches(args.id, pages, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "netcheck checks lists them"
-        print(f"netcheck: there is no check {args.id!r}: {hint}", file=sys.stderr)
+        print(f"netcheck: unknown check, concern or code {args.id!r}: {hint}", file=sys.stderr)
         return 2
     if name != args.id:
         print(f"{args.id} is now called {name}.\n")
@@ -92,11 +92,11 @@ def _explanation(name: str, pages: Mapping[str, Page]) -> str | None:
         advice = ADVICE[Cause(name.lower())]
         return f"{name.upper()}: {advice.title}\n\nFix: {advice.mend}"
     if name.upper() in set(Code):
-        return _of_the_analyzer(Code(name.upper()))
+        return _analyzer_code(Code(name.upper()))
     return None
 
 
-def _of_the_analyzer(code: Code) -> str:
-    """What the code is, and which check looks at what has such a code."""
+def _analyzer_code(code: Code) -> str:
+    """What the code means, and which check reports it."""
     check = _CHECKS.get(concern_of(code), "routes.reaches")
-    return f"{code}: {OF_THE_ANALYZER}\n\nWhat to look at: netcheck explain {check}"
+    return f"{code}: {ANALYZER_CODE}\n\nSee also: netcheck explain {check}"

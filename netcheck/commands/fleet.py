@@ -1,4 +1,4 @@
-"""`netcheck fleet`: every connector of an account and Region, judged by AWS's configuration."""
+"""`netcheck fleet`: check every connector of an account and Region by its AWS configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from netcheck.commands.arguments import number
-from netcheck.commands.progress import clear, say
+from netcheck.commands.progress import clear, show
 from netcheck.core.aliases import current_report
 from netcheck.core.context import Deadline, DeadlineExceeded
 from netcheck.core.model import Status
@@ -21,17 +21,17 @@ from netcheck.settings.config import Config, UsageError
 
 if TYPE_CHECKING:
     from netcheck.aws.msk.account import Member
-    from netcheck.fleet.survey import Judged
+    from netcheck.fleet.survey import SurveyedConnector
     from netcheck.report.fleet import Row
 
 DEADLINE_SECONDS = 3600.0
-LONGEST_SECONDS = 86400.0
-ONE_SECONDS = 60.0
+MAX_DEADLINE_SECONDS = 86400.0
+CONNECTOR_SECONDS = 60.0
 START = b'{"schema": "netcheck.fleet/'
-"""How a line of our own begins: a line that was cut short is taken off the file, others never."""
-EPILOG = """Only AWS's configuration is judged: no broker and no ClickHouse is spoken to, no log is read.
-Connectors of one VPC share what was asked about it. With --output, or --format jsonl, one line of JSON
-is written for each connector as soon as it is known.
+"""The beginning of a line of a survey. Only such a line, if truncated, is removed from the file."""
+EPILOG = """Only the AWS configuration is checked: no broker and no ClickHouse is probed, no log is read.
+Connectors of one VPC share the API calls for it. With --output or --format jsonl, one line of JSON
+is written for each connector as soon as it is checked.
 
 examples:
   netcheck fleet --region eu-west-1
@@ -41,8 +41,8 @@ examples:
 
 exit codes:
   0  nothing failed
-  1  some connector cannot work as it is configured
-  2  wrong usage, or no way to ask AWS
+  1  at least one connector cannot work as configured
+  2  wrong usage, or no access to AWS
   3  nothing failed, but something could not be determined
 
 environment:
@@ -52,7 +52,7 @@ environment:
 
 
 class Stopped(Exception):
-    """An account that cannot be surveyed; the message is one line."""
+    """An account cannot be surveyed; the message is one line."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -61,8 +61,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
     parser = commands.add_parser(
         "fleet",
-        help="judge every connector of an account and Region",
-        description="Judges every connector of an account and Region by its configuration, worst first.",
+        help="check every connector of an account and Region",
+        description="Checks every connector of an account and Region by its configuration, worst first.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -74,37 +74,41 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="extend",
         nargs="+",
         default=[],
-        help="roles to assume, one for each account to judge",
+        help="roles to assume, one for each account to survey",
     )
-    parser.add_argument("--name", metavar="GLOB", default="*", help="only connectors of such a name")
+    parser.add_argument("--name", metavar="GLOB", default="*", help="only connectors whose name matches")
     parser.add_argument(
         "--only",
         metavar="GLOB",
         action="extend",
         nargs="+",
         default=[],
-        help="run only these checks (iam.* is left out unless it is named here)",
+        help="run only these checks (iam.* is skipped unless named here)",
     )
     parser.add_argument(
-        "--skip", metavar="GLOB", action="extend", nargs="+", default=[], help="leave these checks out"
+        "--skip", metavar="GLOB", action="extend", nargs="+", default=[], help="skip these checks"
     )
-    parser.add_argument("--live", action="store_true", help="also probe every connector's peers from here")
+    parser.add_argument(
+        "--live", action="store_true", help="also probe every connector's brokers and ClickHouse from here"
+    )
     parser.add_argument("--format", choices=("table", "jsonl"), default="table", help="default table")
-    parser.add_argument("--output", metavar="FILE", help="write a line of JSON for each connector there")
-    parser.add_argument("--resume", action="store_true", help="go on with --output where it ended")
+    parser.add_argument(
+        "--output", metavar="FILE", help="write a line of JSON for each connector to this file"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue the survey in the --output file")
     parser.add_argument(
         "--calls-a-second",
         metavar="N",
         type=number(1000, "a number of calls from 0 to 1000"),
         default=CALLS_A_SECOND,
-        help=f"ask AWS no faster (default {CALLS_A_SECOND:g})",
+        help=f"limit the rate of AWS API calls (default {CALLS_A_SECOND:g})",
     )
     parser.add_argument(
         "--deadline",
         metavar="SECONDS",
-        type=number(LONGEST_SECONDS, "a number of seconds, up to a day"),
+        type=number(MAX_DEADLINE_SECONDS, "a number of seconds up to 86400"),
         default=DEADLINE_SECONDS,
-        help=f"the whole survey ends by then (default {DEADLINE_SECONDS:g})",
+        help=f"time limit for the whole survey (default {DEADLINE_SECONDS:g})",
     )
     parser.set_defaults(run=run)
 
@@ -119,14 +123,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Survey:
-    """One survey: the rows so far, where lines are written, and what went wrong with an account."""
+    """One survey: the rows so far, and the errors of accounts and of the output file."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         if args.resume and not args.output:
-            raise UsageError("--resume: name the file of the survey to go on with, --output FILE")
+            raise UsageError("--resume: give the file of the survey to continue, --output FILE")
         if args.role_arn and args.profile:
             raise UsageError(
-                "--profile: with --role-arn, roles are assumed with the credentials that boto3 finds; set "
+                "--profile: with --role-arn, roles are assumed with boto3's default credentials; set "
                 "AWS_PROFILE instead"
             )
         self._args = args
@@ -146,10 +150,10 @@ class _Survey:
         with self._lines() as lines:
             for role in self._args.role_arn or [None]:
                 try:
-                    for judged in self._account(role, done):
-                        self._take(judged, lines)
+                    for surveyed in self._account(role, done):
+                        self._take(surveyed, lines)
                 except KeyboardInterrupt:
-                    self._stopped.append("interrupted: " + self._how_to_go_on())
+                    self._stopped.append("interrupted: " + self._how_to_resume())
                     break
                 except OSError as error:
                     if error.filename != self._args.output:
@@ -159,11 +163,11 @@ class _Survey:
                 except Stopped as error:
                     self._stopped.append(f"{role}: {error}" if role else str(error))
         clear()
-        asked = not self._stopped and not self._unwritten
-        if self._args.format == "table" and (self._rows or asked):
+        complete = not self._stopped and not self._unwritten
+        if self._args.format == "table" and (self._rows or complete):
             sys.stdout.write(fleet.render(self._rows, style_of(sys.stdout, os.environ), self._calls))
-        for told in self._stopped:
-            print(f"netcheck: {told}", file=sys.stderr)
+        for message in self._stopped:
+            print(f"netcheck: {message}", file=sys.stderr)
         if self._unwritten:
             raise UsageError(self._unwritten)
         return self._exit_code()
@@ -176,7 +180,7 @@ class _Survey:
             return 2
         return 3 if self._stopped or Status.UNKNOWN in statuses or statuses <= {Status.SKIP} else 0
 
-    def _account(self, role: str | None, done: set[str]) -> Iterator[Judged]:
+    def _account(self, role: str | None, done: set[str]) -> Iterator[SurveyedConnector]:
         from netcheck.aws.api.calls import ApiFailure
         from netcheck.aws.api.session import NoAws
         from netcheck.aws.msk.account import Account
@@ -188,19 +192,19 @@ class _Survey:
         except (NoAws, DeadlineExceeded) as error:
             raise Stopped(str(error)) from None
         try:
-            say("asking for the connectors ...")
+            show("listing connectors ...")
             members = account.members()
             if isinstance(members, ApiFailure):
                 raise Stopped(members.reason)
-            chosen = [one for one in members if fnmatchcase(one.name, args.name)]
+            chosen = [member for member in members if fnmatchcase(member.name, args.name)]
             if not chosen:
-                raise Stopped(_nobody(args.name, members, account.region))
+                raise Stopped(_no_connector(args.name, members, account.region))
             config = self._config(role)
-            for number, judged in enumerate(survey(account, chosen, config, done, live=args.live), 1):
-                say(f"{number} of {len(chosen)}: {judged.member.name}")
-                yield judged
+            for number, surveyed in enumerate(survey(account, chosen, config, done, live=args.live), 1):
+                show(f"{number} of {len(chosen)}: {surveyed.member.name}")
+                yield surveyed
         except Ended as error:
-            raise Stopped(f"{error}: {self._how_to_go_on()}") from None
+            raise Stopped(f"{error}: {self._how_to_resume()}") from None
         finally:
             self._calls += account.calls
             account.close()
@@ -211,42 +215,42 @@ class _Survey:
             region=args.region,
             profile=role or args.profile,
             only=tuple(args.only),
-            skip=(*args.skip, *self._left_out()),
-            deadline=ONE_SECONDS,
+            skip=(*args.skip, *self._skipped()),
+            deadline=CONNECTOR_SECONDS,
         )
 
-    def _left_out(self) -> tuple[str, ...]:
+    def _skipped(self) -> tuple[str, ...]:
         from netcheck.fleet.survey import LIVE, PER_ROLE
 
         roles = () if any(glob.startswith("iam") for glob in self._args.only) else PER_ROLE
         return (*(() if self._args.live else LIVE), *roles)
 
     def _check_selection(self) -> None:
-        """Raises UsageError before AWS is asked anything."""
+        """Raises UsageError before any AWS call."""
         from netcheck.engine import plugins
         from netcheck.engine.assessment import select
 
         args, checks = self._args, plugins.find().checks
         if not select(checks, args.only, args.skip):
-            raise UsageError("nothing to check: --only and --skip leave no check")
-        if not select(checks, args.only, (*args.skip, *self._left_out())):
-            raise UsageError("nothing to check: what --only names sends something to the peers; give --live")
+            raise UsageError("nothing to check: --only and --skip exclude every check")
+        if not select(checks, args.only, (*args.skip, *self._skipped())):
+            raise UsageError("nothing to check: --only names checks that probe the peers; add --live")
 
     # Lines
 
     def _lines(self) -> IO[bytes]:
         path = Path(self._args.output or os.devnull)
         try:
-            # Unbuffered: a line that a full disk does not take is told where it is written. An earlier survey
-            # is let go of with the first line of this one, not where AWS cannot be asked.
+            # Unbuffered, so that a full disk is an error of the write. An earlier survey is kept until the
+            # first line of this one is written, so that it survives a run without access to AWS.
             return path.open("ab", buffering=0)
         except OSError as error:
             raise UsageError(f"--output {path}: {error.strerror}") from None
 
-    def _take(self, judged: Judged, lines: IO[bytes]) -> None:
+    def _take(self, surveyed: SurveyedConnector, lines: IO[bytes]) -> None:
         from netcheck.report.fleet import Row
 
-        document = judged.document()
+        document = surveyed.document()
         line = json.dumps(document, ensure_ascii=False) + "\n"
         if not self._rows and self._args.output and Path(self._args.output).is_file():
             lines.truncate(0)
@@ -266,7 +270,7 @@ class _Survey:
             raise OSError(error.errno, error.strerror, self._args.output) from None
 
     def _read(self) -> set[str]:
-        """The connectors that the file has already; a last line that was cut short is taken off it."""
+        """The ARNs of the connectors in the file; a truncated last line is removed."""
         path = Path(self._args.output)
         if not path.exists():
             return set()
@@ -276,38 +280,38 @@ class _Survey:
         except (ValueError, KeyError, TypeError, AttributeError):
             number = len(self._rows) + 1
             raise UsageError(
-                f"--resume {path}:{number}: no line of a fleet; give the file of an earlier --output"
+                f"--resume {path}:{number}: not a line of netcheck fleet; give an earlier --output file"
             ) from None
         except OSError as error:
             raise UsageError(f"--resume {path}: {error.strerror}") from None
         return {row.arn for row in self._rows}
 
     def _read_lines(self, file: IO[bytes]) -> int:
-        """Read the rows; the length of the whole lines. Raises as Row.read does for what is no fleet's."""
+        """Read the rows and return the length of the complete lines. Raises as Row.read does."""
         from netcheck.report.fleet import Row
 
-        whole = 0
+        length = 0
         for line in file:
             if not line.endswith(b"\n"):
                 if not (line.startswith(START) or START.startswith(line)):
                     raise ValueError("not the beginning of a line")
                 break
             self._rows.append(Row.read(_renamed(json.loads(line))))
-            whole += len(line)
-        return whole
+            length += len(line)
+        return length
 
-    def _how_to_go_on(self) -> str:
+    def _how_to_resume(self) -> str:
         if self._args.output:
-            return f"go on with netcheck fleet ... --output {self._args.output} --resume"
-        return "with --output FILE it could be resumed"
+            return f"resume with netcheck fleet ... --output {self._args.output} --resume"
+        return "with --output FILE it could have been resumed"
 
 
 def _renamed(line: dict[str, Any]) -> dict[str, Any]:
-    """A line under today's names, which an earlier version may have written."""
+    """A line of an earlier version, under today's names."""
     return {**line, "report": current_report(line["report"])} if line["report"] else line
 
 
-def _nobody(name: str, members: Sequence[Member], region: str) -> str:
+def _no_connector(name: str, members: Sequence[Member], region: str) -> str:
     if not members:
-        return f"there are no connectors in {region} of this account: see --region and --profile"
-    return f"--name {name}: none of the {len(members)} connectors in {region} has such a name"
+        return f"no connectors in {region} of this account: see --region and --profile"
+    return f"--name {name}: no match among the {len(members)} connectors in {region}"

@@ -1,4 +1,4 @@
-"""`netcheck path`: trace one flow, or many, through a saved AWS configuration."""
+"""`netcheck path`: trace one or many flows through a saved AWS configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from netcheck.path.verdict import Verdict
 _EXIT = {Verdict.REACHABLE: 0, Verdict.PARTIAL: 1, Verdict.BLOCKED: 1, Verdict.UNKNOWN: 3}
 _WORST_FIRST = (1, 2, 3, 0)
 _VERDICTS = tuple(verdict.value for verdict in Verdict)
-EPILOG = """--flows reads one JSON object a line and answers each with one line, in the same order:
+EPILOG = """--flows reads one JSON object per line and answers each with one line, in the same order:
   {"id": "a", "from": "subnet-1", "security_groups": ["sg-1"], "to": "10.0.2.7", "port": 9094,
    "expect": "reachable"}
 A line with "expect" (reachable, partial, blocked, unknown) is a test: it fails when the verdict differs.
@@ -31,12 +31,12 @@ examples:
 
 exit codes:
   0  reachable; with --flows, all expectations met
-  1  blocked or partial, or an expectation not met
+  1  blocked or partial; with --flows, an expectation not met
   2  wrong usage, or a flow that cannot be answered
-  3  unknown: something the verdict depends on is not in the snapshot
+  3  unknown: the verdict depends on something that is not in the snapshot
 
 environment:
-  NO_COLOR  no colours, also on a terminal
+  NO_COLOR  no colours, even on a terminal
 """
 
 
@@ -45,42 +45,42 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "path",
         help="trace a flow through AWS configuration",
-        description="Says whether AWS would carry a flow, there and back, and names all that stops it.",
+        description="Traces a flow and its return traffic through AWS, and names everything that blocks it.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--snapshot", metavar="DIR", help="folder written by `netcheck snapshot`")
-    parser.add_argument("--from", dest="source", metavar="ENI|INSTANCE|SUBNET|IP", help="who sends")
-    parser.add_argument("--to", metavar="IP|ENI:PORT", help="who is sent to, and on which port")
+    parser.add_argument("--from", dest="source", metavar="ENI|INSTANCE|SUBNET|IP", help="the source")
+    parser.add_argument("--to", metavar="IP|ENI:PORT", help="the destination and its port")
     parser.add_argument(
         "--security-group",
         metavar="ID",
         action="extend",
         nargs="+",
         default=None,
-        help="security groups of a sender that is given as a subnet or a free address",
+        help="security groups of a source that is given as a subnet or an unused address",
     )
     parser.add_argument("--protocol", default="tcp", help="tcp, udp, icmp, icmpv6 or a number (default tcp)")
-    parser.add_argument("--source-port", metavar="N|A-B", help="default 32768-60999, all of them")
+    parser.add_argument("--source-port", metavar="N|A-B", help="default 32768-60999")
     parser.add_argument("--flows", metavar="FILE|-", help="many flows: JSON lines in, JSON lines out")
     parser.add_argument(
         "--fix",
         action="store_true",
-        help="with one flow: the narrowest changes that open it, verified on a copy of the configuration",
+        help="with one flow: the minimal changes that open the path, verified on a copy of the configuration",
     )
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer the question or the questions. Returns the exit code."""
+    """Trace the flow or the flows. Returns the exit code."""
     single = args.source is not None or args.to is not None
     if single == (args.flows is not None):
         return _complain("give either --from and --to, or --flows")
     if single and (args.source is None or args.to is None or args.snapshot is None):
         return _complain("one flow needs --snapshot, --from and --to")
     if args.fix and not single:
-        return _complain("--fix goes with one flow: give --from and --to, not --flows")
+        return _complain("--fix needs one flow: give --from and --to, not --flows")
     try:
         snapshot = load(Path(args.snapshot)) if args.snapshot is not None else None
     except SnapshotError as error:
@@ -116,8 +116,8 @@ def _one(args: argparse.Namespace, snapshot: Snapshot) -> int:
         return _complain(str(reason))
     fix = _fix(Path(args.snapshot), question) if args.fix else None
     if args.format == "json":
-        made = as_json(path) | ({"fix": fix} if args.fix else {})
-        print(json.dumps(made, indent=2, ensure_ascii=False))
+        document = as_json(path) | ({"fix": fix} if args.fix else {})
+        print(json.dumps(document, indent=2, ensure_ascii=False))
         return _EXIT[path.verdict]
     style = style_of(sys.stdout, os.environ)
     print(render(path, style))
@@ -129,7 +129,7 @@ def _one(args: argparse.Namespace, snapshot: Snapshot) -> int:
 
 
 def _fix(folder: Path, question: Mapping[str, object]) -> dict[str, object] | None:
-    """The repair of one query, None where there is nothing to fix."""
+    """The fix for one flow; None where there is nothing to fix."""
     from netcheck.repair.search import repair
     from netcheck.repair.to_json import as_json as fix_as_json
 
@@ -137,22 +137,22 @@ def _fix(folder: Path, question: Mapping[str, object]) -> dict[str, object] | No
 
 
 def _many(lines: TextIO, snapshot: Snapshot | None) -> int:
-    """Answer line by line, each as soon as it is read. The worst line decides the exit code."""
+    """Answer each line as soon as it is read. The worst line decides the exit code."""
     codes = {0}
     answered = False
     snapshots: dict[str, Snapshot] = {}
     for number, text in _numbered(lines):
-        made, code = _answer_line(number, text, snapshot, snapshots)
-        print(json.dumps(made, ensure_ascii=False), flush=True)
+        line, code = _answer_line(number, text, snapshot, snapshots)
+        print(json.dumps(line, ensure_ascii=False), flush=True)
         codes.add(code)
         answered = True
     if not answered:
-        return _complain("--flows: no questions: expected one JSON object a line")
+        return _complain("--flows: no flows: expected one JSON object per line")
     return next(code for code in _WORST_FIRST if code in codes)
 
 
 def _finite(text: str) -> float:
-    """Refuse NaN and infinity: they would come back in the answer, which then is no JSON (RFC 8259, 6)."""
+    """Reject NaN and infinity: echoed in the answer, they would not be JSON (RFC 8259, 6)."""
     value = float(text)
     if not isfinite(value):
         raise ValueError(f"{text} is not a number in JSON")
@@ -160,7 +160,7 @@ def _finite(text: str) -> float:
 
 
 def _numbered(lines: TextIO) -> Iterator[tuple[int, str]]:
-    """The lines that are not empty, and their numbers. Bytes that are no text end a flow, not the run."""
+    """The non-empty lines with their numbers. Bytes that are not text fail one flow, not the run."""
     if hasattr(lines, "reconfigure"):
         lines.reconfigure(errors="replace")
     for number, text in enumerate(lines, 1):
@@ -180,50 +180,50 @@ def _answer_line(
         return {"id": None, "error": f"line {number}: expected a JSON object"}, 2
     expected = question.get("expect")
     if expected is not None and expected not in _VERDICTS:
-        reason = f"'expect': {expected!r} is none of {', '.join(_VERDICTS)}"
+        reason = f"'expect': {expected!r} is not one of {', '.join(_VERDICTS)}"
         return {"id": question.get("id"), "error": reason}, 2
     try:
         chosen = _snapshot_of(question, snapshot, snapshots)
-        made = answer(question, chosen)
+        answered = answer(question, chosen)
     except (QuestionError, SnapshotError) as reason:
-        made = {"id": question.get("id"), "error": str(reason)}
-    except Exception as fault:  # noqa: BLE001 - a fault of ours in one answer must not cost the others theirs
-        made = {
+        answered = {"id": question.get("id"), "error": str(reason)}
+    except Exception as fault:  # noqa: BLE001 - a bug met on one flow must not lose the others
+        answered = {
             "id": question.get("id"),
             "error": f"netcheck failed on this flow; please report it: {fault!r}",
         }
-    return made, _code(number, made, expected)
+    return answered, _code(number, answered, expected)
 
 
 def _snapshot_of(
     question: Mapping[str, object], snapshot: Snapshot | None, snapshots: dict[str, Snapshot]
 ) -> Snapshot:
-    """The snapshot a line names, loaded once, or the one given with --snapshot."""
+    """The snapshot that a line names, loaded once, or the one given with --snapshot."""
     named = question.get("snapshot")
     if named is None and snapshot is not None:
         return snapshot
     if not isinstance(named, str) or not named:
-        raise QuestionError("'snapshot': name a folder here, or give --snapshot DIR for all lines")
+        raise QuestionError("'snapshot': give a folder, or --snapshot DIR for all lines")
     if named not in snapshots:
         snapshots[named] = load(Path(named))
     return snapshots[named]
 
 
-def _code(number: int, made: Mapping[str, object], expected: str | None) -> int:
-    verdict = made.get("verdict")
+def _code(number: int, answered: Mapping[str, object], expected: str | None) -> int:
+    verdict = answered.get("verdict")
     if expected is not None:
         if verdict == expected:
             return 0
-        name = f"line {number}" if made.get("id") is None else f"flow {made['id']} (line {number})"
-        found = verdict if verdict is not None else f"no answer: {made.get('error')}"
-        print(f"netcheck: {name}: expected {expected}, found {found}{_reason(made)}", file=sys.stderr)
+        name = f"line {number}" if answered.get("id") is None else f"flow {answered['id']} (line {number})"
+        found = verdict if verdict is not None else f"no answer: {answered.get('error')}"
+        print(f"netcheck: {name}: expected {expected}, found {found}{_reason(answered)}", file=sys.stderr)
         return 1
     return 2 if verdict is None else _EXIT[Verdict(str(verdict))]
 
 
-def _reason(made: Mapping[str, object]) -> str:
+def _reason(answered: Mapping[str, object]) -> str:
     for key in ("blocked_by", "gaps"):
-        found = made.get(key)
+        found = answered.get(key)
         if isinstance(found, list) and found:
             return f": {found[0]['text']}"
     return ""

@@ -1,4 +1,4 @@
-"""`netcheck policy`: the least IAM policy that netcheck itself needs."""
+"""`netcheck policy`: the minimal IAM policy that netcheck itself needs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 
-EPILOG = """Everything only reads, and no secret's value is ever asked for. What is left out of the policy
-makes the answers that depend on it unknown, with the action named; the rest goes on.
+EPILOG = """All actions are read-only, and the value of a secret is never read. Without an action, the results
+that depend on it are unknown and name the action; everything else works.
 
 statements, and what needs them:
   Network            netcheck snapshot, netcheck fleet, --connector, --source-subnet
@@ -17,8 +17,8 @@ statements, and what needs them:
   WorkerLogs         --connector, where the worker logs go to CloudWatch Logs
   WhereNetcheckRuns  only where netcheck itself runs as a Lambda function
 
-A Lambda function that keeps state, tells changes or reads its logins from a secret needs a little more. Give
-what its event gives, and the statements for that are printed as well, each for that one resource.
+A Lambda function that keeps state, sends notifications or reads its logins from a secret needs more. Give the
+same values as in its event to print those statements too, each for that one resource.
 
 examples:
   netcheck policy
@@ -31,9 +31,9 @@ exit codes:
 """
 FOR_LAMBDA = {
     "state": ("URL", "where the state is kept: s3://BUCKET/PREFIX or dynamodb://TABLE"),
-    "topic": ("ARN", "the SNS topic that changes are told to"),
-    "bus": ("NAME|ARN", "the EventBridge bus that changes are told to"),
-    "report_bucket": ("BUCKET", "where a report too large to be returned is put"),
+    "topic": ("ARN", "the SNS topic for notifications of changes"),
+    "bus": ("NAME|ARN", "the EventBridge bus for notifications of changes"),
+    "report_bucket": ("BUCKET", "the bucket for reports too large to be returned"),
     "secret": ("ARN", "the secret in Secrets Manager that holds the logins"),
 }
 
@@ -42,12 +42,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add `netcheck policy` to the commands."""
     parser = commands.add_parser(
         "policy",
-        help="print the least IAM policy that netcheck needs",
-        description="Prints the least IAM policy that netcheck itself needs, as JSON.",
+        help="print the minimal IAM policy that netcheck needs",
+        description="Prints the minimal IAM policy that netcheck itself needs, as JSON.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    group = parser.add_argument_group("what a Lambda function's event gives, see docs/running.md")
+    group = parser.add_argument_group("values of a Lambda function's event, see docs/running.md")
     for name, (metavar, text) in FOR_LAMBDA.items():
         group.add_argument("--" + name.replace("_", "-"), metavar=metavar, help=text)
     parser.set_defaults(run=run)
@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
         except ValueError as error:
             print(f"netcheck: --state: {error}", file=sys.stderr)
             return 2
-        read = document["Statement"]
-        assert isinstance(read, list)
-        document = {**document, "Statement": [*read, *statements(state, **given)]}
+        statement = document["Statement"]
+        assert isinstance(statement, list)
+        document = {**document, "Statement": [*statement, *statements(state, **given)]}
     print(json.dumps(document, indent=2))
     return 0

@@ -1,4 +1,4 @@
-"""One line on a terminal that says what is going on, for commands that ask one thing after another."""
+"""A progress line on a terminal, for commands that make one API call after another."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 from netcheck.report.style import printable
 
 
-def say(text: str) -> None:
-    """Show it in place of what was shown before."""
+def show(text: str) -> None:
+    """Replace the progress line."""
     if sys.stderr.isatty():
         print(f"\r\033[K{printable(text)}", end="", file=sys.stderr, flush=True)
 
 
 def clear() -> None:
-    """Wipe the line: something else is about to be printed."""
+    """Erase the progress line before something else is printed."""
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -31,7 +31,7 @@ from netcheck.settings.yaml_file import read_mapping
 if TYPE_CHECKING:
     from netcheck.compare.sides import Side
 
-GROUPS = {"targets": "what to check", "aws": "AWS", "run": "how to run", "output": "what to write"}
+GROUPS = {"targets": "targets", "aws": "AWS", "run": "run", "output": "output"}
 EPILOG = f"""logins come from the environment, or from --credentials FILE (YAML), never from arguments:
 {chr(10).join(f"  {variable:<30} {key}" for key, variable in VARIABLES.items())}
 
@@ -48,12 +48,12 @@ examples:
   netcheck run --connector orders-sink --baseline good.json.gz
   netcheck run --connector orders-sink --watch 60 --history history.jsonl
 
-with --watch, the exit code is that of the last run that came to its end; 3 where none did
+with --watch, the exit code is that of the last complete run; 3 if there was none
 
 environment, besides the logins above:
   AWS_REGION, AWS_DEFAULT_REGION   the Region, where --region is not given
   AWS_PROFILE, AWS_ACCESS_KEY_ID, ...   credentials, as the AWS CLI reads them
-  NO_COLOR   no colours, also on a terminal
+  NO_COLOR   no colours, even on a terminal
 
 {EXIT_CODES}"""
 
@@ -63,7 +63,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "run",
         help="check a pipeline, or any part of one",
-        description="Checks names, connections, TLS and protocols of every target, side by side.",
+        description="Checks name resolution, connections, TLS and protocols of every target in parallel.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -96,32 +96,32 @@ def run(args: argparse.Namespace) -> int:
         before = _baseline(config)
         if config.watch:
             return _watch(config, before)
-        with _ended_by_sigterm():
+        with _interrupted_by_sigterm():
             assessment = assess_with_progress(config)
         try:
             return report(assessment, config, before)
         finally:
-            _keep_history(assessment, config)
+            _append_history(assessment, config)
     except UsageError as error:
         print(f"netcheck: {error}", file=sys.stderr)
         return 2
 
 
 @contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM, by which containers are stopped, ends a run as Ctrl-C does: what is known is reported."""
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM, which stops containers, ends a run as Ctrl-C does: known results are still reported."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, previous or signal.SIG_DFL)
 
 
 def _baseline(config: Config) -> Side | None:
-    """What this run is compared with, read before it: one that cannot be read is a matter of usage."""
+    """What this run is compared with. Read before the run, as an unreadable file is a usage error."""
     if config.baseline is None:
         return None
     from netcheck.compare.sides import read_side
@@ -130,23 +130,22 @@ def _baseline(config: Config) -> Side | None:
 
 
 def _watch(config: Config, before: Side | None) -> int:
-    """Run again and again. Returns the last run's exit code."""
+    """Run until interrupted. Returns the exit code of the last complete run."""
     from netcheck.watch.events import EventWriter
     from netcheck.watch.loop import Watch
 
-    teller = EventWriter(sys.stdout, _style(config, sys.stdout), config.format == "json", config.quiet)
-    made = Watch(
+    watch = Watch(
         config,
-        teller,
+        EventWriter(sys.stdout, _style(config, sys.stdout), config.format == "json", config.quiet),
         assess_with_progress,
         lambda assessment: exit_code(assessment, config.strict),
-        lambda assessment: _keep_history(assessment, config),
+        lambda assessment: _append_history(assessment, config),
     )
-    return made.until_ended(before)
+    return watch.until_ended(before)
 
 
-def _keep_history(assessment: Assessment, config: Config) -> None:
-    """Append to the history. One that cannot be written is a warning, and changes nothing of the run."""
+def _append_history(assessment: Assessment, config: Config) -> None:
+    """Append to the history. A failure is a warning and does not affect the run."""
     if config.history is None or assessment.interrupted:
         return
     from netcheck.history.append import append
@@ -161,7 +160,7 @@ def _style(config: Config, stream: TextIO) -> Style:
 
 
 def assess_with_progress(config: Config) -> Assessment:
-    """Assess, showing on a terminal what is going on."""
+    """Assess, showing progress on a terminal."""
     if not sys.stderr.isatty() or config.replay:
         return assess(config, ignore_event)
     live = Live(sys.stderr, _style(config, sys.stderr))
@@ -172,17 +171,17 @@ def assess_with_progress(config: Config) -> Assessment:
 
 
 def report(assessment: Assessment, config: Config, before: Side | None = None) -> int:
-    """Write report and recording, and return the exit code. Raises UsageError for what cannot be written.
+    """Write report and recording, and return the exit code. Raises UsageError where one cannot be written.
 
-    With `before`, the report also says what changed since then.
+    With `before`, the report also shows what changed since then.
     """
     failed = _write_recording(assessment, config)
     style = _style(config, sys.stdout) if config.output is None else Style()
     text = _text(assessment, config, style)
     if before is not None:
-        from netcheck.compare.baseline import added, since
+        from netcheck.compare.baseline import append, since
 
-        text = added(text, since(before, assessment, config), config.format, style)
+        text = append(text, since(before, assessment, config), config.format, style)
     if config.output is None:
         sys.stdout.write(text)
     else:
@@ -197,7 +196,7 @@ def report(assessment: Assessment, config: Config, before: Side | None = None) -
 
 
 def _text(assessment: Assessment, config: Config, style: Style) -> str:
-    """The report in the format and at the length that were asked for."""
+    """The report in the configured format and length."""
     if config.format == "table" and config.quiet:
         return short.render(assessment.report, style)
     text = render(assessment, config.format, style)
@@ -217,8 +216,8 @@ def exit_code(assessment: Assessment, strict: bool) -> int:
     count = assessment.report.count
     if count(Status.FAIL) or (strict and count(Status.WARN)):
         return 1
-    answered = count(Status.PASS) + count(Status.WARN)
-    return 3 if count(Status.UNKNOWN) or not answered else 0
+    known = count(Status.PASS) + count(Status.WARN)
+    return 3 if count(Status.UNKNOWN) or not known else 0
 
 
 def _config(args: argparse.Namespace, environment: Mapping[str, str]) -> Config:
@@ -231,15 +230,15 @@ def _config(args: argparse.Namespace, environment: Mapping[str, str]) -> Config:
         found = settings(values, lambda name: f"{args.config}:{lines[name]}: {name}") | found
     if "replay" in found and (more := sorted(found.keys() - {"replay", "region", *ABOUT_THE_RUN})):
         flags = ", ".join(BY_NAME[name].flag for name in more)
-        raise UsageError(f"--replay judges what was recorded: leave out {flags}")
+        raise UsageError(f"--replay: the recording has its own targets; leave out {flags}")
     return read_logins(build(found, environment), environment)
 
 
 def _check_writable(config: Config) -> None:
-    """Before anything runs: a report that cannot be written would be lost at the end."""
+    """Before anything runs, as a report that cannot be written would be lost at the end."""
     if config.output and config.record and Path(config.output).resolve() == Path(config.record).resolve():
         raise UsageError(
-            f"--output and --record {config.record}: one would overwrite the other; name two files"
+            f"--output and --record {config.record}: one would overwrite the other; give two files"
         )
     for flag, name in (("--output", config.output), ("--record", config.record)):
         if name is None:
@@ -247,11 +246,11 @@ def _check_writable(config: Config) -> None:
         path = Path(name)
         try:
             if path.is_dir():
-                raise UsageError(f"{flag} {name}: is a folder, give a file's name")
+                raise UsageError(f"{flag} {name}: is a folder; give a file")
             if not path.parent.is_dir():
-                raise UsageError(f"{flag} {name}: there is no folder {path.parent}")
+                raise UsageError(f"{flag} {name}: no such folder {path.parent}")
             if not os.access(path if path.exists() else path.parent, os.W_OK):
-                raise UsageError(f"{flag} {name}: may not be written")
+                raise UsageError(f"{flag} {name}: permission denied")
         except OSError as error:
             raise UsageError(f"{flag} {shown(name)}: {error.strerror}") from None
 
@@ -262,5 +261,5 @@ def _write_recording(assessment: Assessment, config: Config) -> str | None:
     try:
         recording.write(assessment.recording, Path(config.record), f"netcheck {VERSION}")
     except OSError as error:
-        return f"--record {config.record}: {error.strerror}; the recording is lost, the report is not"
+        return f"--record {config.record}: {error.strerror}; the recording is lost; the report is complete"
     return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from netcheck.aws.ec2.snapshot import Gap
 from netcheck.commands.arguments import number
-from netcheck.commands.progress import clear, say
+from netcheck.commands.progress import clear, show
 from netcheck.core.context import Deadline, DeadlineExceeded
 from netcheck.core.model import Json
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from netcheck.aws.ec2.collect import Collected
 
 DEADLINE_S = 60.0
-EPILOG = """Only reads (ec2:Describe*, ec2:Get*, ec2:Search*; with --names also route53:List* and
-route53resolver:List*). What may not be read becomes a gap, named with the IAM action that is missing;
-everything else is saved.
+EPILOG = """All calls are read-only (ec2:Describe*, ec2:Get*, ec2:Search*; with --names also route53:List* and
+route53resolver:List*). A denied call leaves a gap, which names the missing IAM action; everything else is
+saved.
 
 examples:
   netcheck snapshot --output aws --region eu-central-1
 
 exit codes:
   0  everything was saved
-  2  wrong usage, or no way to ask AWS (credentials, profile, Region)
+  2  wrong usage, or no access to AWS (credentials, profile, Region)
   3  something could not be read
 
 environment:
@@ -44,11 +44,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "snapshot",
         help="save AWS configuration to a folder",
-        description="Saves what AWS says about a network: one JSON file for each kind of answer.",
+        description="Saves the AWS configuration of a network: one JSON file for each API response.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--output", metavar="DIR", required=True, help="folder to write, made if need be")
+    parser.add_argument("--output", metavar="DIR", required=True, help="folder to write, created if missing")
     parser.add_argument("--region", metavar="REGION", help="default: AWS_REGION, or the profile's")
     parser.add_argument("--profile", metavar="NAME", help="profile of the AWS CLI's configuration")
     parser.add_argument(
@@ -69,7 +69,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="S",
         type=number(86400, "a number of seconds from 0 to 86400"),
         default=DEADLINE_S,
-        help=f"seconds that it may take (default {DEADLINE_S:g})",
+        help=f"time limit in seconds (default {DEADLINE_S:g})",
     )
     parser.set_defaults(run=run)
 
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     except NoAws as error:
         return _complain(str(error), 2)
     except DeadlineExceeded:
-        return _complain("there was no time left to ask AWS: give more with --deadline", 3)
+        return _complain("the deadline passed before the first AWS call: increase --deadline", 3)
     except OSError as error:
         return _complain(f"--output {args.output}: {error.strerror or error}", 2)
     vpcs = _count(collected.documents.get("Vpcs"))
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _with_names(collected: Collected, session: Session, deadline: Deadline) -> Collected:
-    """The same with private zones and Resolver rules of the VPCs that were collected."""
+    """Adds the private zones and Resolver rules of the collected VPCs."""
     from netcheck.aws.ec2.collect import Collected
     from netcheck.aws.route53.saved import collect_names
 
@@ -117,31 +117,31 @@ def _with_names(collected: Collected, session: Session, deadline: Deadline) -> C
     vpcs = [str(vpc["VpcId"]) for vpc in found if isinstance(vpc, dict)] if isinstance(found, list) else []
     names = collect_names(session, vpcs, deadline)
     gaps = (*collected.gaps, *names.gaps)
-    told: list[Json] = [{"what": gap.what, "action": gap.action, "reason": gap.reason} for gap in gaps]
-    documents: dict[str, Json] = {**collected.documents, **names.documents, "Gaps": {"Gaps": told}}
+    listed: list[Json] = [{"what": gap.what, "action": gap.action, "reason": gap.reason} for gap in gaps]
+    documents: dict[str, Json] = {**collected.documents, **names.documents, "Gaps": {"Gaps": listed}}
     return Collected(documents, gaps, collected.calls + names.calls)
 
 
 def _count(document: object) -> str:
     vpcs = document.get("Vpcs") if isinstance(document, dict) else None
     if not isinstance(vpcs, list):
-        return "VPCs not known"
+        return "unknown number of VPCs"
     return "1 VPC" if len(vpcs) == 1 else f"{len(vpcs)} VPCs"
 
 
 def _gaps(gaps: Iterable[Gap]) -> str:
-    """Each missing action once, with what it costs."""
-    lost: dict[str, list[str]] = {}
+    """Each missing action once, with the documents that it would give."""
+    missing: dict[str, list[str]] = {}
     for gap in gaps:
-        lost.setdefault(gap.action, []).append(gap.what)
-    if not lost:
+        missing.setdefault(gap.action, []).append(gap.what)
+    if not missing:
         return "nothing is missing"
-    return "missing: " + ", ".join(f"{' '.join(whats)} ({action})" for action, whats in lost.items())
+    return "missing: " + ", ".join(f"{' '.join(whats)} ({action})" for action, whats in missing.items())
 
 
 def _progress(text: str) -> None:
-    """Say on a terminal what is being asked."""
-    say(f"asking AWS: {text} ...")
+    """Show on a terminal what is being collected."""
+    show(f"asking AWS: {text} ...")
 
 
 def _complain(message: str, code: int) -> int:

@@ -1,1 +1,1 @@
-"""What changed between two runs, or two saved AWS configurations. Pure but for `sides` and `proof`."""
+"""What changed between two runs or two saved AWS configurations. Pure, except for `sides` and `proof`."""

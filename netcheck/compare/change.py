@@ -1,4 +1,4 @@
-"""One change of the configuration, and what a comparison comes to. Pure data."""
+"""One change of the configuration, and the outcome of a comparison. Pure data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netcheck.core.model import Json
 
 
 class Act(StrEnum):
-    """What was done to a thing."""
+    """What happened to a component, a rule or a setting."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -18,7 +18,7 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in AWS's answers a change stands: the document's Region and name, the item, and what of it."""
+    """Where in the AWS configuration a change is: Region, document, item, and the part of the item."""
 
     region: str
     stem: str
@@ -29,11 +29,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that is not as it was. `text` says it in words, without the component's name.
+    """One difference in the configuration. `text` describes it, without the component's name.
 
-    `mentions` are the ids and names that it speaks of; `place` is where it can be undone on a copy, None for
-    what is not AWS's networking. `explains` are the new root causes it explains, by their number in the
-    comparison from 1; `proved`: with this alone put back as it was, they are gone.
+    `mentions` are the ids and names in it. `place` is where it can be undone on a copy, None for what is not
+    AWS networking. `explains` are the new root causes that it explains, by their number in the comparison,
+    from 1. `proved`: with this change alone undone, they are gone.
     """
 
     act: Act
@@ -47,23 +47,23 @@ class Change:
     proved: bool = False
 
 
-class Turn(StrEnum):
-    """How the answer to a question is not what it was."""
+class Transition(StrEnum):
+    """How a result differs. The values are public: they stand in the JSON of a comparison."""
 
-    FAILS = "new_failure"
+    FAILED = "new_failure"
     RESOLVED = "resolved"
-    CAUSE = "cause_changed"
-    WARNS = "new_warning"
-    WARNED = "warning_gone"
-    LOST = "not_known_any_more"
-    KNOWN = "known_now"
-    MOOT = "not_asked_any_more"
+    CAUSE_CHANGED = "cause_changed"
+    WARNED = "new_warning"
+    WARNING_GONE = "warning_gone"
+    NO_LONGER_KNOWN = "not_known_any_more"
+    NOW_KNOWN = "known_now"
+    NO_LONGER_RUN = "not_asked_any_more"
     GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What one result said."""
+class ResultState:
+    """One side's status, cause and summary of a result."""
 
     status: str
     cause: str | None
@@ -75,46 +75,49 @@ class Answer:
 class ResultChange:
     """A result that differs. `key` is the later report's, or the earlier one's where it is gone."""
 
-    turn: Turn
+    transition: Transition
     key: str
     check: str
     target: str
-    before: Answer | None
-    after: Answer | None
+    before: ResultState | None
+    after: ResultState | None
 
     @property
     def folded(self) -> bool:
-        """Whether it only follows from another result."""
+        """Whether it is a consequence of another result."""
         return bool(self.after and self.after.caused_by)
 
 
-class Fate(StrEnum):
-    """What became of a root cause."""
+class CauseTransition(StrEnum):
+    """How a root cause differs. The values are public: they stand in the JSON of a comparison."""
 
     APPEARED = "appeared"
     RESOLVED = "resolved"
-    CHANGED = "changed"
-    ALONE = "stands_alone"
+    MOVED = "changed"
+    UNFOLDED = "stands_alone"
     FOLDED = "follows_from_another"
-    UNCLEAR = "not_known_any_more"
+    NO_LONGER_KNOWN = "not_known_any_more"
 
 
 @dataclass(frozen=True, slots=True)
 class CauseChange:
-    """A root cause that is not as it was: `before` is its component then, where that differs."""
+    """A root cause that differs. `before` is its earlier component, where that differs."""
 
-    fate: Fate
+    transition: CauseTransition
     code: str
     component: str
     title: str
     shown_by: tuple[str, ...]
     explains: tuple[str, ...] = ()
     before: str | None = None
+    components: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Everything that differs, what explains first. `not_compared` says what could not be looked at."""
+class Diff:
+    """Everything that differs; changes that explain a root cause first. `not_compared` names what is missing
+    on one side.
+    """
 
     before: str
     after: str
@@ -127,21 +130,23 @@ class Comparison:
 
     @property
     def worse(self) -> bool:
-        """Whether something fails that did not."""
-        return any(each.turn is Turn.FAILS for each in self.results) or bool(self.appeared)
+        """Whether something fails that did not fail before."""
+        failed = any(result.transition is Transition.FAILED for result in self.results)
+        return failed or bool(self.appeared)
 
     @property
     def less_known(self) -> bool:
-        """Whether something is not known any more that was."""
-        return any(each.turn is Turn.LOST and not each.folded for each in self.results)
+        """Whether something that was known can no longer be determined."""
+        return any(
+            result.transition is Transition.NO_LONGER_KNOWN and not result.folded for result in self.results
+        )
 
     @property
     def same(self) -> bool:
         """Whether nothing differs."""
-        told = (self.causes, self.changes, self.results, self.new_targets, self.gone_targets)
-        return not any(told)
+        return not any((self.causes, self.changes, self.results, self.new_targets, self.gone_targets))
 
     @property
     def appeared(self) -> tuple[CauseChange, ...]:
-        """The new root causes, in the order that `Change.explains` counts them in."""
-        return tuple(each for each in self.causes if each.fate is Fate.APPEARED)
+        """The new root causes, in the order of the numbers in `Change.explains`."""
+        return tuple(cause for cause in self.causes if cause.transition is CauseTransition.APPEARED)

@@ -1,4 +1,4 @@
-"""What changed between two sets of AWS's answers: components and their rules, one change each."""
+"""What changed between two AWS configurations: components and their rules, one change each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netcheck.compare.change import Act, Change, Place
 
 Raw = Mapping[str, Any]
 Documents = Mapping[str, Mapping[str, Any]]
-"""AWS's answers by Region and file stem, as `netcheck.aws.ec2.snapshot.read_folder` gives them."""
+"""The AWS configuration by Region and file stem, as `netcheck.aws.ec2.snapshot.read_folder` returns it."""
 
 IDS: Mapping[str, str] = {
     "Vpcs": "VpcId",
@@ -45,7 +45,7 @@ IDS: Mapping[str, str] = {
     "VpcBlockPublicAccessExclusions": "ExclusionId",
     "Reservations": "InstanceId",
 }
-"""File stem → what names an item. An empty name: the document holds a single item."""
+"""File stem → the key of an item's id. Empty where the document holds a single item."""
 NOISE = frozenset(
     {
         *("Tags", "TagSet", "AvailableIpAddressCount", "ResponseMetadata", "LaunchTime", "Attachment"),
@@ -53,13 +53,13 @@ NOISE = frozenset(
         *("UsageOperationUpdateTime", "StateTransitionReason", "LastError", "Version"),
     }
 )
-"""What changes by itself, or means nothing to a packet."""
-OF_AN_INSTANCE = ("InstanceId", "State", "VpcId", "SubnetId", "NetworkInterfaces", "SecurityGroups")
+"""Members that change by themselves or have no effect on packets."""
+INSTANCE_MEMBERS = ("InstanceId", "State", "VpcId", "SubnetId", "NetworkInterfaces", "SecurityGroups")
 RULES = {"SecurityGroups": ("IpPermissions", "IpPermissionsEgress"), "NetworkAcls": ("Entries",)}
 PARTS: Mapping[str, tuple[str, ...]] = {**RULES, "RouteTables": ("Routes",)}
-"""The lists of an item whose members are told one by one."""
-OF_SUBNETS = {"RouteTables": "route table", "NetworkAcls": "network ACL"}
-"""Documents whose items say which subnets they are for: told as changes of the subnets."""
+"""The lists of an item whose members are compared one by one."""
+ASSOCIATED = {"RouteTables": "route table", "NetworkAcls": "network ACL"}
+"""Documents whose items list their subnets: a change of that is shown as a change of the subnet."""
 AWS_ID = re.compile(
     r"\b(?:sg|acl|rtb|nat|igw|eigw|eni|vpce|tgw|tgw-attach|tgw-rtb|pcx|pl|vgw|subnet|vpc|eipalloc)-[\w-]+"
 )
@@ -68,36 +68,37 @@ LONGEST_TEXT = 160
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One rule, entry or route: how one names it, what it says, and AWS's own words for it."""
+    """One rule, entry or route: its name, its content in words, and the raw API value."""
 
     name: str
-    says: str
+    text: str
     raw: Raw
 
 
 def component_changes(before: Documents, after: Documents) -> tuple[Change, ...]:
-    """Everything that differs, in the order of the documents."""
+    """Every difference, in the order of the documents."""
     return tuple(
         change
         for region in sorted({*before, *after})
         for stem in IDS
         if stem in before.get(region, {}) and stem in after.get(region, {})
-        for change in _of_document(region, stem, before[region], after[region])
+        for change in _document_changes(region, stem, before[region], after[region])
     )
 
 
 def not_compared(before: Documents, after: Documents) -> Iterator[str]:
-    """What was collected on one side only, in words: nothing can be said of changes there."""
+    """What was collected on one side only, in words: changes there cannot be determined."""
     for region in sorted({*before, *after}):
-        one, other = before.get(region, {}), after.get(region, {})
-        stems = [stem for stem in IDS if (stem in one) != (stem in other)]
+        earlier, later = before.get(region, {}), after.get(region, {})
+        stems = [stem for stem in IDS if (stem in earlier) != (stem in later)]
         where = f" of {region}" if region else ""
-        for side, absent in (("before", one), ("after", other)):
-            if missing := [stem for stem in stems if stem not in absent]:
+        for side, documents in (("before", earlier), ("after", later)):
+            if missing := [stem for stem in stems if stem not in documents]:
                 yield f"{', '.join(missing)}{where}: not collected {side}"
-        for side, vpcs in (("before", _vpcs(other) - _vpcs(one)), ("after", _vpcs(one) - _vpcs(other))):
-            if "Vpcs" in one and "Vpcs" in other and vpcs:
-                yield f"what is in {', '.join(sorted(vpcs))}{where}: the VPC is not there {side}"
+        was, now = _vpcs(earlier), _vpcs(later)
+        for side, vpcs in (("before", now - was), ("after", was - now)):
+            if "Vpcs" in earlier and "Vpcs" in later and vpcs:
+                yield f"the contents of {', '.join(sorted(vpcs))}{where}: the VPC does not exist {side}"
 
 
 def items(documents: Raw, stem: str) -> dict[str, Raw]:
@@ -107,36 +108,40 @@ def items(documents: Raw, stem: str) -> dict[str, Raw]:
     if isinstance(listed, Mapping):
         return {stem: listed}
     if stem == "Reservations":
-        listed = [_of_instance(each) for one in listed or () for each in one.get("Instances", ())]
+        listed = [
+            _instance(instance)
+            for reservation in listed or ()
+            for instance in reservation.get("Instances", ())
+        ]
     return {str(item[IDS[stem]]): item for item in listed or () if IDS[stem] in item}
 
 
-def _of_instance(instance: Raw) -> Raw:
-    return {name: instance[name] for name in OF_AN_INSTANCE if name in instance}
+def _instance(instance: Raw) -> Raw:
+    return {name: instance[name] for name in INSTANCE_MEMBERS if name in instance}
 
 
 def _vpcs(documents: Raw) -> set[str]:
     return set(items(documents, "Vpcs"))
 
 
-def _of_document(region: str, stem: str, before: Raw, after: Raw) -> Iterator[Change]:
-    one, other = items(before, stem), items(after, stem)
+def _document_changes(region: str, stem: str, before: Raw, after: Raw) -> Iterator[Change]:
+    earlier, later = items(before, stem), items(after, stem)
     left_out = _vpcs(before) ^ _vpcs(after) if "Vpcs" in before and "Vpcs" in after else set()
-    for name in sorted({*one, *other}):
-        was, now = one.get(name), other.get(name)
+    for name in sorted({*earlier, *later}):
+        was, now = earlier.get(name), later.get(name)
         if stem != "Vpcs" and (was or now or {}).get("VpcId") in left_out:
             continue
         if was is None or now is None:
-            yield _whole(Place(region, stem, name, "", ""), was, now)
+            yield _item_change(Place(region, stem, name, "", ""), was, now)
         elif was != now:
-            yield from _of_item(region, stem, name, was, now)
-    if stem in OF_SUBNETS:
-        yield from _of_subnets(region, stem, one, other)
+            yield from _part_changes(region, stem, name, was, now)
+    if stem in ASSOCIATED:
+        yield from _association_changes(region, stem, earlier, later)
 
 
-def _whole(place: Place, was: Any, now: Any) -> Change:
+def _item_change(place: Place, was: Any, now: Any) -> Change:
     act = Act.ADDED if was is None else Act.REMOVED
-    text = f"{_singular(place.stem)} {'is new' if was is None else 'is gone'}"
+    text = f"{_singular(place.stem)} {'added' if was is None else 'removed'}"
     return Change(act, place.item, text, was, now, _mentions(place.item, was, now), place)
 
 
@@ -150,35 +155,36 @@ def _singular(stem: str) -> str:
     return irregular.get(spaced, spaced.removesuffix("s"))
 
 
-def _of_item(region: str, stem: str, name: str, was: Raw, now: Raw) -> Iterator[Change]:
+def _part_changes(region: str, stem: str, name: str, was: Raw, now: Raw) -> Iterator[Change]:
     for part in PARTS.get(stem, ()):
-        one, other = members(stem, part, was), members(stem, part, now)
-        for key in dict.fromkeys([*one, *other]):
-            if change := _of_member(Place(region, stem, name, part, key), one.get(key), other.get(key)):
+        earlier, later = members(stem, part, was), members(stem, part, now)
+        for key in dict.fromkeys([*earlier, *later]):
+            place = Place(region, stem, name, part, key)
+            if change := _member_change(place, earlier.get(key), later.get(key)):
                 yield change
-    skipped = {*PARTS.get(stem, ()), *(("Associations",) if stem in OF_SUBNETS else ())}
+    skipped = {*PARTS.get(stem, ()), *(("Associations",) if stem in ASSOCIATED else ())}
     for field in sorted({*was, *now} - skipped - NOISE):
         if was.get(field) != now.get(field):
-            yield _of_field(Place(region, stem, name, field, ""), was.get(field), now.get(field))
+            yield _field_change(Place(region, stem, name, field, ""), was.get(field), now.get(field))
 
 
-def _of_member(place: Place, was: Member | None, now: Member | None) -> Change | None:
+def _member_change(place: Place, was: Member | None, now: Member | None) -> Change | None:
     raw: tuple[Any, Any] = (was.raw if was else None, now.raw if now else None)
     mentions = _mentions(place.item, *raw)
     match was, now:
-        case None, Member(name, says):
-            act, text = Act.ADDED, f"{name} added: {says}"
-        case Member(name, says), None:
-            act, text = Act.REMOVED, f"{name} removed: {says}"
-        case Member(name, says), Member(_, later) if says != later:
-            act, text = Act.CHANGED, f"{name} changed: {says} → {later}"
+        case None, Member(name, later):
+            act, text = Act.ADDED, f"{name} added: {later}"
+        case Member(name, earlier), None:
+            act, text = Act.REMOVED, f"{name} removed: {earlier}"
+        case Member(name, earlier), Member(_, later) if earlier != later:
+            act, text = Act.CHANGED, f"{name} changed: {earlier} → {later}"
         case _:
             return None
     return Change(act, place.item, text, raw[0], raw[1], mentions, place)
 
 
 def members(stem: str, part: str, item: Raw) -> dict[str, Member]:
-    """The rules, entries or routes of an item, by what makes each the same one on both sides."""
+    """The rules, entries or routes of an item, by what identifies each on both sides."""
     read: Callable[[str, Raw], Iterator[tuple[str, Member]]] = {
         "SecurityGroups": _permissions,
         "NetworkAcls": _entries,
@@ -188,22 +194,22 @@ def members(stem: str, part: str, item: Raw) -> dict[str, Member]:
 
 
 def _permissions(part: str, raw: Raw) -> Iterator[tuple[str, Member]]:
-    """One for each peer: AWS joins rules that differ only in that."""
+    """One for each peer: AWS merges rules that differ only in the peer."""
     egress = part == "IpPermissionsEgress"
     name = f"{'outbound' if egress else 'inbound'} rule"
     base = {key: raw[key] for key in ("IpProtocol", "FromPort", "ToPort") if key in raw}
     for kind in ("IpRanges", "Ipv6Ranges", "UserIdGroupPairs", "PrefixListIds"):
         for peer in raw.get(kind) or ():
             single = {**base, kind: [{key: value for key, value in peer.items() if key != "Description"}]}
-            says = words.permission(single, egress)
-            yield f"{part} {says}", Member(name, says, single)
+            text = words.permission(single, egress)
+            yield f"{part} {text}", Member(name, text, single)
 
 
 def _entries(_: str, raw: Raw) -> Iterator[tuple[str, Member]]:
-    way = "outbound" if raw.get("Egress") else "inbound"
+    direction = "outbound" if raw.get("Egress") else "inbound"
     number = raw.get("RuleNumber")
-    name = f"{way} entry {'*' if number in (32767, 32768) else number}"
-    yield f"{way} {number}", Member(name, words.entry(raw), raw)
+    name = f"{direction} entry {'*' if number in (32767, 32768) else number}"
+    yield f"{direction} {number}", Member(name, words.entry(raw), raw)
 
 
 def _routes(_: str, raw: Raw) -> Iterator[tuple[str, Member]]:
@@ -211,18 +217,18 @@ def _routes(_: str, raw: Raw) -> Iterator[tuple[str, Member]]:
     yield destination, Member(f"route {destination}", words.route(raw), raw)
 
 
-def _of_field(place: Place, was: Any, now: Any) -> Change:
+def _field_change(place: Place, was: Any, now: Any) -> Change:
     mentions = _mentions(place.item, was, now)
     act = Act.CHANGED
     if isinstance(was, list) and isinstance(now, list):
-        less = [_short(each) for each in was if each not in now]
-        more = [_short(each) for each in now if each not in was]
-        told = [*(f"without {each}" for each in less), *(f"with {each}" for each in more)]
-        text = f"{place.part}: {', '.join(told) or 'in another order'}"
+        removed = [f"{_short(value)} removed" for value in was if value not in now]
+        added = [f"{_short(value)} added" for value in now if value not in was]
+        text = f"{place.part}: {', '.join([*removed, *added]) or 'in another order'}"
     elif isinstance(was, Mapping) and isinstance(now, Mapping):
         names = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
-        told = [f"{place.part}.{name}: {_short(was.get(name))} → {_short(now.get(name))}" for name in names]
-        text = "; ".join(told)
+        text = "; ".join(
+            f"{place.part}.{name}: {_short(was.get(name))} → {_short(now.get(name))}" for name in names
+        )
     else:
         text = f"{place.part}: {_short(was)} → {_short(now)}"
     if len(text) > LONGEST_TEXT:
@@ -231,7 +237,7 @@ def _of_field(place: Place, was: Any, now: Any) -> Change:
 
 
 def _short(value: Any) -> str:
-    """A value as one says it: what stands for itself, and the id of what has one."""
+    """A value in short: its id or state where it has one."""
     match value:
         case None:
             return "nothing"
@@ -250,25 +256,25 @@ def _short(value: Any) -> str:
             return str(value)
 
 
-def _of_subnets(
+def _association_changes(
     region: str, stem: str, before: Mapping[str, Raw], after: Mapping[str, Raw]
 ) -> Iterator[Change]:
-    """Which table or ACL each subnet goes by, where it is said of the subnet itself."""
-    one, other = associations(before), associations(after)
-    for name in sorted({*one, *other}):
-        was, now = one.get(name), other.get(name)
+    """Changes of the route table or network ACL that a subnet is associated with explicitly."""
+    earlier, later = associations(before), associations(after)
+    for name in sorted({*earlier, *later}):
+        was, now = earlier.get(name), later.get(name)
         if was == now:
             continue
         act = Act.CHANGED if was and now else Act.ADDED if now else Act.REMOVED
-        main = "the VPC's main one" if stem == "RouteTables" else "none"
-        text = f"{OF_SUBNETS[stem]}: {was or main} → {now or main}"
+        main = "the VPC's main route table" if stem == "RouteTables" else "none"
+        text = f"{ASSOCIATED[stem]}: {was or main} → {now or main}"
         mentions = frozenset({name, *filter(None, (was, now))})
         place = Place(region, stem, name, "Associations", name)
         yield Change(act, name, text, was, now, mentions, place)
 
 
 def associations(tables: Mapping[str, Raw]) -> dict[str, str]:
-    """For each subnet, gateway, or VPC (whose main table it is), the table or ACL it goes by."""
+    """The table or ACL that each subnet, gateway or VPC (for its main table) is associated with."""
     return {
         name: table
         for table, item in tables.items()
@@ -278,7 +284,7 @@ def associations(tables: Mapping[str, Raw]) -> dict[str, str]:
 
 
 def associated(raw: Raw, item: Raw) -> str | None:
-    """What an association is for."""
+    """The subnet, gateway or VPC of an association."""
     if raw.get("Main"):
         return f"main of {item.get('VpcId')}"
     name = raw.get("SubnetId") or raw.get("GatewayId")

@@ -1,6 +1,7 @@
-"""Which change explains a new root cause: with it alone taken back, the root cause is gone.
+"""Which change explains a new root cause: with this change alone undone, the root cause is gone.
 
-The later recording is judged again, with AWS's answers as they were in one place. No network is asked.
+The later recording is replayed with one part of the AWS configuration as it was. Nothing is sent to the
+network.
 """
 
 from __future__ import annotations
@@ -10,49 +11,49 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from netcheck.compare.change import CauseChange, Change
-from netcheck.compare.sides import Side, judged, with_documents
-from netcheck.compare.undo import undone
+from netcheck.compare.sides import Side, replayed, with_documents
+from netcheck.compare.undo import without
 from netcheck.settings.config import UsageError
 
 MOST_TRIED = 40
 LONGEST_SECONDS = 15.0
-"""For all of them together: what was not tried by then stays what may explain."""
+"""For all changes together. A change that was not tried by then remains a possible explanation."""
 
 
 def proved_by(
     changes: Sequence[Change], appeared: Sequence[CauseChange], before: Side, after: Side
 ) -> tuple[Change, ...]:
-    """The changes, those `proved` that made a root cause go when taken back; then no other change of AWS's
-    configuration is said to explain that one.
+    """The changes; `proved` are those whose undoing removes a root cause. No other change of the AWS
+    configuration is then given as the explanation of that root cause.
     """
     if not appeared or before.documents is None or after.documents is None or after.recording is None:
         return tuple(changes)
     end = time.monotonic() + LONGEST_SECONDS
-    proofs: dict[int, tuple[int, ...]] = {}
+    proved: dict[int, tuple[int, ...]] = {}
     order = sorted(range(len(changes)), key=lambda number: not changes[number].explains)
     for number in [each for each in order if changes[each].place][:MOST_TRIED]:
         if time.monotonic() > end:
             break
         if gone := _gone_without(changes[number], appeared, before, after):
-            proofs[number] = gone
-    settled = {number for gone in proofs.values() for number in gone}
-    return tuple(_said(change, proofs.get(number), settled) for number, change in enumerate(changes))
+            proved[number] = gone
+    explained = {number for gone in proved.values() for number in gone}
+    return tuple(_with_proof(change, proved.get(number), explained) for number, change in enumerate(changes))
 
 
 def _gone_without(
     change: Change, appeared: Sequence[CauseChange], before: Side, after: Side
 ) -> tuple[int, ...]:
-    """Which of the new root causes are not there with this change taken back."""
+    """The numbers of the new root causes that are gone with this change undone."""
     assert before.documents is not None and after.documents is not None and after.recording is not None
-    documents = undone(before.documents, after.documents, change)
+    documents = without(change, before.documents, after.documents)
     if documents is None:
         return ()
     try:
-        report = judged(with_documents(after.recording, documents), after.name)
+        report = replayed(with_documents(after.recording, documents), after.name)
     except UsageError:
         return ()
     left = {(cause.code, cause.component) for cause in report.root_causes}
-    if not left <= _root_causes(after):  # something new may only hide what failed
+    if not left <= _root_causes(after):  # a new root cause may only hide the failure
         return ()
     failed = {r.key for r in report.results if r.status == "fail"}
     answered = {
@@ -71,13 +72,13 @@ def _root_causes(side: Side) -> set[tuple[str, str]]:
 
 
 def _questions(keys: Sequence[str] | set[str]) -> set[str]:
-    """Check and target of results: their numbers differ where another answer is gone."""
+    """Check and target of results: their numbers differ where another result is gone."""
     return {key.partition("#")[0] for key in keys}
 
 
-def _said(change: Change, gone: tuple[int, ...] | None, settled: set[int]) -> Change:
+def _with_proof(change: Change, gone: tuple[int, ...] | None, explained: set[int]) -> Change:
     if gone:
         return replace(change, explains=gone, proved=True)
     if change.place is None:
         return change
-    return replace(change, explains=tuple(number for number in change.explains if number not in settled))
+    return replace(change, explains=tuple(number for number in change.explains if number not in explained))

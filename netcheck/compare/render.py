@@ -6,173 +6,183 @@ import json
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from netcheck.compare.change import Answer, CauseChange, Change, Comparison, Fate, ResultChange, Turn
+from netcheck.compare.change import (
+    CauseChange,
+    CauseTransition,
+    Change,
+    Diff,
+    ResultChange,
+    ResultState,
+    Transition,
+)
 from netcheck.core.model import Json, Status
 from netcheck.report.style import Style, printable
 
 SCHEMA = "netcheck.diff/1"
-FATES = {
-    Fate.APPEARED: "new root cause",
-    Fate.RESOLVED: "resolved",
-    Fate.CHANGED: "now elsewhere",
-    Fate.ALONE: "now stands alone; it followed from another before",
-    Fate.FOLDED: "now follows from another",
-    Fate.UNCLEAR: "not known any more",
+CAUSE_LABELS = {
+    CauseTransition.APPEARED: "new root cause",
+    CauseTransition.RESOLVED: "resolved",
+    CauseTransition.MOVED: "other components",
+    CauseTransition.UNFOLDED: "now a root cause, was a consequence of another",
+    CauseTransition.FOLDED: "now a consequence of another root cause",
+    CauseTransition.NO_LONGER_KNOWN: "can no longer be determined",
 }
-TURNS = {
-    Turn.FAILS: "new failures",
-    Turn.RESOLVED: "resolved",
-    Turn.CAUSE: "other causes",
-    Turn.WARNS: "new warnings",
-    Turn.WARNED: "warnings gone",
-    Turn.LOST: "not known any more",
-    Turn.KNOWN: "known now",
-    Turn.MOOT: "not asked any more",
-    Turn.GONE: "not in the report any more",
+CAUSE_MARKS = {
+    CauseTransition.APPEARED: Status.FAIL,
+    CauseTransition.RESOLVED: Status.PASS,
+    CauseTransition.MOVED: Status.FAIL,
+    CauseTransition.UNFOLDED: Status.FAIL,
+    CauseTransition.FOLDED: Status.SKIP,
+    CauseTransition.NO_LONGER_KNOWN: Status.UNKNOWN,
+}
+LABELS = {
+    Transition.FAILED: "new failures",
+    Transition.RESOLVED: "resolved",
+    Transition.CAUSE_CHANGED: "other causes",
+    Transition.WARNED: "new warnings",
+    Transition.WARNING_GONE: "warnings gone",
+    Transition.NO_LONGER_KNOWN: "can no longer be determined",
+    Transition.NOW_KNOWN: "now known",
+    Transition.NO_LONGER_RUN: "no longer run",
+    Transition.GONE: "no longer in the report",
 }
 MARKS = {
-    Turn.FAILS: Status.FAIL,
-    Turn.RESOLVED: Status.PASS,
-    Turn.CAUSE: Status.FAIL,
-    Turn.WARNS: Status.WARN,
-    Turn.WARNED: Status.PASS,
-    Turn.LOST: Status.UNKNOWN,
-    Turn.KNOWN: Status.PASS,
-    Turn.MOOT: Status.SKIP,
-    Turn.GONE: Status.SKIP,
-}
-FATE_MARKS = {
-    Fate.APPEARED: Status.FAIL,
-    Fate.RESOLVED: Status.PASS,
-    Fate.CHANGED: Status.FAIL,
-    Fate.ALONE: Status.FAIL,
-    Fate.FOLDED: Status.SKIP,
-    Fate.UNCLEAR: Status.UNKNOWN,
+    Transition.FAILED: Status.FAIL,
+    Transition.RESOLVED: Status.PASS,
+    Transition.CAUSE_CHANGED: Status.FAIL,
+    Transition.WARNED: Status.WARN,
+    Transition.WARNING_GONE: Status.PASS,
+    Transition.NO_LONGER_KNOWN: Status.UNKNOWN,
+    Transition.NOW_KNOWN: Status.PASS,
+    Transition.NO_LONGER_RUN: Status.SKIP,
+    Transition.GONE: Status.SKIP,
 }
 
 
-def document(made: Comparison) -> dict[str, Json]:
-    """The comparison as plain data, keys in the order people read them."""
+def document(diff: Diff) -> dict[str, Json]:
+    """The comparison as JSON, keys in reading order."""
     return {
         "schema": SCHEMA,
-        "before": made.before,
-        "after": made.after,
-        "worse": made.worse,
-        "root_causes": [_cause(each) for each in made.causes],
-        "changes": [_change(each) for each in made.changes],
-        "results": [_result(each) for each in made.results],
-        "new_targets": list(made.new_targets),
-        "gone_targets": list(made.gone_targets),
-        "not_compared": list(made.not_compared),
+        "before": diff.before,
+        "after": diff.after,
+        "worse": diff.worse,
+        "root_causes": [_cause(cause) for cause in diff.causes],
+        "changes": [_change(change) for change in diff.changes],
+        "results": [_result(result) for result in diff.results],
+        "new_targets": list(diff.new_targets),
+        "gone_targets": list(diff.gone_targets),
+        "not_compared": list(diff.not_compared),
     }
 
 
-def as_json(made: Comparison) -> str:
+def as_json(diff: Diff) -> str:
     """One JSON document, ending in a newline."""
-    return json.dumps(document(made), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document(diff), indent=2, ensure_ascii=False) + "\n"
 
 
-def _cause(each: CauseChange) -> dict[str, Json]:
+def _cause(cause: CauseChange) -> dict[str, Json]:
     return {
-        "change": str(each.fate),
-        "code": each.code,
-        "component": each.component,
-        "title": each.title,
-        "shown_by": list(each.shown_by),
-        "explains": list(each.explains),
-        "before": each.before,
+        "change": str(cause.transition),
+        "code": cause.code,
+        "component": cause.component,
+        "title": cause.title,
+        "shown_by": list(cause.shown_by),
+        "explains": list(cause.explains),
+        "before": cause.before,
     }
 
 
-def _change(each: Change) -> dict[str, Json]:
+def _change(change: Change) -> dict[str, Json]:
     return {
-        "change": str(each.act),
-        "component": each.component,
-        "text": each.text,
-        "explains": list(each.explains),
-        "proved": each.proved,
-        "before": each.before,
-        "after": each.after,
+        "change": str(change.act),
+        "component": change.component,
+        "text": change.text,
+        "explains": list(change.explains),
+        "proved": change.proved,
+        "before": change.before,
+        "after": change.after,
     }
 
 
-def _result(each: ResultChange) -> dict[str, Json]:
+def _result(result: ResultChange) -> dict[str, Json]:
     return {
-        "change": str(each.turn),
-        "key": each.key,
-        "check": each.check,
-        "target": each.target,
-        "before": _answer(each.before),
-        "after": _answer(each.after),
+        "change": str(result.transition),
+        "key": result.key,
+        "check": result.check,
+        "target": result.target,
+        "before": _state(result.before),
+        "after": _state(result.after),
     }
 
 
-def _answer(each: Answer | None) -> Json:
-    if each is None:
+def _state(state: ResultState | None) -> Json:
+    if state is None:
         return None
-    told = {"status": each.status, "cause": each.cause, "summary": each.summary, "caused_by": each.caused_by}
-    return dict(told)
+    return {
+        "status": state.status,
+        "cause": state.cause,
+        "summary": state.summary,
+        "caused_by": state.caused_by,
+    }
 
 
-def verdict(made: Comparison) -> str:
-    """The comparison in a few words."""
-    if made.same:
+def verdict(diff: Diff) -> str:
+    """The comparison in one line."""
+    if diff.same:
         return "Nothing changed"
-    new, gone = len(made.appeared), sum(each.fate is Fate.RESOLVED for each in made.causes)
-    fails = sum(each.turn is Turn.FAILS for each in made.results)
-    told = [
+    new = len(diff.appeared)
+    gone = sum(cause.transition is CauseTransition.RESOLVED for cause in diff.causes)
+    failed = sum(result.transition is Transition.FAILED for result in diff.results)
+    parts = [
         *([_count(new, "new root cause")] if new else []),
-        *([f"{_count(fails, 'result')} failed that did not"] if fails and not new else []),
+        *([_count(failed, "new failure")] if failed and not new else []),
         *([f"{_count(gone, 'root cause')} resolved"] if gone else []),
+        *([_count(len(diff.changes), "configuration change")] if diff.changes else []),
     ]
-    changed = _count(len(made.changes), "change")
-    told += [f"{changed} of the configuration"] if made.changes else []
-    if not told:
-        return "Nothing fails that did not before; some answers differ"
-    return ", ".join(told)
+    return ", ".join(parts) or "No new failures; some results differ"
 
 
-def text(made: Comparison, style: Style) -> str:
+def text(diff: Diff, style: Style) -> str:
     """The comparison for a terminal, ending in a newline."""
-    mark = Status.FAIL if made.worse else Status.UNKNOWN if made.less_known else Status.PASS
-    head = f"{style.mark(mark)} {style.bold(verdict(made))}"
+    mark = Status.FAIL if diff.worse else Status.UNKNOWN if diff.less_known else Status.PASS
+    head = f"{style.mark(mark)} {style.bold(verdict(diff))}"
     blocks = [
-        f"{head}, since {printable(made.before)}",
-        *_cause_blocks(made, style),
-        _block("configuration", _change_lines(_unexplained(made), style), style),
-        *_result_blocks(made, style),
-        _block("targets", _target_lines(made), style),
-        _block("not compared", made.not_compared, style),
+        f"{head}, since {printable(diff.before)}",
+        *_cause_blocks(diff, style),
+        _block("configuration", _change_lines(_unexplained(diff), style), style),
+        *_result_blocks(diff, style),
+        _block("targets", _target_lines(diff), style),
+        _block("not compared", diff.not_compared, style),
     ]
     written = "\n\n".join(block for block in blocks if block) + "\n"
     return written if style.unicode else written.replace("→", "->")
 
 
-def _cause_blocks(made: Comparison, style: Style) -> Iterator[str]:
-    numbers = {id(cause): number for number, cause in enumerate(made.appeared, 1)}
-    for cause in made.causes:
+def _cause_blocks(diff: Diff, style: Style) -> Iterator[str]:
+    numbers = {id(cause): number for number, cause in enumerate(diff.appeared, 1)}
+    for cause in diff.causes:
         number = numbers.get(id(cause))
-        mark = style.mark(FATE_MARKS[cause.fate])
-        lines = [f"{mark} {style.bold(FATES[cause.fate])}: {_wrapped(cause.title, style, 2)}"]
-        lines.append(f"  {style.dim('what     ')} {cause.code}, {printable(cause.component)}")
+        mark, label = style.mark(CAUSE_MARKS[cause.transition]), CAUSE_LABELS[cause.transition]
+        lines = [f"{mark} {style.bold(label)}: {_wrapped(cause.title, style, 2)}"]
+        lines.append(f"  {style.dim('code     ')} {cause.code}, {printable(cause.component)}")
         if cause.before:
             lines.append(f"  {style.dim('before   ')} {printable(cause.before)}")
         if number:
-            lines += _explanations(made, number, style)
+            lines += _explanations(diff, number, style)
         yield "\n".join(lines)
 
 
-def _explanations(made: Comparison, number: int, style: Style) -> Iterator[str]:
-    for change in made.changes:
+def _explanations(diff: Diff, number: int, style: Style) -> Iterator[str]:
+    for change in diff.changes:
         if number in change.explains:
-            why = "because  " if change.proved else "perhaps  "
-            proof = " (taken back alone, the failure is gone)" if change.proved else ""
-            told = f"{change.component}: {change.text}{proof}"
-            yield f"  {style.dim(why)} {_wrapped(told, style, 12)}"
+            label = "because  " if change.proved else "perhaps  "
+            proof = " (verified: with this change undone, the failure is gone)" if change.proved else ""
+            explanation = f"{change.component}: {change.text}{proof}"
+            yield f"  {style.dim(label)} {_wrapped(explanation, style, 12)}"
 
 
-def _unexplained(made: Comparison) -> list[Change]:
-    return [change for change in made.changes if not change.explains]
+def _unexplained(diff: Diff) -> list[Change]:
+    return [change for change in diff.changes if not change.explains]
 
 
 def _change_lines(changes: Iterable[Change], style: Style) -> Iterator[str]:
@@ -180,48 +190,57 @@ def _change_lines(changes: Iterable[Change], style: Style) -> Iterator[str]:
         yield _wrapped(f"{change.component}: {change.text}", style, 4)
 
 
-def _result_blocks(made: Comparison, style: Style) -> Iterator[str]:
-    shown = _shown(made)
-    for turn, title in TURNS.items():
-        found = [each for each in made.results if each.turn is turn and each.key not in shown]
-        own = [each for each in found if not each.folded]
-        lines = [f"{style.mark(MARKS[turn])} {_wrapped(told(each), style, 4)}" for each in own]
-        if len(found) > len(own):
-            more = "more, which follow" if own else "which follow"
-            lines.append(f"  {len(found) - len(own)} {more} from what failed")
+def _result_blocks(diff: Diff, style: Style) -> Iterator[str]:
+    shown = _shown(diff)
+    for transition, title in LABELS.items():
+        found = [each for each in diff.results if each.transition is transition and each.key not in shown]
+        own = [result for result in found if not result.folded]
+        lines = [f"{style.mark(MARKS[transition])} {_wrapped(line(result), style, 4)}" for result in own]
+        if folded := len(found) - len(own):
+            lines.append(f"  {consequences(folded)}")
         yield _block(title, lines, style)
 
 
-def _shown(made: Comparison) -> frozenset[str]:
-    """Results that a new root cause has told already."""
-    return frozenset(key for cause in made.appeared for key in cause.shown_by)
+def consequences(count: int) -> str:
+    """A line for the results that are not shown."""
+    return f"{_count(count, 'consequence')} of the failures above"
 
 
-def told(each: ResultChange) -> str:
+def _shown(diff: Diff) -> frozenset[str]:
+    """The results that the new root causes already show."""
+    return frozenset(key for cause in diff.appeared for key in cause.shown_by)
+
+
+def line(result: ResultChange) -> str:
     """One result that differs, in one line."""
-    was, now = _status(each.before), _status(each.after)
-    said = each.after or each.before
-    return f"{each.check}  {each.target}  {was} → {now}: {said.summary if said else ''}"
+    was, now = _status(result.before), _status(result.after)
+    return f"{result.check}  {result.target}  {was} → {now}: {_summary(result)}"
 
 
-def _status(each: Answer | None) -> str:
-    if each is None:
-        return "nothing"
-    return f"{each.status} ({each.cause})" if each.cause else each.status
+def _status(state: ResultState | None) -> str:
+    if state is None:
+        return "none"
+    return f"{state.status} ({state.cause})" if state.cause else state.status
 
 
-def _target_lines(made: Comparison) -> list[str]:
-    return [*(f"new: {each}" for each in made.new_targets), *(f"gone: {each}" for each in made.gone_targets)]
+def _summary(result: ResultChange) -> str:
+    state = result.after or result.before
+    return state.summary if state else ""
+
+
+def _target_lines(diff: Diff) -> list[str]:
+    new, gone = diff.new_targets, diff.gone_targets
+    return [*(f"new: {target}" for target in new), *(f"gone: {target}" for target in gone)]
 
 
 def _block(title: str, lines: Iterable[str], style: Style) -> str:
-    told = list(lines)
-    return "\n".join([style.bold(title), *(f"  {line}" for line in told)]) if told else ""
+    indented = [f"  {line}" for line in lines]
+    return "\n".join([style.bold(title), *indented]) if indented else ""
 
 
-def _wrapped(said: str, style: Style, indent: int) -> str:
+def _wrapped(text: str, style: Style, indent: int) -> str:
     lines = textwrap.wrap(
-        printable(said),
+        printable(text),
         max(40, style.width - indent - 2),
         break_long_words=False,
         break_on_hyphens=False,
@@ -233,51 +252,51 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def markdown(made: Comparison) -> str:
+def markdown(diff: Diff) -> str:
     """The comparison to paste into a ticket or a pull request."""
     blocks = [
-        f"## {_safe(verdict(made))}",
-        f"Since `{made.before}`, in `{made.after}`.",
-        "\n".join(_cause_items(made)),
-        _items("Configuration", [f"`{c.component}`: {_safe(c.text)}" for c in _unexplained(made)]),
-        *(_items(title.capitalize(), _result_items(made, turn)) for turn, title in TURNS.items()),
-        _items("Targets", [_safe(line) for line in _target_lines(made)]),
-        _items("Not compared", [_safe(line) for line in made.not_compared]),
+        f"## {_safe(verdict(diff))}",
+        f"Since `{diff.before}`, in `{diff.after}`.",
+        "\n".join(_cause_items(diff)),
+        _items("Configuration", [f"`{c.component}`: {_safe(c.text)}" for c in _unexplained(diff)]),
+        *(
+            _items(title.capitalize(), _result_items(diff, transition))
+            for transition, title in LABELS.items()
+        ),
+        _items("Targets", [_safe(line) for line in _target_lines(diff)]),
+        _items("Not compared", [_safe(line) for line in diff.not_compared]),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _cause_items(made: Comparison) -> Iterator[str]:
-    numbers = {id(cause): number for number, cause in enumerate(made.appeared, 1)}
-    for cause in made.causes:
+def _cause_items(diff: Diff) -> Iterator[str]:
+    numbers = {id(cause): number for number, cause in enumerate(diff.appeared, 1)}
+    for cause in diff.causes:
         where = f"`{cause.code}` at `{cause.component}`"
-        yield f"- **{FATES[cause.fate]}**: {_safe(cause.title)} ({where})"
-        for change in made.changes:
+        yield f"- **{CAUSE_LABELS[cause.transition]}**: {_safe(cause.title)} ({where})"
+        for change in diff.changes:
             if numbers.get(id(cause)) in change.explains:
-                why = "because" if change.proved else "perhaps because"
-                yield f"  - {why} `{change.component}`: {_safe(change.text)}"
+                label = "because" if change.proved else "perhaps because"
+                yield f"  - {label} `{change.component}`: {_safe(change.text)}"
 
 
-def _result_items(made: Comparison, turn: Turn) -> list[str]:
-    shown = _shown(made)
+def _result_items(diff: Diff, transition: Transition) -> list[str]:
+    shown = _shown(diff)
     return [
-        f"`{each.check}` {_safe(each.target)}: {_status(each.before)} → {_status(each.after)}: "
-        f"{_safe((each.after or each.before or _NOTHING).summary)}"
-        for each in made.results
-        if each.turn is turn and not each.folded and each.key not in shown
+        f"`{result.check}` {_safe(result.target)}: {_status(result.before)} → {_status(result.after)}: "
+        f"{_safe(_summary(result))}"
+        for result in diff.results
+        if result.transition is transition and not result.folded and result.key not in shown
     ]
-
-
-_NOTHING = Answer("", None, "", None)
 
 
 def _items(title: str, lines: Sequence[str]) -> str:
     return "\n".join([f"### {title}", "", *(f"- {line}" for line in lines)]) if lines else ""
 
 
-def _safe(said: str) -> str:
-    """Text of a peer as markdown may hold it: no markup and no lines of its own."""
-    told = printable(said)
+def _safe(text: str) -> str:
+    """Text from a peer, escaped for markdown and on one line."""
+    escaped = printable(text)
     for sign in "\\`*_[]<>|#":
-        told = told.replace(sign, f"\\{sign}")
-    return told
+        escaped = escaped.replace(sign, f"\\{sign}")
+    return escaped

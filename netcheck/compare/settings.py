@@ -1,4 +1,4 @@
-"""What changed in the connector, its settings and its cluster, as two reports tell of them."""
+"""What changed in the connector, its settings and its cluster between two reports."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from netcheck.compare.change import Act, Change
 Raw = Mapping[str, Any]
 
 MAPS = ("settings", "properties", "bootstrap")
-"""Members that are settings themselves: told key by key."""
+"""Members that are maps of settings: compared key by key."""
 DERIVED = frozenset(
     {*("state_means", "topics", "topics_regex", "converters", "config_providers", "operations"), "origins"}
 )
-"""What follows from settings that are told already, or is a log of what was done."""
+"""Members that follow from settings compared elsewhere, or that log operations."""
 LONGEST_VALUE = 70
 
 
 def setting_changes(before: Raw, after: Raw) -> tuple[Change, ...]:
-    """Every setting of the connector, its worker configuration and the cluster that is not as it was.
+    """Every setting of the connector, its worker configuration and the cluster that differs.
 
-    Secrets are stars in a report: that one was changed cannot be seen.
+    A changed secret cannot be seen: a report holds stars in its place.
     """
-    one, other = before["pipeline"], after["pipeline"]
+    earlier, later = before["pipeline"], after["pipeline"]
     return tuple(
         change
         for kind in ("connector", "cluster")
-        for change in _of_thing(kind, one.get(kind) or {}, other.get(kind) or {})
+        for change in _of_resource(kind, earlier.get(kind) or {}, later.get(kind) or {})
     )
 
 
-def _of_thing(kind: str, before: Raw, after: Raw) -> Iterator[Change]:
+def _of_resource(kind: str, before: Raw, after: Raw) -> Iterator[Change]:
     if not before or not after:
         return
     name = str(after.get("name") or before.get("name") or kind)
@@ -61,9 +61,9 @@ def _change(component: str, name: str, was: Any, now: Any, mentions: tuple[str, 
         act, text = Act.REMOVED, f"{name} removed (was {_short(was)})"
     else:
         act, text = Act.CHANGED, f"{name}: {_short(was)} → {_short(now)}"
-    told = {value for value in (was, now) if isinstance(value, str) and len(value) > 3}
+    values = {value for value in (was, now) if isinstance(value, str) and len(value) > 3}
     listed = {str(each) for value in (was, now) if isinstance(value, list) for each in value}
-    return Change(act, component, text, was, now, frozenset({*mentions, *told, *listed}))
+    return Change(act, component, text, was, now, frozenset({*mentions, *values, *listed}))
 
 
 def _short(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""One side of a comparison: a report, a recording, or a saved AWS configuration, read from where it is."""
+"""One side of a comparison: a report, a recording or a snapshot folder."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from netcheck.report.json import SCHEMA, document
 from netcheck.settings.config import Config, UsageError
 
 LARGEST_BYTES = 256 << 20
-OBSERVED = ("aws.ec2.source.collected[", "aws.ec2.source.saved[")
-"""How a recording names what was asked of AWS about the network (netcheck/aws/ec2/source.py)."""
-TEXT, PERHAPS = (str,), (str, type(None))
-THINGS = ("connector", "cluster")
+NETWORK_QUESTIONS = ("aws.ec2.source.collected[", "aws.ec2.source.saved[")
+"""The questions in a recording that return the AWS network configuration (netcheck/aws/ec2/source.py)."""
+TEXT, OPTIONAL_TEXT = (str,), (str, type(None))
+RESOURCES = ("connector", "cluster")
 Shape = Mapping[str, tuple[type, ...]]
-OF_A_REPORT: Shape = {"results": (list,), "root_causes": (list,), "pipeline": (dict,)}
-OF_A_RESULT: Shape = {
+REPORT: Shape = {"results": (list,), "root_causes": (list,), "pipeline": (dict,)}
+RESULT: Shape = {
     **dict.fromkeys(("key", "check", "target", "status", "summary"), TEXT),
-    **dict.fromkeys(("cause", "caused_by"), PERHAPS),
+    **dict.fromkeys(("cause", "caused_by"), OPTIONAL_TEXT),
 }
-OF_A_CAUSE: Shape = {
+ROOT_CAUSE: Shape = {
     **dict.fromkeys(("code", "component", "title"), TEXT),
     **dict.fromkeys(("explains", "shown_by"), (list,)),
 }
@@ -39,7 +39,7 @@ OF_A_CAUSE: Shape = {
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What there is to compare: results, AWS's answers, or both. `name` is how messages call it."""
+    """What can be compared: results, the AWS configuration, or both. `name` is used in messages."""
 
     name: str
     report: Mapping[str, Any] | None = None
@@ -48,7 +48,7 @@ class Side:
 
 
 def read_side(path: str) -> Side:
-    """Read a report, a recording or a snapshot folder. Raises UsageError: file, reason and remedy."""
+    """Read a report, a recording or a snapshot folder. Raises UsageError with file, reason and remedy."""
     where = Path(path)
     if where.is_dir():
         return _folder(where)
@@ -58,29 +58,29 @@ def read_side(path: str) -> Side:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
     except (ValueError, EOFError, RecursionError, zlib.error):
-        raise UsageError(f"{path}: not JSON, or cut short: make it again") from None
+        raise UsageError(f"{path}: not JSON, or truncated: create it again") from None
     schema = found.get("schema") if isinstance(found, dict) else None
     if schema == recording.SCHEMA:
         return _recorded(path)
     if schema == SCHEMA:
         return Side(path, current_report(_checked(path, found)))
     raise UsageError(
-        f"{path}: neither a report (netcheck run --format json) nor a recording (--record) nor a folder of "
+        f"{path}: not a report (netcheck run --format json), a recording (--record) or a folder of "
         "netcheck snapshot"
     )
 
 
-def side_of(name: str, report: Report, kept: Recording | None = None) -> Side:
-    """This run's own side, with AWS's answers where the run was recorded."""
-    return Side(name, document(report), documents_of(kept) if kept else None, kept)
+def side_of(name: str, report: Report, recorded: Recording | None = None) -> Side:
+    """The side of a run that has just ended, with the AWS configuration where the run was recorded."""
+    return Side(name, document(report), documents_of(recorded) if recorded else None, recorded)
 
 
-def documents_of(kept: Recording) -> Documents | None:
-    """AWS's answers about the network in a recording, None where it was not asked."""
-    for question, answer in kept.answers.items():
-        if question.startswith(OBSERVED) and isinstance(answer, dict):
-            held = answer.get("answer")
-            regions: Any = held.get("regions") if isinstance(held, dict) else None
+def documents_of(recorded: Recording) -> Documents | None:
+    """The AWS network configuration in a recording; None where it was not collected."""
+    for question, answer in recorded.answers.items():
+        if question.startswith(NETWORK_QUESTIONS) and isinstance(answer, dict):
+            content = answer.get("answer")
+            regions: Any = content.get("regions") if isinstance(content, dict) else None
             if isinstance(regions, dict) and regions and _is_snapshot(regions):
                 found: Documents = regions
                 return found
@@ -88,7 +88,7 @@ def documents_of(kept: Recording) -> Documents | None:
 
 
 def _is_snapshot(regions: Mapping[str, Any]) -> bool:
-    """Whether these are AWS's answers as one can read them."""
+    """Whether this is an AWS configuration that can be read."""
     from netcheck.aws.ec2.snapshot import SnapshotError, from_regions
 
     if not all(isinstance(documents, dict) for documents in regions.values()):
@@ -100,30 +100,30 @@ def _is_snapshot(regions: Mapping[str, Any]) -> bool:
     return True
 
 
-def with_documents(kept: Recording, documents: Documents) -> Recording:
-    """The same recording, had AWS answered that about the network."""
-    answers = dict(kept.answers)
-    for question, answer in kept.answers.items():
+def with_documents(recorded: Recording, documents: Documents) -> Recording:
+    """The same recording with another AWS network configuration."""
+    answers = dict(recorded.answers)
+    for question, answer in recorded.answers.items():
         if (
-            question.startswith(OBSERVED)
+            question.startswith(NETWORK_QUESTIONS)
             and isinstance(answer, dict)
             and isinstance(answer.get("answer"), dict)
         ):
             changed: Any = {**answer, "answer": {"regions": documents, "error": ""}}
             answers[question] = changed
-    return Recording(kept.config, kept.started, kept.seconds, answers)
+    return Recording(recorded.config, recorded.started, recorded.seconds, answers)
 
 
-def judged(kept: Recording, name: str) -> Report:
+def replayed(recorded: Recording, name: str) -> Report:
     """The report of a recording. Raises UsageError."""
-    return assess(Config(replay=name), ignore_event, kept).report
+    return assess(Config(replay=name), ignore_event, recorded).report
 
 
 def _folder(where: Path) -> Side:
     from netcheck.aws.ec2.snapshot import SnapshotError, load, read_folder
 
     try:
-        load(where)  # says which file and line is wrong
+        load(where)  # its error names the file and line
         return Side(str(where), documents=read_folder(where))
     except SnapshotError as error:
         raise UsageError(str(error)) from None
@@ -131,10 +131,10 @@ def _folder(where: Path) -> Side:
 
 def _recorded(path: str) -> Side:
     try:
-        kept = recording.read(Path(path))
+        recorded = recording.read(Path(path))
     except RecordingError as error:
         raise UsageError(str(error)) from None
-    return Side(path, document(judged(kept, path)), documents_of(kept), kept)
+    return Side(path, document(replayed(recorded, path)), documents_of(recorded), recorded)
 
 
 def _unpacked(path: Path) -> bytes:
@@ -144,23 +144,25 @@ def _unpacked(path: Path) -> bytes:
         with gzip.open(path) as packed:
             data = packed.read(LARGEST_BYTES + 1)
     if len(data) > LARGEST_BYTES:
-        raise UsageError(f"{path}: larger than {LARGEST_BYTES >> 20} MiB, no report is")
+        raise UsageError(f"{path}: larger than {LARGEST_BYTES >> 20} MiB: not a report")
     return data
 
 
 def _checked(path: str, found: dict[str, Any]) -> dict[str, Any]:
-    """A report that has what is compared. Raises UsageError."""
-    fits = _has(found, OF_A_REPORT)
-    fits = fits and all(_has(each, OF_A_RESULT) for each in found["results"])
+    """The report, if it has every member that is compared. Raises UsageError."""
+    fits = _has(found, REPORT)
+    fits = fits and all(_has(each, RESULT) for each in found["results"])
     fits = fits and all(_is_cause(each, found) for each in found["root_causes"])
-    fits = fits and all(isinstance(found["pipeline"].get(kind, {}), dict | None) for kind in THINGS)
+    fits = fits and all(isinstance(found["pipeline"].get(kind, {}), dict | None) for kind in RESOURCES)
     if not fits:
-        raise UsageError(f"{path}: a report with parts missing: make it again with --format json")
+        raise UsageError(f"{path}: members are missing from this report: create it again with --format json")
     return found
 
 
 def _is_cause(found: object, report: Mapping[str, Any]) -> bool:
-    if not isinstance(found, dict) or not _has(found, OF_A_CAUSE):
+    if not isinstance(found, dict) or not _has(found, ROOT_CAUSE):
+        return False
+    if not isinstance(found.get("components", []), list):
         return False
     keys = {result["key"] for result in report["results"]}
     return all(isinstance(key, str) and key in keys for key in (*found["shown_by"], *found["explains"]))

@@ -1,4 +1,4 @@
-"""One change taken back on a copy of AWS's answers."""
+"""One change undone on a copy of the AWS configuration."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from netcheck.compare.change import Change, Place
 from netcheck.compare.components import IDS, PARTS, Documents, associated, items, members
 
 
-def undone(before: Documents, after: Documents, change: Change) -> dict[str, dict[str, Any]] | None:
-    """`after` with one thing as it was in `before`; None for a change that cannot be undone alone."""
+def without(change: Change, before: Documents, after: Documents) -> dict[str, dict[str, Any]] | None:
+    """`after` with this change undone; None for a change that cannot be undone alone."""
     place = change.place
     if place is None or place.stem == "Reservations":
         return None
-    one, other = before[place.region], after[place.region]
+    earlier, later = before[place.region], after[place.region]
     if place.part == "Associations":
-        listed = _reassociated(place, one, other)
+        listed = _reassociated(place, earlier, later)
     else:
-        was, now = items(one, place.stem).get(place.item), items(other, place.stem).get(place.item)
+        was, now = items(earlier, place.stem).get(place.item), items(later, place.stem).get(place.item)
         item = _restored(place, was, now)
         listed = [
-            *(each for name, each in items(other, place.stem).items() if name != place.item),
+            *(each for name, each in items(later, place.stem).items() if name != place.item),
             *([item] if item else []),
         ]
-    held: Any = listed if IDS[place.stem] else listed[0]
+    content: Any = listed if IDS[place.stem] else listed[0]
     regions = {region: dict(documents) for region, documents in after.items()}
-    regions[place.region][place.stem] = {place.stem: held}
+    regions[place.region][place.stem] = {place.stem: content}
     return regions
 
 
@@ -45,7 +45,7 @@ def _restored(place: Place, was: Mapping[str, Any] | None, now: Mapping[str, Any
 
 
 def _reassociated(place: Place, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Any]:
-    """The tables with one subnet where it was. What it went by then may be gone: then it stays."""
+    """The tables with one association as it was; removed where its earlier table no longer exists."""
     earlier = {
         table: raw
         for table, item in items(before, place.stem).items()

@@ -1,4 +1,4 @@
-"""Rules, entries and routes of AWS's answers in the words one says them with."""
+"""Rules, entries and routes of the AWS configuration, in words."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def permission(rule: Raw, egress: bool) -> str:
 
 
 def peer(rule: Raw) -> str:
-    """Who a rule with a single peer is about."""
+    """The source or destination of a rule that has only one."""
     for member, name in (
         ("IpRanges", "CidrIp"),
         ("Ipv6Ranges", "CidrIpv6"),
@@ -39,27 +39,27 @@ def peer(rule: Raw) -> str:
     ):
         for one in rule.get(member) or ():
             return str(one.get(name, "?"))
-    return "nobody"
+    return "no address"
 
 
 def entry(raw: Raw) -> str:
     """A network ACL's entry: `allow tcp 1024-65535 from 0.0.0.0/0`."""
     ports = raw.get("PortRange") or {}
     what = _traffic(str(raw.get("Protocol", "-1")), ports.get("From"), ports.get("To"))
-    who = raw.get("CidrBlock") or raw.get("Ipv6CidrBlock") or "?"
-    return f"{raw.get('RuleAction', '?')} {what} {'to' if raw.get('Egress') else 'from'} {who}"
+    addresses = raw.get("CidrBlock") or raw.get("Ipv6CidrBlock") or "?"
+    return f"{raw.get('RuleAction', '?')} {what} {'to' if raw.get('Egress') else 'from'} {addresses}"
 
 
 def destination(raw: Raw) -> str:
-    """What a route is for."""
+    """A route's destination."""
     return next((str(raw[name]) for name in DESTINATIONS if raw.get(name)), "?")
 
 
 def route(raw: Raw) -> str:
-    """Where a route leads: `nat-1`, `nat-1 (blackhole)`."""
-    where = next((str(raw[name]) for name in TARGETS if raw.get(name)), "?")
+    """A route's target: `nat-1`, `nat-1 (blackhole)`."""
+    target = next((str(raw[name]) for name in TARGETS if raw.get(name)), "?")
     state = raw.get("State", "active")
-    return where if state == "active" else f"{where} ({state})"
+    return target if state == "active" else f"{target} ({state})"
 
 
 def _traffic(protocol: str, first: Any, last: Any) -> str:

@@ -1,1 +1,1 @@
-"""Every connector of an account and Region, judged by AWS's configuration; AWS is asked each thing once."""
+"""Every connector of an account and Region, checked by its AWS configuration; each API call is made once."""

@@ -1,4 +1,4 @@
-"""The seam for a fleet: AWS is asked once for all connectors, and no broker or server is spoken to."""
+"""The observer of a fleet: each AWS API call is made once for all connectors, and no peer is probed."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from netcheck.probe.dns import resolve
 from netcheck.probe.host import vantage
 
 T = TypeVar("T")
-HARMLESS = frozenset({resolve.resolve, vantage.look, vantage.identify})
-"""What a configured path needs: names (as a packet goes to an address), and where netcheck itself is."""
-NOT_SENT = "a fleet is judged by its configuration; --live, or netcheck run --connector, probes it"
+ALLOWED = frozenset({resolve.resolve, vantage.look, vantage.identify})
+"""What a configured path needs: the addresses of names, and where netcheck itself runs."""
+NOT_PROBED = "a fleet is checked by its configuration; --live, or netcheck run --connector, probes the peers"
 
 
 class Shared:
-    """Answers what was asked before from memory. `homes` says which VPC a subnet is in; AWS's documents are
-    kept of one VPC at a time, as the connectors of a VPC come one after another.
+    """Answers repeated questions from memory. `vpcs` maps a subnet to its VPC. The network configuration of
+    one VPC at a time is kept, as the connectors of a VPC follow each other.
     """
 
-    def __init__(self, account: Account, homes: Mapping[str, str], *, live: bool) -> None:
+    def __init__(self, account: Account, vpcs: Mapping[str, str], *, live: bool) -> None:
         self._account = account
-        self._homes = homes
+        self._vpcs = vpcs
         self._live = live
         self._networks: dict[Scope, Documents] = {}
         self._answers: dict[str, object] = {}
 
     def observe(self, probe: Callable[..., T], args: tuple[object, ...], ask: Callable[[], T]) -> T:
-        """Raises NotRecorded for what a fleet does not ask."""
-        asked: Any = probe
-        if asked is look_up:
+        """Raises NotRecorded for what a fleet does not probe."""
+        question: Any = probe
+        if question is look_up:
             return cast(T, self._account.look_up(cast(LookupRequest, args[-1])))
-        if asked is collected:
+        if question is collected:
             return cast(T, self._network(*cast(tuple[tuple[str, ...], tuple[str, ...]], args[2:4])))
-        if not self._live and not probe.__module__.startswith("netcheck.aws.") and asked not in HARMLESS:
-            raise NotRecorded(NOT_SENT)
-        question = question_of(probe, args)
-        if question not in self._answers:
-            self._answers[question] = ask()
-        return cast(T, self._answers[question])
+        if not self._live and not probe.__module__.startswith("netcheck.aws.") and question not in ALLOWED:
+            raise NotRecorded(NOT_PROBED)
+        name = question_of(probe, args)
+        if name not in self._answers:
+            self._answers[name] = ask()
+        return cast(T, self._answers[name])
 
     def _network(self, subnets: tuple[str, ...], groups: tuple[str, ...]) -> Documents:
-        """Of the subnets' VPC; where that is not known, of whatever AWS tells of subnets and groups."""
-        vpcs = {self._homes.get(subnet) for subnet in subnets}
+        """The configuration of the subnets' VPC; where that is unknown, of the subnets and groups only."""
+        vpcs = {self._vpcs.get(subnet) for subnet in subnets}
         vpc = next(iter(vpcs), None)
         scope = Scope(subnets=frozenset(subnets), security_groups=frozenset(groups))
         if len(vpcs) == 1 and vpc is not None:
@@ -58,5 +58,5 @@ class Shared:
         return self._networks[scope]
 
     def forget(self) -> None:
-        """Let go of the networks: the connectors of a VPC come one after another."""
+        """Drop the network configuration: the connectors of this VPC are done."""
         self._networks.clear()

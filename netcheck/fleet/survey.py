@@ -1,4 +1,4 @@
-"""Judges the connectors of an account one by one, VPC by VPC, and hands each on as soon as it is known."""
+"""Checks the connectors of an account one by one, VPC by VPC, and yields each as soon as it is checked."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ LIVE = (
     *("dns.*", "tcp.*", "tls.*", "kafka.*", "aws-service.answers", "vantage.*", "logs.*"),
     *("clickhouse.ping", "clickhouse.login", "clickhouse.version", "clickhouse.tables", "clickhouse.native"),
 )
-"""The checks that send something to a peer, and those that compare with what a worker said."""
+"""The checks that probe a peer, and those that read worker logs."""
 PER_ROLE = ("iam.*",)
-"""Half a dozen calls for each execution role: asked for with --only."""
+"""Checks that make half a dozen API calls for each execution role: run only where --only names them."""
 
 
 class Ended(Exception):
-    """The account tells nothing more; the message is one line. Connectors not handed on are still to do."""
+    """The account cannot be read any further; the message is one line. Other connectors are still to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A connector and its report; `error` where there is none, in one line."""
+class SurveyedConnector:
+    """A connector and its report; `error` is one line where there is no report."""
 
     account: str
     member: Member
@@ -38,13 +38,13 @@ class Judged:
 
     @property
     def status(self) -> Status:
-        """The worst of its results."""
+        """The worst status of its results."""
         if self.report is None:
             return Status.UNKNOWN
         return next(status for status in WORST_FIRST if status is Status.SKIP or self.report.count(status))
 
     def document(self) -> dict[str, Json]:
-        """One line of a fleet's output."""
+        """The connector's line in the output."""
         from netcheck.report.json import document
 
         return {
@@ -62,33 +62,36 @@ class Judged:
 
 def survey(
     account: Account, members: Sequence[Member], config: Config, done: Collection[str], *, live: bool
-) -> Iterator[Judged]:
-    """Judge every connector whose ARN is not `done`. `config` says how; the connector is filled in.
+) -> Iterator[SurveyedConnector]:
+    """Check every connector whose ARN is not in `done`, with `config` for everything but the connector.
 
-    Raises Ended, in place of handing on a connector that could not be asked about to its end.
+    Raises Ended instead of yielding a connector that could not be read completely.
     """
-    homes = {subnet: one.vpc for one in members if one.vpc for subnet in one.subnets}
-    shared = Shared(account, homes, live=live)
-    todo = sorted((one for one in members if one.arn not in done), key=lambda one: (one.vpc or "", one.name))
-    for _, group in groupby(todo, key=lambda one: one.vpc):
-        together = list(group)
-        account.describe(together)
-        for one in together:
-            judged = _judged(one, replace(config, connector=one.arn, region=account.region), shared)
+    vpcs = {subnet: member.vpc for member in members if member.vpc for subnet in member.subnets}
+    shared = Shared(account, vpcs, live=live)
+    todo = sorted(
+        (member for member in members if member.arn not in done),
+        key=lambda member: (member.vpc or "", member.name),
+    )
+    for _, group in groupby(todo, key=lambda member: member.vpc):
+        same_vpc = list(group)
+        account.describe(same_vpc)
+        for member in same_vpc:
+            surveyed = _surveyed(member, replace(config, connector=member.arn, region=account.region), shared)
             if account.ended:
                 raise Ended(account.ended)
-            yield judged
+            yield surveyed
         shared.forget()
-        account.forget(together)
+        account.forget(same_vpc)
 
 
-def _judged(member: Member, config: Config, shared: Shared) -> Judged:
+def _surveyed(member: Member, config: Config, shared: Shared) -> SurveyedConnector:
     from netcheck.engine.assessment import assess
     from netcheck.engine.runner import ignore_event
 
     arn = parse_arn(member.arn)
     owner = arn.account if arn else ""
     try:
-        return Judged(owner, member, assess(config, ignore_event, observer=shared).report)
+        return SurveyedConnector(owner, member, assess(config, ignore_event, observer=shared).report)
     except UsageError as error:
-        return Judged(owner, member, None, str(error))
+        return SurveyedConnector(owner, member, None, str(error))

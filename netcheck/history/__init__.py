@@ -1,1 +1,1 @@
-"""Results kept over time: a file of JSON lines, or a ClickHouse table. See docs/history.md."""
+"""Results over time, in a file of JSON lines or a ClickHouse table. See docs/history.md."""

@@ -1,4 +1,4 @@
-"""Appends one run to its history. Whatever goes wrong is one line, and no matter of the run's."""
+"""Appends one run to its history. A failure is one line and does not affect the run."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from netcheck.settings.config import Config
 from netcheck.settings.history_location import FilePlace, TablePlace
 
 OWN_SECONDS = 5.0
-"""How long writing may take beyond what the run left of its deadline."""
+"""How long writing may take, in addition to the time left until the run's deadline."""
 
 
 def append(config: Config, report: Report) -> str | None:
-    """Append the results to `config.history`. Returns what went wrong in one line, None if nothing did.
+    """Append the results to `config.history`. Returns the error in one line, None if there is none.
 
-    Takes at most what the run left of its deadline, and `OWN_SECONDS`.
+    Takes at most the time left until the run's deadline plus `OWN_SECONDS`.
     """
     place = config.history
     try:
@@ -26,7 +26,7 @@ def append(config: Config, report: Report) -> str | None:
             case TablePlace():
                 _to_table(config, place, report)
     except OSError as error:
-        return _said(config, error.strerror or str(error))
+        return _error(config, error.strerror or str(error))
     return None
 
 
@@ -42,5 +42,5 @@ def _to_table(config: Config, place: TablePlace, report: Report) -> None:
         raise OSError(str(error)) from None
 
 
-def _said(config: Config, reason: str) -> str:
+def _error(config: Config, reason: str) -> str:
     return config.scrubber()(f"--history {config.history}: not written: {reason}")

@@ -1,4 +1,4 @@
-"""A report as rows, one a result: the lines of a file and the rows of a table are the same."""
+"""A report as rows, one per result: the lines of a file and the rows of a table are the same."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Row = Mapping[str, Json]
 
 
 def rows(report: Report) -> Iterator[Row]:
-    """Every result of a report as a flat row. `run` and `key` name a row: of a run that is told twice, the
-    second telling has the same.
+    """Every result of a report as a flat row. `run` and `key` identify a row: a run that is sent twice has
+    the same both times.
     """
-    run, started, name = run_id(report), _moment(report.started), pipeline_of(report.pipeline)
+    run, started, name = run_id(report), _timestamp(report.started), pipeline_of(report.pipeline)
     causes = {key: cause for cause in report.root_causes for key in cause.results}
     vantage = str(report.vantage.get("summary") or "")
     for result in report.results:
@@ -40,19 +40,17 @@ def lines(report: Report) -> Iterator[bytes]:
 
 
 def run_id(report: Report) -> str:
-    """Names a run by when it was, how long it took and what it was about: a replay of its recording has the
-    same.
-    """
-    told = json.dumps([report.started, report.seconds, report.pipeline.get("targets")], default=str)
-    return hashlib.sha256(told.encode(errors="backslashreplace")).hexdigest()[:32]
+    """The id of a run, from its start, duration and targets: a replay of its recording has the same id."""
+    text = json.dumps([report.started, report.seconds, report.pipeline.get("targets")], default=str)
+    return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:32]
 
 
 def pipeline_of(pipeline: Mapping[str, Json]) -> str:
-    """What runs of one pipeline have in common: the connector's name, the cluster's, or the targets."""
+    """The name that runs of one pipeline share: the connector's, the cluster's, or the targets."""
     for kind in ("connector", "cluster"):
-        thing = pipeline.get(kind)
-        if isinstance(thing, Mapping) and thing.get("name"):
-            return str(thing["name"])
+        resource = pipeline.get(kind)
+        if isinstance(resource, Mapping) and resource.get("name"):
+            return str(resource["name"])
     targets = pipeline.get("targets")
     return ",".join(map(str, targets)) if isinstance(targets, list) else ""
 
@@ -77,7 +75,7 @@ def _row(result: Result, cause: RootCause | None) -> dict[str, Json]:
 
 
 def _days_left(evidence: Mapping[str, Json]) -> Json:
-    """Until the first certificate of the chain in the evidence expires; None where there is none."""
+    """Days until the first certificate of the chain in the evidence expires; None without a chain."""
     chain = evidence.get("chain")
     found = (
         (one.get("expires_in_days") for one in chain if isinstance(one, dict))
@@ -88,6 +86,6 @@ def _days_left(evidence: Mapping[str, Json]) -> Json:
     return min(days) if days else None
 
 
-def _moment(started: str) -> str:
-    """UTC to the second, as ClickHouse reads a DateTime in every version."""
+def _timestamp(started: str) -> str:
+    """UTC to the second, in the format that every version of ClickHouse reads as a DateTime."""
     return datetime.fromisoformat(started).strftime("%Y-%m-%d %H:%M:%S")

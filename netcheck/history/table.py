@@ -1,4 +1,4 @@
-"""A history in a ClickHouse table, through clickhouse-connect: made if need be, written without doubles."""
+"""A history in a ClickHouse table, through clickhouse-connect: created if missing, no duplicates."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ SCHEMA = """CREATE TABLE IF NOT EXISTS {table} (
 PARTITION BY toYYYYMM(started)
 ORDER BY (started, run, key)
 """
-"""A row is named by run and key. ReplacingMergeTree, should two writers send the same run at once: their
-doubles are merged, and FINAL never shows them. Types that every version since 18.16 has."""
+"""Run and key identify a row. ReplacingMergeTree merges the duplicates of two writers that send the same run
+at once, and FINAL never shows them. All types exist since version 18.16."""
 
 
 class NotWritten(Exception):
-    """The history was not written, or not all of it; the message is one line."""
+    """The history was not written completely; the message is one line."""
 
 
 def write(deadline: Deadline, place: TablePlace, login: ClickHouseLogin, lines: Iterable[bytes]) -> int:
-    """Send those rows of one run that the table has not got, and return how many. Raises NotWritten."""
+    """Send the rows of one run that are not yet in the table, and return how many. Raises NotWritten."""
     match run_isolated(deadline, lambda: _write(deadline, place, login, lines)):
         case int() as sent:
             return sent
         case TimeoutError():
-            raise NotWritten("it took longer than what was left of --deadline and a few seconds more")
+            raise NotWritten("it took longer than the rest of --deadline and a few seconds more")
         case error:
             raise NotWritten(_one_line(error))
 
@@ -64,11 +64,11 @@ def write(deadline: Deadline, place: TablePlace, login: ClickHouseLogin, lines: 
 def _write(deadline: Deadline, place: TablePlace, login: ClickHouseLogin, lines: Iterable[bytes]) -> int:
     client = _connect(deadline, place, login)
     try:
-        told = list(lines)
-        if not told:
+        rows = list(lines)
+        if not rows:
             return 0
-        there = _there(client, place, json.loads(told[0]))
-        missing = [line for line in told if json.loads(line)["key"] not in there] if there else told
+        sent = _sent_keys(client, place, json.loads(rows[0]))
+        missing = [row for row in rows if json.loads(row)["key"] not in sent] if sent else rows
         for batch in batches(missing):
             deadline.remaining()
             client.raw_insert(_name(place), insert_block=batch, fmt="JSONEachRow")
@@ -78,17 +78,17 @@ def _write(deadline: Deadline, place: TablePlace, login: ClickHouseLogin, lines:
 
 
 def batches(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines in blocks of a bounded number of rows and bytes."""
-    held: list[bytes] = []
+    """The lines in batches with a bounded number of rows and bytes."""
+    batch: list[bytes] = []
     size = 0
     for line in lines:
-        if held and (len(held) == BATCH_ROWS or size + len(line) > BATCH_BYTES):
-            yield b"".join(held)
-            held, size = [], 0
-        held.append(line)
+        if batch and (len(batch) == BATCH_ROWS or size + len(line) > BATCH_BYTES):
+            yield b"".join(batch)
+            batch, size = [], 0
+        batch.append(line)
         size += len(line)
-    if held:
-        yield b"".join(held)
+    if batch:
+        yield b"".join(batch)
 
 
 def _connect(deadline: Deadline, place: TablePlace, login: ClickHouseLogin) -> Client:
@@ -112,14 +112,14 @@ def _connect(deadline: Deadline, place: TablePlace, login: ClickHouseLogin) -> C
     )
 
 
-def _there(client: Client, place: TablePlace, first: dict[str, Any]) -> set[str]:
-    """The keys that the table has of this run, under today's names; the table is made where it is missing."""
+def _sent_keys(client: Client, place: TablePlace, first: dict[str, Any]) -> set[str]:
+    """The keys of this run in the table, under today's names; creates the table if it is missing."""
     from clickhouse_connect.driver.exceptions import DatabaseError
 
     sql = f"SELECT key FROM {_name(place)} WHERE started = %(started)s AND run = %(run)s"
-    named = {"started": first["started"], "run": first["run"]}
+    parameters = {"started": first["started"], "run": first["run"]}
     try:
-        answer = client.raw_query(sql, parameters=named, fmt="JSONCompactEachRow")
+        answer = client.raw_query(sql, parameters=parameters, fmt="JSONCompactEachRow")
     except DatabaseError as error:
         if getattr(error, "code", None) != UNKNOWN_TABLE and f"Code: {UNKNOWN_TABLE}" not in str(error):
             raise
@@ -129,7 +129,7 @@ def _there(client: Client, place: TablePlace, first: dict[str, Any]) -> set[str]
 
 
 def schema(place: TablePlace) -> str:
-    """The statement that makes the table."""
+    """The statement that creates the table."""
     return SCHEMA.format(table=_name(place))
 
 
@@ -138,7 +138,7 @@ def _name(place: TablePlace) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    """What went wrong: the system's own error, where libraries have wrapped one in words of theirs."""
+    """The operating system's error where a library has wrapped one, else the library's message."""
     inner: BaseException | None = error
     while inner is not None:
         if isinstance(inner, OSError) and inner.strerror:

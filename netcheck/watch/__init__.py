@@ -1,1 +1,1 @@
-"""`netcheck run --watch`: the same run again and again, and what changes from one to the next."""
+"""`netcheck run --watch`: repeats a run and reports what changes from one to the next."""

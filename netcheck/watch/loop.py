@@ -1,4 +1,4 @@
-"""Runs from start to start until a signal ends it; of each run only what changed is told."""
+"""Repeats a run at an interval until a signal ends it, and reports only what changed in each run."""
 
 from __future__ import annotations
 
@@ -18,46 +18,47 @@ from netcheck.watch.tally import Tally
 Assess = Callable[[Config], Assessment]
 ExitCode = Callable[[Assessment], int]
 Keep = Callable[[Assessment], None]
-"""Is told of every whole run: keeps its history."""
+"""Called with every complete run: appends it to the history."""
 NO_RUN = 3
-"""The exit code where no run came to its end: nothing is known."""
+"""The exit code where no run was completed: nothing is known."""
 
 
 class Watch:
-    """A watch under way: the run before, and what was counted."""
+    """A watch in progress: its previous run and its counts."""
 
     def __init__(
-        self, config: Config, teller: EventWriter, assess: Assess, exit_code: ExitCode, keep: Keep
+        self, config: Config, events: EventWriter, assess: Assess, exit_code: ExitCode, keep: Keep
     ) -> None:
         self._config = config
-        self._tell = teller
+        self._events = events
         self._assess = assess
         self._exit_code = exit_code
         self._keep = keep
         self._tally = Tally()
-        self._before: Side | None = None
+        self._previous: Side | None = None
         self._code = NO_RUN
 
     def until_ended(self, baseline: Side | None) -> int:
-        """Run until SIGINT or SIGTERM; the exit code is the last whole run's. Raises UsageError where the
-        first run cannot be done as asked.
+        """Run until SIGINT or SIGTERM. Returns the exit code of the last complete run.
+
+        Raises UsageError where the first run cannot start.
         """
         since = time.monotonic()
-        with contextlib.suppress(KeyboardInterrupt), _ended_by_signals():
-            self._rounds(baseline)
-        self._tell.ended(_now(), self._tally, time.monotonic() - since, self._code)
+        with contextlib.suppress(KeyboardInterrupt), _interrupted_by_signals():
+            self._repeat(baseline)
+        self._events.ended(_now(), self._tally, time.monotonic() - since, self._code)
         return self._code
 
-    def _rounds(self, baseline: Side | None) -> None:
-        """Run after run. One that is longer than the interval is followed by the next at once."""
+    def _repeat(self, baseline: Side | None) -> None:
+        """Run after run. After a run longer than the interval, the next starts at once."""
         number, interval = 1, self._config.watch or 0.0
         while True:
-            began = time.monotonic()
+            start = time.monotonic()
             self._run(number, baseline if number == 1 else None)
-            spent = time.monotonic() - began
+            spent = time.monotonic() - start
             if spent > interval:
                 self._tally.late_runs += 1
-                self._tell.late(_now(), number, spent, interval)
+                self._events.late(_now(), number, spent, interval)
             time.sleep(max(0.0, interval - spent))
             number += 1
 
@@ -68,37 +69,37 @@ class Watch:
             if number == 1:
                 raise
             self._tally.failed_runs += 1
-            self._tell.failed(_now(), number, str(error))
+            self._events.failed(_now(), number, str(error))
             return
         if assessment.interrupted:
             raise KeyboardInterrupt
         report = assessment.report
         now = side_of(f"run {number}", report, assessment.recording)
         assert now.report is not None
-        self._tally.add(now.report)  # before it is told: whoever reads it may end the watch at once
+        self._tally.add(now.report)  # before it is printed: a reader may end the watch at once
         self._code = self._exit_code(assessment)
         if number == 1:
-            self._tell.first(report, dict(now.report))
-        before = self._before or baseline
-        if before is not None:
-            self._tell.changed(report.started, number, compare(before, now))
-        self._before = now
+            self._events.first(report, dict(now.report))
+        previous = self._previous or baseline
+        if previous is not None:
+            self._events.changed(report.started, number, compare(previous, now))
+        self._previous = now
         self._keep(assessment)
 
 
 @contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def _interrupted_by_signals() -> Iterator[None]:
     """SIGTERM ends a watch as Ctrl-C does; a second signal ends the process."""
 
-    def end(number: int, _: object) -> None:
+    def interrupt(number: int, _: object) -> None:
         signal.signal(number, signal.SIG_DFL)
         raise KeyboardInterrupt
 
-    kept = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in kept.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 

@@ -1,4 +1,4 @@
-"""What a watch counts: for each question, how often it was answered well, and how often that turned."""
+"""The counts of a watch: in how many runs each result was good, and how often that changed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_QUESTIONS = 10_000
-"""Counted for: a peer that advertises other names on every run must not fill the memory."""
+MAX_RESULTS = 10_000
+"""A peer that advertises new names on every run must not fill the memory."""
 GOOD = ("pass", "warn")
 
 
 @dataclass(slots=True)
 class Count:
-    """Of one result: runs in which it was known, in which it was good, and turns between good and not."""
+    """Of one result: runs in which it was known, runs in which it was good, and changes between the two."""
 
     known: int = 0
     good: int = 0
@@ -22,13 +22,13 @@ class Count:
 
     @property
     def uptime(self) -> float:
-        """The share of the runs in which it was known, from 0 to 1, that it was good in."""
+        """The share of good runs among those in which the result was known, from 0 to 1."""
         return self.good / self.known if self.known else 0.0
 
 
 @dataclass(slots=True)
 class Tally:
-    """Everything that is counted. `uncounted` results came after `MOST_QUESTIONS` others."""
+    """All counts. `uncounted` results came after `MAX_RESULTS` others."""
 
     runs: int = 0
     failed_runs: int = 0
@@ -37,13 +37,13 @@ class Tally:
     counts: dict[str, Count] = field(default_factory=dict)
 
     def add(self, report: Mapping[str, Any]) -> None:
-        """Count one run. Results that are unknown or were not asked say nothing of their target."""
+        """Count one run. Unknown and skipped results say nothing about their target."""
         self.runs += 1
         for result in report["results"]:
             status = result["status"]
             if status not in (*GOOD, "fail"):
                 continue
-            if result["key"] not in self.counts and len(self.counts) >= MOST_QUESTIONS:
+            if result["key"] not in self.counts and len(self.counts) >= MAX_RESULTS:
                 self.uncounted += 1
                 continue
             count, good = self.counts.setdefault(result["key"], Count()), status in GOOD
@@ -53,6 +53,6 @@ class Tally:
             count.was_good = good
 
     def changed(self) -> dict[str, Count]:
-        """What turned at least once, the most restless first."""
+        """The results that changed at least once, most frequent first."""
         found = {key: count for key, count in self.counts.items() if count.flaps}
         return dict(sorted(found.items(), key=lambda pair: (-pair[1].flaps, pair[1].uptime, pair[0])))

@@ -30,10 +30,15 @@ def main() -> None:
             "topic": "arn:aws:sns:eu-west-1:111122223333:alarms",
         }
         answer = function.invoke(event, seconds=SECONDS)
-        told = [message["Subject"] for message in memory.published]
+        subjects = [message["Subject"] for message in memory.published]
         print(
             json.dumps(
-                {"report": answer.value, "error": answer.error, "seconds": answer.seconds, "told": told}
+                {
+                    "report": answer.value,
+                    "error": answer.error,
+                    "seconds": answer.seconds,
+                    "subjects": subjects,
+                }
             )
         )
 

@@ -29,7 +29,7 @@ from typing import Any, Self
 ROOT = Path(__file__).resolve().parents[2]
 ARN = "arn:aws:lambda:eu-west-1:111122223333:function:netcheck"
 PATIENCE_S = 60.0
-LARGEST_ANSWER = 6_291_556
+LAMBDA_LIMIT = 6_291_556
 """What Lambda takes as an answer, in bytes (Lambda developer guide, quotas)."""
 
 
@@ -70,7 +70,7 @@ class Function:
         self._environment = environment
         self._cwd = cwd
         self._python = python
-        self._asked: queue.SimpleQueue[Invocation] = queue.SimpleQueue()
+        self._invocations: queue.SimpleQueue[Invocation] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[str, str, bytes]] = queue.SimpleQueue()
         self._closing = threading.Event()
 
@@ -107,7 +107,7 @@ class Function:
         """Begin an invocation with a timeout, and return its request id."""
         request = str(uuid.uuid4())
         deadline_ms = int((time.time() + seconds) * 1000)
-        self._asked.put(Invocation(request, json.dumps(event).encode(), deadline_ms))
+        self._invocations.put(Invocation(request, json.dumps(event).encode(), deadline_ms))
         return request
 
     def invoke(self, event: Any, *, seconds: float = 30.0) -> Answer:
@@ -156,7 +156,7 @@ class Function:
         """The next invocation; None when it is all over."""
         while not self._closing.is_set():
             try:
-                return self._asked.get(timeout=0.05)
+                return self._invocations.get(timeout=0.05)
             except queue.Empty:
                 continue
         return None
@@ -224,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self._body()
         *_, request, kind = self.path.split("/")
-        if kind == "response" and len(body) > LARGEST_ANSWER:
+        if kind == "response" and len(body) > LAMBDA_LIMIT:
             self._reply(413, b'{"errorType": "RequestEntityTooLarge", "errorMessage": "too large"}')
             kind, body = "error", b'{"errorType": "Function.ResponseSizeTooLarge"}'
         else:

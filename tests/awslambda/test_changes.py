@@ -13,8 +13,8 @@ A, B = "b-1:9096", "b-2:9096"
 
 
 def known(component: str, *results: str) -> Open:
-    told = cause(component, *results)
-    return Open(told.code, told.component, told.title, told.results, BEFORE)
+    opened = cause(component, *results)
+    return Open(opened.code, opened.component, opened.title, opened.results, BEFORE)
 
 
 CASES = {
@@ -25,7 +25,7 @@ CASES = {
     "what only warns now is resolved": ((A,), {f"tcp.connect@{A}": "warn"}, (), (), (A,)),
     "one goes and another comes": ((A,), {f"tcp.connect@{A}": "pass"}, (B,), (B,), (A,)),
     "what could not be determined is not resolved": ((A,), {f"tcp.connect@{A}": "unknown"}, (), (), ()),
-    "what was not asked is not resolved": ((A,), {f"tcp.connect@{A}": "skip"}, (), (), ()),
+    "what was skipped is not resolved": ((A,), {f"tcp.connect@{A}": "skip"}, (), (), ()),
     "what is not there any more, in a whole run, is resolved": (
         (A,),
         {"dns.resolves@x": "pass"},

@@ -62,11 +62,11 @@ def test_a_recorded_pipeline_gives_what_the_command_prints_byte_for_byte(name: s
     assert timeless(json.dumps(answer.value, indent=2, ensure_ascii=False) + "\n") == timeless(printed)
 
 
-def test_a_change_is_told_and_no_change_is_not(cloud: Cloud) -> None:
+def test_only_a_change_is_sent(cloud: Cloud) -> None:
     for name in ("expired-certificate", "expired-certificate", "healthy", "healthy"):
-        assert cloud.function.invoke({"replay": demo(name), "name": "told", **STATE}).error is None
-    subjects = [each["Subject"] for each in cloud.memory.published if "told" in each["Subject"]]
-    assert subjects == ["netcheck told: 1 new; 1 open", "netcheck told: 1 resolved; nothing is wrong now"]
+        assert cloud.function.invoke({"replay": demo(name), "name": "changes", **STATE}).error is None
+    subjects = [each["Subject"] for each in cloud.memory.published if "changes" in each["Subject"]]
+    assert subjects == ["netcheck changes: 1 new; 1 open", "netcheck changes: 1 resolved; no open root cause"]
 
 
 def test_a_bad_event_is_an_error_of_the_function_in_one_line(cloud: Cloud) -> None:
@@ -74,12 +74,12 @@ def test_a_bad_event_is_an_error_of_the_function_in_one_line(cloud: Cloud) -> No
     assert answer.error is not None and answer.error["errorType"] == "UsageError"
     assert "did you mean connector?" in answer.error["errorMessage"]
     assert "\n" not in answer.error["errorMessage"]
-    assert cloud.function.invoke({"replay": demo("healthy")}).error is None, "the container goes on"
+    assert cloud.function.invoke({"replay": demo("healthy")}).error is None, "the container still works"
 
 
-def test_a_timeout_too_short_to_tell_anything_is_said_at_once(cloud: Cloud) -> None:
+def test_a_timeout_too_short_for_a_run_is_an_error_at_once(cloud: Cloud) -> None:
     answer = cloud.function.invoke({"replay": demo("healthy")}, seconds=6)
-    assert answer.error is not None and "give it 60 s" in answer.error["errorMessage"]
+    assert answer.error is not None and "set it to 60 s" in answer.error["errorMessage"]
 
 
 def test_every_line_that_is_logged_is_of_its_invocation_or_a_metric_that_cloudwatch_takes(
@@ -91,8 +91,8 @@ def test_every_line_that_is_logged_is_of_its_invocation_or_a_metric_that_cloudwa
     messages = [line for line in lines if "message" in line]
     assert {line["requestId"] for line in messages} == {answer.request}
     assert [line["message"] for line in messages if line["level"] == "INFO"] == [
-        "the run begins",
-        "the run ended",
+        "run started",
+        "run ended",
     ]
     [cause] = [line for line in messages if line["level"] == "WARN"]
     assert cause["code"] == answer.value["root_causes"][0]["code"]
@@ -145,8 +145,8 @@ def test_a_history_that_cannot_be_kept_costs_the_report_nothing(cloud: Cloud) ->
         event = {"replay": demo("healthy"), "history": place, "metrics": "summary"}
         answer = cloud.function.invoke(event, seconds=40)
     assert answer.error is None
-    *_, told, metric = cloud.function.lines()
-    assert (told["message"], metric["Undelivered"]) == ("the history was not kept", 1)
+    *_, line, metric = cloud.function.lines()
+    assert (line["message"], metric["Undelivered"]) == ("history not written", 1)
 
 
 def test_a_hundred_warm_invocations_leave_nothing_behind() -> None:

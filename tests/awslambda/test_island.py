@@ -44,7 +44,7 @@ def test_silence_is_what_it_sees_and_it_ends_in_time(seen: dict[str, Any]) -> No
         assert (found["status"], found["cause"]) == ("fail", "timed_out")
 
 
-def test_what_answers_is_told_as_well(seen: dict[str, Any]) -> None:
+def test_reachable_targets_are_reported_as_well(seen: dict[str, Any]) -> None:
     [found] = [each for name, each in results(seen, "tcp.connects").items() if CLICKHOUSE in name]
     assert found["status"] == "pass"
 
@@ -53,7 +53,7 @@ def test_it_looks_from_the_islands_address(seen: dict[str, Any]) -> None:
     assert island.ADDRESS in seen["report"]["vantage"]["addresses"]
 
 
-def test_what_fails_is_told_to_the_topic(seen: dict[str, Any]) -> None:
-    [subject] = seen["told"]
+def test_a_failure_is_sent_to_the_topic(seen: dict[str, Any]) -> None:
+    [subject] = seen["subjects"]
     count = len(seen["report"]["root_causes"])
     assert subject == f"netcheck netcheck: {count} new; {count} open"

@@ -67,11 +67,9 @@ def test_each_key_needs_its_actions_for_its_resource(name: str) -> None:
     assert {each["Resource"]: set(each["Action"]) for each in more} == expected
 
 
-def test_a_state_that_is_none_is_wrong_usage() -> None:
+def test_an_invalid_state_is_wrong_usage() -> None:
     done = netcheck("policy", "--state", "/tmp/x")
-    assert (
-        done.code == 2 and done.err == "netcheck: --state: s3://BUCKET/PREFIX or dynamodb://TABLE is wanted\n"
-    )
+    assert done.code == 2 and done.err == "netcheck: --state: give s3://BUCKET/PREFIX or dynamodb://TABLE\n"
 
 
 @pytest.mark.parametrize("state", ["s3://my-bucket/netcheck", "dynamodb://states"])
@@ -90,7 +88,7 @@ def test_the_function_calls_nothing_else(state: str) -> None:
 
 def test_the_page_has_every_key_and_every_action() -> None:
     text = (ROOT / "docs" / "running.md").read_text()
-    keys = set(re.findall(r"^\| `(\w+)` \| ", text.partition("### What comes back")[0], re.MULTILINE))
+    keys = set(re.findall(r"^\| `(\w+)` \| ", text.partition("### The response")[0], re.MULTILINE))
     assert keys == {*OWN, "credentials"}
     for state in ("s3://my-bucket/netcheck", "dynamodb://states"):
         for each in statements(parse_store(state), TOPIC, "default", "my-reports", SECRET):

@@ -1,4 +1,4 @@
-"""What is returned: the report, or what Lambda takes of it, and where the rest is."""
+"""The response: the report, or what fits of it, and where the rest is."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dataclasses import replace
 import pytest
 
 from netcheck.awslambda import clients, reply
-from netcheck.awslambda.event import Asked
+from netcheck.awslambda.event import Invocation
 from netcheck.awslambda.logs import Log
 from netcheck.core.context import Deadline
 from netcheck.core.model import Json, Report
 from netcheck.report.json import document
 from netcheck.settings.config import Config
 from tests.awslambda.reports import report
-from tests.awslambda.runtime import LARGEST_ANSWER
+from tests.awslambda.runtime import LAMBDA_LIMIT
 from tests.servers.aws_endpoint import AwsEndpoint
 from tests.servers.aws_memory import Memory
 from tests.servers.aws_world import World
 
-ASKED = Asked(Config(), "orders-sink", ())
-BUCKET = replace(ASKED, report_bucket="reports-1")
+INVOCATION = Invocation(Config(), "orders-sink", ())
+BUCKET = replace(INVOCATION, report_bucket="reports-1")
 LARGE = {f"tcp.connect@b-{number}:9096": "fail" if number % 10 == 0 else "pass" for number in range(2000)}
 
 
@@ -31,10 +31,10 @@ def large() -> Report:
 
 
 def returned(
-    of: Report, asked: Asked, most: int = reply.MOST_BYTES
+    of: Report, invocation: Invocation, limit: int = reply.MAX_BYTES
 ) -> tuple[dict[str, Json], int, list[str]]:
     out = io.StringIO()
-    answer = reply.of(of, asked, Deadline(30), Log(out, "request-1"), most)
+    answer = reply.of(of, invocation, Deadline(30), Log(out, "request-1"), limit)
     return (
         answer.document,
         answer.undelivered,
@@ -44,26 +44,25 @@ def returned(
 
 def test_a_report_that_fits_is_returned_as_the_command_prints_it() -> None:
     small = report({"tcp.connect@a": "pass"})
-    assert returned(small, ASKED) == (document(small), 0, [])
+    assert returned(small, INVOCATION) == (document(small), 0, [])
 
 
-def test_one_that_does_not_fit_loses_what_passed_and_says_so() -> None:
-    answer, undelivered, _ = returned(large(), ASKED)
-    assert len(json.dumps(answer).encode()) <= reply.MOST_BYTES < LARGEST_ANSWER
+def test_a_large_report_loses_passed_results_and_says_so() -> None:
+    answer, undelivered, _ = returned(large(), INVOCATION)
+    assert len(json.dumps(answer).encode()) <= reply.MAX_BYTES < LAMBDA_LIMIT
     assert answer["summary"] == document(large())["summary"]
     assert {result["status"] for result in answer["results"]} == {"fail"}
     assert len(answer["results"]) == 200
     assert answer["cut"] == {
-        "note": "too large for Lambda to return: 1800 results were left out; name a report_bucket to have it "
-        "kept in S3",
+        "note": "too large for a Lambda response: 1800 results left out; set report_bucket to store it in S3",
         "left_out": 1800,
         "report": None,
     }
     assert undelivered == 0
 
 
-def test_what_is_left_is_cut_too_where_it_does_not_fit() -> None:
-    answer, _, _ = returned(large(), ASKED, most=100_000)
+def test_the_remaining_results_are_truncated_too() -> None:
+    answer, _, _ = returned(large(), INVOCATION, limit=100_000)
     assert len(json.dumps(answer)) <= 100_000
     assert 0 < len(answer["results"]) < 200
     assert answer["cut"]["left_out"] == 2000 - len(answer["results"])
@@ -75,7 +74,7 @@ def memory() -> Memory:
     return Memory()
 
 
-def test_the_whole_is_in_the_bucket_that_was_named(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_complete_report_is_in_the_bucket(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     with AwsEndpoint(World({}, memory.services())) as aws:
         for name, value in aws.environment().items():
             monkeypatch.setenv(name, value)
@@ -87,7 +86,7 @@ def test_the_whole_is_in_the_bucket_that_was_named(memory: Memory, monkeypatch: 
     assert undelivered == 0
 
 
-def test_a_bucket_that_may_not_be_written_is_told_and_the_rest_returned(
+def test_a_bucket_that_cannot_be_written_is_logged_and_the_rest_returned(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with AwsEndpoint(World({}, memory.services())) as aws:
@@ -96,4 +95,4 @@ def test_a_bucket_that_may_not_be_written_is_told_and_the_rest_returned(
             monkeypatch.setenv(name, value)
         answer, undelivered, logged = returned(large(), BUCKET)
     assert (answer["cut"]["report"], undelivered) == (None, 1)
-    assert logged == ["the whole report was not kept"]
+    assert logged == ["complete report not stored"]

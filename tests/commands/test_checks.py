@@ -43,7 +43,7 @@ def test_a_plugin_that_is_broken_is_named_and_the_exit_code_says_so(tmp_path: Pa
     done = netcheck("checks", "--plugins", str(tmp_path))
     assert done.code == 3
     assert done.out == netcheck("checks").out
-    assert done.err.startswith(f"netcheck: {tmp_path / 'broken.py'} gives no checks: ModuleNotFoundError")
+    assert done.err.startswith(f"netcheck: {tmp_path / 'broken.py'}: no checks loaded: ModuleNotFoundError")
 
 
 def test_a_folder_that_is_none() -> None:

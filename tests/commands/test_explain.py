@@ -26,11 +26,11 @@ def test_every_check_has_its_page(check: object) -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ("tls.handshak", "there is no check 'tls.handshak': did you mean tls.handshake"),
+        ("tls.handshak", "unknown check, concern or code 'tls.handshak': did you mean tls.handshake"),
         ("kafka.broker", "did you mean kafka.brokers"),
-        ("xyz", "there is no check 'xyz': netcheck checks lists them"),
-        ("", "there is no check '': netcheck checks lists them"),
-        ("a\nb\x1b[31m", r"there is no check 'a\nb\x1b[31m'"),
+        ("xyz", "unknown check, concern or code 'xyz': netcheck checks lists them"),
+        ("", "unknown check, concern or code '': netcheck checks lists them"),
+        ("a\nb\x1b[31m", r"unknown check, concern or code 'a\nb\x1b[31m'"),
     ],
 )
 def test_an_unknown_id_gets_a_suggestion(asked: str, words: str) -> None:

@@ -63,8 +63,8 @@ def test_gaps_are_named_and_the_exit_code_is_3(aws: AwsEndpoint, tmp_path: Path)
 
 
 def test_the_deadline_is_kept(aws: AwsEndpoint, tmp_path: Path) -> None:
-    aws.fail("ec2", "DescribeVpnGateways", slow(30))
-    done = snapshot(aws, "--output", tmp_path, "--deadline", "3")
+    aws.fail("ec2", "DescribeVpnGateways", slow(60))
+    done = snapshot(aws, "--output", tmp_path, "--deadline", "8")
     assert done.returncode == 3
     assert "VpnGateways" in done.stdout
 

@@ -60,7 +60,7 @@ def test_ctrl_c_while_modules_are_imported(module: str) -> None:
 def test_a_login_that_is_not_text_is_refused() -> None:
     code, said = started([*PROGRAM, *BROKER], {b"NETCHECK_CLICKHOUSE_PASSWORD": HIDDEN})
     assert (code, said.count("\n")) == (2, 1), said
-    assert "NETCHECK_CLICKHOUSE_PASSWORD: not UTF-8" in said and "Kanarie" not in said
+    assert "(NETCHECK_CLICKHOUSE_PASSWORD): not UTF-8" in said and "Kanarie" not in said
 
 
 @pytest.mark.parametrize("name", [b"AWS_SECRET_ACCESS_KEY", b"AWS_SESSION_TOKEN"])
@@ -72,4 +72,4 @@ def test_a_clickhouse_user_that_http_cannot_send_is_refused() -> None:
     login = {b"NETCHECK_CLICKHOUSE_USER": b"a:b", b"NETCHECK_CLICKHOUSE_PASSWORD": b"secret"}
     code, said = started([*PROGRAM, "run", "--clickhouse", "http://127.0.0.1:1"], login)
     assert (code, said.count("\n")) == (2, 1), said
-    assert "has a colon" in said
+    assert "contains a colon" in said

@@ -1,4 +1,4 @@
-"""Runs of one pipeline in an AWS account that changes: by `netcheck run`, against a local AWS."""
+"""Runs of one pipeline in a changing AWS account, with `netcheck run` against a local AWS API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changed in AWS's configuration: a table of changes, and the words for each."""
+"""What changed in the AWS configuration: a table of changes and their texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from netcheck.compare.components import component_changes, not_compared
-from netcheck.compare.undo import undone
+from netcheck.compare.undo import without
 from tests.commandline import netcheck
 from tests.scenarios.pipelines import base
 
@@ -22,11 +22,11 @@ ANYWHERE = {"CidrIp": "0.0.0.0/0"}
 
 @cache
 def _read() -> Documents:
-    return {stem: {stem: held} for stem, held in base()["ec2"].items()}
+    return {stem: {stem: content} for stem, content in base()["ec2"].items()}
 
 
 def account() -> Documents:
-    """The answers about the network of `tests/scenarios/base.yaml`, a new copy."""
+    """A copy of the AWS network configuration in `tests/scenarios/base.yaml`."""
     return copy.deepcopy(_read())
 
 
@@ -55,7 +55,7 @@ def rule(**more: Any) -> dict[str, Any]:
 
 
 def moves_a_subnet(documents: Documents) -> None:
-    """To a route table of its own: as AWS says it, in the associations of both tables."""
+    """To another route table: AWS shows that in the associations of both tables."""
     for each in documents["RouteTables"]["RouteTables"]:
         each["Associations"] = [a for a in each["Associations"] if a.get("SubnetId") != "subnet-workers-a"]
     table(documents, "rtb-workers-b")["Associations"].append(
@@ -101,7 +101,7 @@ CHANGES: list[tuple[str, Callable[[Documents], object], list[str]]] = [
     ),
     ("only a description", lambda d: group(d).update(Description="other"), []),
     (
-        "an ACL's entry turns",
+        "an ACL's entry now denies",
         lambda d: entry(d, 100, True).update(RuleAction="deny"),
         [
             "acl-default: outbound entry 100 changed: "
@@ -123,12 +123,12 @@ CHANGES: list[tuple[str, Callable[[Documents], object], list[str]]] = [
         ["acl-default: inbound entry 90 added: deny tcp 1024-65535 from 10.0.11.0/24"],
     ),
     (
-        "a route is gone",
+        "a route is removed",
         lambda d: table(d).update(Routes=[r for r in table(d)["Routes"] if "NatGatewayId" not in r]),
         ["rtb-workers-a: route 0.0.0.0/0 removed: nat-a"],
     ),
     (
-        "a route leads elsewhere",
+        "a route has another target",
         lambda d: next(r for r in table(d)["Routes"] if "NatGatewayId" in r).update(NatGatewayId="nat-b"),
         ["rtb-workers-a: route 0.0.0.0/0 changed: nat-a → nat-b"],
     ),
@@ -138,7 +138,7 @@ CHANGES: list[tuple[str, Callable[[Documents], object], list[str]]] = [
         ["rtb-workers-a: route 0.0.0.0/0 changed: nat-a → nat-a (blackhole)"],
     ),
     (
-        "a subnet goes by another table",
+        "a subnet is associated with another route table",
         moves_a_subnet,
         ["subnet-workers-a: route table: rtb-workers-a → rtb-workers-b"],
     ),
@@ -148,9 +148,9 @@ CHANGES: list[tuple[str, Callable[[Documents], object], list[str]]] = [
         ["nat-a: State: available → failed"],
     ),
     (
-        "a NAT gateway is gone",
+        "a NAT gateway is removed",
         lambda d: d["NatGateways"]["NatGateways"].pop(0),
-        ["nat-a: nat gateway is gone"],
+        ["nat-a: nat gateway removed"],
     ),
     (
         "DNS support is off",
@@ -162,48 +162,48 @@ CHANGES: list[tuple[str, Callable[[Documents], object], list[str]]] = [
         lambda d: the(d, "NetworkInterfaces", "NetworkInterfaceId", "eni-broker-1").update(
             Groups=[{"GroupId": "sg-other", "GroupName": "other"}]
         ),
-        ["eni-broker-1: Groups: without sg-brokers, with sg-other"],
+        ["eni-broker-1: Groups: sg-brokers removed, sg-other added"],
     ),
     (
-        "an endpoint is new",
+        "an endpoint is added",
         lambda d: d["VpcEndpoints"]["VpcEndpoints"].append({"VpcEndpointId": "vpce-1", "VpcId": "vpc-shop"}),
-        ["vpce-1: vpc endpoint is new"],
+        ["vpce-1: vpc endpoint added"],
     ),
     (
-        "addresses come and go by themselves",
+        "the number of free addresses",
         lambda d: the(d, "Subnets", "SubnetId", "subnet-workers-a").update(AvailableIpAddressCount=3),
         [],
     ),
 ]
 
 
-@pytest.mark.parametrize(("case", "edit", "told"), CHANGES, ids=[case for case, _, _ in CHANGES])
-def test_a_change_in_words(case: str, edit: Callable[[Documents], object], told: list[str]) -> None:
+@pytest.mark.parametrize(("case", "edit", "texts"), CHANGES, ids=[case for case, _, _ in CHANGES])
+def test_a_change_in_words(case: str, edit: Callable[[Documents], object], texts: list[str]) -> None:
     before, after = account(), account()
     edit(after)
     changes = component_changes({"": before}, {"": after})
-    assert [f"{change.component}: {change.text}" for change in changes] == told, case
+    assert [f"{change.component}: {change.text}" for change in changes] == texts, case
 
 
-@pytest.mark.parametrize(("case", "edit", "told"), CHANGES, ids=[case for case, _, _ in CHANGES])
-def test_taking_every_change_back_leaves_none(
-    case: str, edit: Callable[[Documents], object], told: list[str]
+@pytest.mark.parametrize(("case", "edit", "texts"), CHANGES, ids=[case for case, _, _ in CHANGES])
+def test_undoing_every_change_leaves_none(
+    case: str, edit: Callable[[Documents], object], texts: list[str]
 ) -> None:
     before, after = account(), account()
     edit(after)
     kept = copy.deepcopy(after)
     documents: Any = {"": after}
     for change in component_changes({"": before}, documents):
-        documents = undone({"": before}, documents, change)
+        documents = without(change, {"": before}, documents)
         assert documents is not None, case
-    assert component_changes({"": before}, documents) == (), told
-    assert after == kept, "the later answers are not to be touched"
+    assert component_changes({"": before}, documents) == (), texts
+    assert after == kept, "the later configuration must not be modified"
 
 
 def saved(folder: Path, documents: Documents) -> Path:
     folder.mkdir()
-    for stem, held in documents.items():
-        (folder / f"{stem}.json").write_text(json.dumps(held))
+    for stem, content in documents.items():
+        (folder / f"{stem}.json").write_text(json.dumps(content))
     return folder
 
 
@@ -215,7 +215,7 @@ def test_two_snapshot_folders(tmp_path: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert "sg-workers: outbound rule removed: tcp 9098 to sg-brokers" in done.out
     assert "NatGateways: not collected after" in done.out
-    assert "nat-a" not in done.out, "what was not collected is not gone"
+    assert "nat-a" not in done.out, "a document that was not collected is not a removal"
 
 
 def test_a_vpc_that_only_one_side_has_is_not_compared() -> None:
@@ -223,8 +223,8 @@ def test_a_vpc_that_only_one_side_has_is_not_compared() -> None:
     other = {"VpcId": "vpc-other", "CidrBlock": "10.7.0.0/16"}
     after["Vpcs"]["Vpcs"].append(other)
     after["SecurityGroups"]["SecurityGroups"].append({"GroupId": "sg-far", "VpcId": "vpc-other"})
-    told = component_changes({"": before}, {"": after})
-    assert [change.component for change in told] == ["vpc-other"]
+    found = component_changes({"": before}, {"": after})
+    assert [change.component for change in found] == ["vpc-other"]
     assert list(not_compared({"": before}, {"": after})) == [
-        "what is in vpc-other: the VPC is not there before"
+        "the contents of vpc-other: the VPC does not exist before"
     ]

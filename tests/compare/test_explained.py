@@ -1,7 +1,6 @@
-"""The change that explains what fails now stands first, and is proved: among others that do not matter.
+"""The change that explains a new failure comes first and is proved, among changes that do not matter.
 
-Each case is two runs in a real AWS account of `tests/servers`: before, and with changes, of which one breaks
-something.
+Each case is two runs in an AWS account of `tests/servers`: before, and after changes that break something.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ INBOUND = "ec2/SecurityGroups/GroupId=sg-brokers/IpPermissions"
 ENTRIES = "ec2/NetworkAcls/NetworkAclId=acl-default/Entries"
 ROUTES = "ec2/RouteTables/RouteTableId=rtb-workers-{}/Routes"
 SETTING = "connector/connectorConfiguration/{}"
-ELSEWHERE = {
+OTHER_ROUTE = {
     "DestinationCidrBlock": "172.16.0.0/12",
     "NatGatewayId": "nat-b",
     "State": "active",
@@ -43,15 +42,15 @@ HOST = "abc123xyz.eu-west-1.aws.clickhouse.cloud"
 
 Patch = Mapping[str, Any]
 Reason = tuple[str, str, bool]
-"""Component, what was done to it, and whether that is proved."""
+"""Component, its change, and whether that is proved."""
 CASES: list[tuple[str, list[Patch], list[Reason], int]] = [
     (
-        "three things broke among others that matter to nobody: each root cause has its own reason",
+        "three failures among changes without effect: each root cause has its own explanation",
         [
             {"at": ENTRIES, "add": DENY},
             {"at": ENTRIES, "add": UNRELATED},
             {"at": f"{ROUTES.format('a')}/1", "drop": True},
-            {"at": ROUTES.format("b"), "add": ELSEWHERE},
+            {"at": ROUTES.format("b"), "add": OTHER_ROUTE},
             {"at": "ec2/NatGateways/NatGatewayId=nat-c/State", "set": "failed"},
             {"at": SETTING.format("tasks.max"), "set": "9"},
         ],
@@ -63,7 +62,7 @@ CASES: list[tuple[str, list[Patch], list[Reason], int]] = [
         3,
     ),
     (
-        "a setting of the connector: nothing to take back in AWS's network, so it is only said to be likely",
+        "a connector setting cannot be undone on the AWS configuration: it is only a possible explanation",
         [
             {"at": SETTING.format("hostname"), "set": f"https://{HOST}"},
             {"at": SETTING.format("tasks.max"), "set": "9"},
@@ -85,15 +84,15 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return record(tmp_path_factory.mktemp("good") / "good.json.gz")
 
 
-LOST_RULE = {"at": f"{OUTBOUND}/0", "drop": True}
+REMOVED_RULE = {"at": f"{OUTBOUND}/0", "drop": True}
 
 
 @pytest.fixture(scope="module")
 def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same account without the rule that lets the workers out to the brokers, and with other changes."""
+    """The same account without the rule from the workers to the brokers, and with other changes."""
     path = tmp_path_factory.mktemp("bad") / "bad.json.gz"
     opened = {"at": f"{INBOUND}/0/FromPort", "set": 9000}
-    return record(path, LOST_RULE, opened, {"at": SETTING.format("tasks.max"), "set": "4"})
+    return record(path, REMOVED_RULE, opened, {"at": SETTING.format("tasks.max"), "set": "4"})
 
 
 def test_the_page_shows_what_is_printed(
@@ -108,7 +107,7 @@ def test_the_page_shows_what_is_printed(
 
 
 @pytest.mark.parametrize(("case", "patch", "reasons", "others"), CASES, ids=[case[0] for case in CASES])
-def test_the_reason_stands_first(
+def test_the_explanation_comes_first(
     case: str,
     patch: list[Patch],
     reasons: list[Reason],
@@ -119,23 +118,23 @@ def test_the_reason_stands_first(
     bad = record(tmp_path / "bad.json.gz", *patch)
     done = netcheck("diff", str(good), str(bad), "--format", "json")
     assert (done.code, done.err) == (1, ""), case
-    told = json.loads(done.out)
-    changes = [(change["component"], change["text"], change["proved"]) for change in told["changes"]]
+    found = json.loads(done.out)
+    changes = [(change["component"], change["text"], change["proved"]) for change in found["changes"]]
     assert sorted(changes[: len(reasons)]) == sorted(reasons)
-    assert [change["explains"] for change in told["changes"][len(reasons) :]] == [[]] * others
-    explained = {number for change in told["changes"] for number in change["explains"]}
-    appeared = [cause for cause in told["root_causes"] if cause["change"] == "appeared"]
-    assert explained == set(range(1, len(appeared) + 1)), "a new root cause has no reason"
+    assert [change["explains"] for change in found["changes"][len(reasons) :]] == [[]] * others
+    explained = {number for change in found["changes"] for number in change["explains"]}
+    appeared = [cause for cause in found["root_causes"] if cause["change"] == "appeared"]
+    assert explained == set(range(1, len(appeared) + 1)), "a new root cause has no explanation"
 
 
-def test_the_way_back_is_resolved_and_blames_nothing(good: Path, bad: Path) -> None:
+def test_the_reverse_comparison_is_resolved_and_blames_nothing(good: Path, bad: Path) -> None:
     done = netcheck("diff", str(bad), str(good))
     assert done.code == 0
     assert "1 root cause resolved" in done.out and "because" not in done.out
     assert "sg-workers: outbound rule added: tcp 9098 to sg-brokers" in done.out
 
 
-def test_a_baseline_is_told_after_the_report(good: Path, bad: Path) -> None:
+def test_a_baseline_is_compared_after_the_report(good: Path, bad: Path) -> None:
     report, _, since = netcheck("run", "--replay", str(bad), "--baseline", str(good)).out.partition(
         "x 1 new root"
     )
@@ -144,15 +143,15 @@ def test_a_baseline_is_told_after_the_report(good: Path, bad: Path) -> None:
 
 
 def test_a_live_run_is_compared_with_the_recording_it_is_given(good: Path) -> None:
-    """AWS's configuration too, though the run itself leaves no recording. JSON has it as one more key."""
-    told = json.loads(run((LOST_RULE,), "--baseline", str(good), "--format", "json").out)
-    assert told["schema"] == "netcheck.report/1"
-    since = told["since_baseline"]
+    """Including the AWS configuration, although the run writes no recording. In JSON it is one more key."""
+    found = json.loads(run((REMOVED_RULE,), "--baseline", str(good), "--format", "json").out)
+    assert found["schema"] == "netcheck.report/1"
+    since = found["since_baseline"]
     assert since["schema"] == "netcheck.diff/1"
     assert [(change["component"], change["proved"]) for change in since["changes"]] == [("sg-workers", True)]
 
 
-def test_markdown_holds_no_markup_of_a_peers(tmp_path: Path) -> None:
+def test_markdown_escapes_a_peers_markup(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script> [x](http://evil) | `a` \x1b[31m\nnext"
     after = report(result("fail", "timed_out", summary=evil))
     done = diff(tmp_path, report(result("pass")), after, "--format", "markdown")

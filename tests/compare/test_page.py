@@ -1,4 +1,4 @@
-"""docs/compare.md names every word that a program may meet."""
+"""docs/compare.md documents every value in the JSON."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from netcheck.compare.change import Comparison, Fate, Turn
+from netcheck.compare.change import CauseTransition, Diff, Transition
 from netcheck.compare.render import document
 from netcheck.watch.events import SCHEMA
 from netcheck.watch.tally import Count, Tally
 
 PAGE = (Path(__file__).parents[2] / "docs" / "compare.md").read_text(encoding="utf-8")
 WORDS = [
-    *map(str, Turn),
-    *map(str, Fate),
-    *document(Comparison("a", "b")),
+    *map(str, Transition),
+    *map(str, CauseTransition),
+    *document(Diff("a", "b")),
     *("first", "root_cause", "configuration", "result", "target", "late", "failed", "ended", SCHEMA),
     *(
         field.name

@@ -1,4 +1,4 @@
-"""What changed between two reports: a table of turns, root causes and exit codes."""
+"""What changed between two reports: tables of transitions and exit codes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from netcheck.compare.change import Fate, Turn
+from netcheck.compare.change import CauseTransition, Transition
 from netcheck.compare.results import cause_changes, result_changes
 from tests.commandline import Done, netcheck
 
@@ -16,13 +16,13 @@ B1, B2 = "kafka://b-1.example:9094", "kafka://b-2.example:9094"
 
 
 def result(status: str, cause: str | None = None, by: str | None = None, **more: Any) -> dict[str, Any]:
-    told = {"check": "tcp.connects", "target": B1, "summary": f"{status} {cause}", "evidence": {}, **more}
-    key = f"{told['check']}@{told['target']}{told.pop('number', '')}"
-    return {"key": key, "status": status, "cause": cause, "caused_by": by, **told}
+    made = {"check": "tcp.connects", "target": B1, "summary": f"{status} {cause}", "evidence": {}, **more}
+    key = f"{made['check']}@{made['target']}{made.pop('number', '')}"
+    return {"key": key, "status": status, "cause": cause, "caused_by": by, **made}
 
 
 def report(*results: dict[str, Any], causes: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    """A report; without `causes`, each failure that nothing explains is a root cause."""
+    """A report. Without `causes`, each failure that has no other cause is a root cause."""
     failed = [r for r in results if r["status"] == "fail" and not r["caused_by"]]
     made = [
         {
@@ -43,43 +43,55 @@ def report(*results: dict[str, Any], causes: list[dict[str, Any]] | None = None)
     }
 
 
-TURNS = [
+TRANSITIONS = [
     ("nothing", result("pass"), result("pass"), None, 0),
-    ("in other words", result("pass"), result("pass", summary="other words"), None, 0),
-    ("fails", result("pass"), result("fail", "timed_out"), Turn.FAILS, 1),
-    ("failed when last not asked", result("skip", "not_asked"), result("fail", "timed_out"), Turn.FAILS, 1),
-    ("unknown, then fails", result("unknown", "deadline"), result("fail", "timed_out"), Turn.FAILS, 1),
-    ("was not there", None, result("fail", "timed_out"), Turn.FAILS, 1),
-    ("is mended", result("fail", "timed_out"), result("pass"), Turn.RESOLVED, 0),
+    ("another summary", result("pass"), result("pass", summary="other words"), None, 0),
+    ("fails", result("pass"), result("fail", "timed_out"), Transition.FAILED, 1),
     (
-        "is mended but for a warning",
+        "was not run, then fails",
+        result("skip", "not_asked"),
+        result("fail", "timed_out"),
+        Transition.FAILED,
+        1,
+    ),
+    ("unknown, then fails", result("unknown", "deadline"), result("fail", "timed_out"), Transition.FAILED, 1),
+    ("new and fails", None, result("fail", "timed_out"), Transition.FAILED, 1),
+    ("is resolved", result("fail", "timed_out"), result("pass"), Transition.RESOLVED, 0),
+    (
+        "is resolved, with a warning",
         result("fail", "timed_out"),
         result("warn", "clock_skew"),
-        Turn.RESOLVED,
+        Transition.RESOLVED,
         0,
     ),
     (
-        "fails for another reason",
+        "fails with another cause",
         result("fail", "timed_out"),
         result("fail", "connection_refused"),
-        Turn.CAUSE,
+        Transition.CAUSE_CHANGED,
         1,
     ),
-    ("fails alike", result("fail", "timed_out"), result("fail", "timed_out"), None, 0),
-    ("warns", result("pass"), result("warn", "clock_skew"), Turn.WARNS, 0),
-    ("warns no more", result("warn", "clock_skew"), result("pass"), Turn.WARNED, 0),
-    ("is not known any more", result("pass"), result("unknown", "deadline"), Turn.LOST, 3),
+    ("fails with the same cause", result("fail", "timed_out"), result("fail", "timed_out"), None, 0),
+    ("warns", result("pass"), result("warn", "clock_skew"), Transition.WARNED, 0),
+    ("no longer warns", result("warn", "clock_skew"), result("pass"), Transition.WARNING_GONE, 0),
     (
-        "failed, and is not known any more",
-        result("fail", "timed_out"),
+        "can no longer be determined",
+        result("pass"),
         result("unknown", "deadline"),
-        Turn.LOST,
+        Transition.NO_LONGER_KNOWN,
         3,
     ),
-    ("is known now", result("unknown", "deadline"), result("pass"), Turn.KNOWN, 0),
-    ("is moot now", result("pass"), result("skip"), Turn.MOOT, 0),
-    ("is moot still", result("skip"), result("skip", summary="for another reason"), None, 0),
-    ("failed, and its target is gone", result("fail", "timed_out"), None, Turn.GONE, 0),
+    (
+        "failed, and can no longer be determined",
+        result("fail", "timed_out"),
+        result("unknown", "deadline"),
+        Transition.NO_LONGER_KNOWN,
+        3,
+    ),
+    ("is now known", result("unknown", "deadline"), result("pass"), Transition.NOW_KNOWN, 0),
+    ("is skipped now", result("pass"), result("skip"), Transition.NO_LONGER_RUN, 0),
+    ("is skipped as before", result("skip"), result("skip", summary="for another reason"), None, 0),
+    ("failed, and its target is gone", result("fail", "timed_out"), None, Transition.GONE, 0),
     ("passed, and its target is gone", result("pass"), None, None, 0),
 ]
 
@@ -90,20 +102,26 @@ def diff(tmp_path: Path, before: Any, after: Any, *more: str) -> Done:
     return netcheck("diff", str(tmp_path / "a.json"), str(tmp_path / "b.json"), *more)
 
 
-@pytest.mark.parametrize(("case", "before", "after", "turn", "code"), TURNS, ids=[row[0] for row in TURNS])
+@pytest.mark.parametrize(
+    ("case", "before", "after", "transition", "code"), TRANSITIONS, ids=[row[0] for row in TRANSITIONS]
+)
 def test_a_result_that_differs(
     case: str,
     before: dict[str, Any] | None,
     after: dict[str, Any] | None,
-    turn: Turn | None,
+    transition: Transition | None,
     code: int,
     tmp_path: Path,
 ) -> None:
     one, other = (report(*([made] if made else [])) for made in (before, after))
-    assert [change.turn for change in result_changes(one, other)] == ([turn] if turn else []), case
+    assert [change.transition for change in result_changes(one, other)] == (
+        [transition] if transition else []
+    ), case
     done = diff(tmp_path, one, other, "--format", "json")
     assert (done.code, done.err) == (code, "")
-    assert [change["change"] for change in json.loads(done.out)["results"]] == ([str(turn)] if turn else [])
+    assert [change["change"] for change in json.loads(done.out)["results"]] == (
+        [str(transition)] if transition else []
+    )
 
 
 def test_new_failures_come_first_and_consequences_after_causes() -> None:
@@ -118,16 +136,16 @@ def test_new_failures_come_first_and_consequences_after_causes() -> None:
             first,
         ),
     )
-    told = [(change.turn, change.check, change.folded) for change in result_changes(before, after)]
-    assert told == [
-        (Turn.FAILS, "tcp.connects", False),
-        (Turn.FAILS, "tls.handshake", True),
-        (Turn.RESOLVED, "tcp.connects", False),
+    found = [(change.transition, change.check, change.folded) for change in result_changes(before, after)]
+    assert found == [
+        (Transition.FAILED, "tcp.connects", False),
+        (Transition.FAILED, "tls.handshake", True),
+        (Transition.RESOLVED, "tcp.connects", False),
     ]
 
 
-def test_several_results_of_one_question_are_matched_by_what_they_say() -> None:
-    """One more at the front must not make all behind it look new."""
+def test_several_results_of_one_check_and_target_are_matched_by_content() -> None:
+    """A further result at the front must not make all others look new."""
     before = report(
         result("fail", "setting_wrong", summary="b"), result("warn", "setting_risky", number="#2")
     )
@@ -136,8 +154,8 @@ def test_several_results_of_one_question_are_matched_by_what_they_say() -> None:
         result("fail", "setting_wrong", summary="b", number="#2"),
         result("warn", "setting_risky", number="#3"),
     )
-    assert [(c.turn, c.after and c.after.summary) for c in result_changes(before, after)] == [
-        (Turn.FAILS, "a")
+    assert [(c.transition, c.after and c.after.summary) for c in result_changes(before, after)] == [
+        (Transition.FAILED, "a")
     ]
 
 
@@ -153,50 +171,59 @@ def cause(code: str, component: str, *shown: str, explains: tuple[str, ...] = ()
 
 KEY1, KEY2 = f"tcp.connects@{B1}", f"tcp.connects@{B2}"
 FAILED1, FAILED2 = result("fail", "timed_out"), result("fail", "timed_out", target=B2)
-FATES = [
-    ("appears", report(result("pass")), report(FAILED1), [Fate.APPEARED]),
-    ("is resolved", report(FAILED1), report(result("pass")), [Fate.RESOLVED]),
+CAUSE_TRANSITIONS = [
+    ("appears", report(result("pass")), report(FAILED1), [CauseTransition.APPEARED]),
+    ("is resolved", report(FAILED1), report(result("pass")), [CauseTransition.RESOLVED]),
     ("stays", report(FAILED1), report(FAILED1), []),
-    ("is not known any more", report(FAILED1), report(result("unknown", "deadline")), [Fate.UNCLEAR]),
-    ("its target is gone", report(FAILED1), report(result("pass", target=B2)), [Fate.RESOLVED]),
+    (
+        "can no longer be determined",
+        report(FAILED1),
+        report(result("unknown", "deadline")),
+        [CauseTransition.NO_LONGER_KNOWN],
+    ),
+    ("its target is gone", report(FAILED1), report(result("pass", target=B2)), [CauseTransition.RESOLVED]),
     (
         "spreads to another target",
         report(FAILED1, causes=[cause("TIMED_OUT", B1, KEY1)]),
         report(FAILED1, FAILED2, causes=[cause("TIMED_OUT", f"{B1}, {B2}", KEY1, KEY2)]),
-        [Fate.CHANGED],
+        [CauseTransition.MOVED],
     ),
     (
-        "is explained by another now",
+        "becomes a consequence",
         report(FAILED1),
         report(
             result("fail", "timed_out", "x"),
             result("fail", "path_no_route", check="routes.way"),
             causes=[cause("NO_ROUTE", "rtb-1", f"routes.way@{B1}", explains=(KEY1,))],
         ),
-        [Fate.APPEARED, Fate.FOLDED],
+        [CauseTransition.APPEARED, CauseTransition.FOLDED],
     ),
     (
-        "stands alone, as what explained it is mended",
+        "is no longer a consequence, as its root cause is resolved",
         report(
             result("fail", "timed_out", "x"),
             result("fail", "path_no_route", check="routes.way"),
             causes=[cause("NO_ROUTE", "rtb-1", f"routes.way@{B1}", explains=(KEY1,))],
         ),
         report(FAILED1, result("pass", check="routes.way")),
-        [Fate.RESOLVED, Fate.ALONE],
+        [CauseTransition.RESOLVED, CauseTransition.UNFOLDED],
     ),
 ]
 
 
-@pytest.mark.parametrize(("case", "before", "after", "fates"), FATES, ids=[row[0] for row in FATES])
-def test_what_becomes_of_a_root_cause(case: str, before: Any, after: Any, fates: list[Fate]) -> None:
-    assert [change.fate for change in cause_changes(before, after)] == fates, case
+@pytest.mark.parametrize(
+    ("case", "before", "after", "transitions"), CAUSE_TRANSITIONS, ids=[row[0] for row in CAUSE_TRANSITIONS]
+)
+def test_a_root_cause_that_differs(
+    case: str, before: Any, after: Any, transitions: list[CauseTransition]
+) -> None:
+    assert [change.transition for change in cause_changes(before, after)] == transitions, case
 
 
 def test_new_and_gone_targets(tmp_path: Path) -> None:
     done = diff(tmp_path, report(result("pass")), report(result("pass", target=B2)), "--format", "json")
-    told = json.loads(done.out)
-    assert (told["new_targets"], told["gone_targets"], done.code) == ([B2], [B1], 0)
+    found = json.loads(done.out)
+    assert (found["new_targets"], found["gone_targets"], done.code) == ([B2], [B1], 0)
 
 
 def test_nothing_changed_is_said(tmp_path: Path) -> None:
@@ -205,25 +232,23 @@ def test_nothing_changed_is_said(tmp_path: Path) -> None:
 
 
 UNREADABLE = [
-    ("not there", None, "No such file"),
+    ("missing", None, "No such file"),
     ("not JSON", b"{", "not JSON"),
-    ("a broken archive", b"\x1f\x8b\x08broken", "cut short"),
-    ("of another kind", b'{"schema": "netcheck.diff/1"}', "neither a report"),
-    ("a list", b"[]", "neither a report"),
-    ("a report without results", b'{"schema": "netcheck.report/1"}', "parts missing"),
+    ("a broken archive", b"\x1f\x8b\x08broken", "truncated"),
+    ("of another schema", b'{"schema": "netcheck.diff/1"}', "not a report"),
+    ("a list", b"[]", "not a report"),
+    ("a report without results", b'{"schema": "netcheck.report/1"}', "members are missing"),
     (
-        "results that are none",
+        "results of the wrong type",
         b'{"schema": "netcheck.report/1", "results": [1], "root_causes": [], "pipeline": {}, "started": ""}',
-        "parts missing",
+        "members are missing",
     ),
-    ("half a recording", b'{"schema": "netcheck.recording/1"}', "record it again"),
+    ("an incomplete recording", b'{"schema": "netcheck.recording/1"}', "record it again"),
 ]
 
 
 @pytest.mark.parametrize(("case", "content", "words"), UNREADABLE, ids=[row[0] for row in UNREADABLE])
-def test_what_cannot_be_read_is_one_line(
-    case: str, content: bytes | None, words: str, tmp_path: Path
-) -> None:
+def test_an_unreadable_file_is_one_line(case: str, content: bytes | None, words: str, tmp_path: Path) -> None:
     path = tmp_path / "b.json"
     if content is not None:
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""A fleet: every connector judged, worst first, with calls that do not grow with their number."""
+"""A fleet: every connector checked, worst first, with shared API calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Run = Callable[..., Done]
 
 
 class Fleet:
-    """An account under test: what AWS was asked, and whether anything was sent elsewhere."""
+    """An account under test: the API calls, and whether anything was sent to a peer."""
 
     def __init__(self, patch: pytest.MonkeyPatch, vpcs: int, each: int) -> None:
         self.pipelines = [copied(number) for number in range(vpcs)]
@@ -39,10 +39,10 @@ class Fleet:
         after: int = 0,
         renamed: Mapping[str, str] | None = None,
     ) -> Done:
-        """`faults` from the call `after` so many on; `renamed` are texts of connectors to be others."""
+        """`faults` start after `after` calls; `renamed` replaces texts of connectors."""
         answers = account(self.pipelines, self.each)
         for operation in ("ListConnectors", "DescribeConnector") if renamed else ():
-            answers.services["kafkaconnect"][operation] = _reworded(
+            answers.services["kafkaconnect"][operation] = _with_texts(
                 answers.services["kafkaconnect"][operation], renamed or {}
             )
         with AwsEndpoint(answers) as aws:
@@ -56,7 +56,7 @@ class Fleet:
         return done
 
 
-def _reworded(answer: Any, words: Mapping[str, str]) -> Any:
+def _with_texts(answer: Any, words: Mapping[str, str]) -> Any:
     def changed(value: Any) -> Any:
         match value:
             case dict():
@@ -91,7 +91,7 @@ def test_a_healthy_fleet(patch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_what_is_wrong_once_is_said_once_and_comes_first(patch: pytest.MonkeyPatch) -> None:
+def test_a_shared_root_cause_is_shown_once_and_first(patch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(patch, 3, 2)
     group = next(g for g in fleet.pipelines[1]["ec2"]["SecurityGroups"] if g["GroupId"] == "sg-brokers-01")
     group["IpPermissions"] = []
@@ -105,7 +105,7 @@ def test_what_is_wrong_once_is_said_once_and_comes_first(patch: pytest.MonkeyPat
     assert table[:2] == ["sink-01-00", "sink-01-01"], "worst first"
 
 
-def test_calls_grow_with_vpcs_and_each_connector_costs_two(patch: pytest.MonkeyPatch) -> None:
+def test_calls_grow_with_vpcs_and_each_connector_adds_two(patch: pytest.MonkeyPatch) -> None:
     few, many, wide = Fleet(patch, 2, 2), Fleet(patch, 2, 6), Fleet(patch, 4, 2)
     for fleet in (few, many, wide):
         assert fleet.run().code == 0
@@ -114,11 +114,11 @@ def test_calls_grow_with_vpcs_and_each_connector_costs_two(patch: pytest.MonkeyP
         name: 8 if name in own else 0 for name in many.calls
     }
     assert few.calls["kafkaconnect:DescribeConnector"] == 4
-    assert {each.calls["ec2:DescribeVpcPeeringConnections"] for each in (few, wide)} == {1}, "asked once"
+    assert {each.calls["ec2:DescribeVpcPeeringConnections"] for each in (few, wide)} == {1}, "called once"
     assert wide.calls["ec2:DescribeRouteTables"] == 4, "once for each VPC"
 
 
-def test_lines_are_written_as_they_come_and_a_survey_is_resumed(
+def test_lines_are_written_immediately_and_a_survey_is_resumed(
     patch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file, fleet = tmp_path / "fleet.jsonl", Fleet(patch, 2, 2)
@@ -130,7 +130,7 @@ def test_lines_are_written_as_they_come_and_a_survey_is_resumed(
     assert sorted(line["connector"] for line in lines(file.read_text())) == [
         f"sink-{vpc:02d}-{each:02d}" for vpc in range(2) for each in range(2)
     ]
-    assert again.out.splitlines()[:-1] == whole.out.splitlines()[:-1], "but for how many calls it took"
+    assert again.out.splitlines()[:-1] == whole.out.splitlines()[:-1], "except for the number of calls"
 
 
 def test_lines_that_version_0_1_wrote_are_read_under_todays_names(
@@ -148,9 +148,7 @@ def test_lines_that_version_0_1_wrote_are_read_under_todays_names(
     assert "2. TLS_NOT_SUPPORTED at aws-service://127.0.0.1:18080\n   2 connectors" in table
 
 
-def test_a_survey_that_does_not_come_about_leaves_the_last_one(
-    patch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_survey_that_cannot_start_keeps_the_last_one(patch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file, fleet = tmp_path / "fleet.jsonl", Fleet(patch, 1, 1)
     file.write_text("yesterday's\n")
     expired = aws_error("ExpiredTokenException", "The security token included in the request is expired", 403)
@@ -178,30 +176,28 @@ def test_a_denied_call_leaves_the_rest(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--name", "billing-*"), "--name billing-*: none of the 1 connectors in eu-west-1 has such a name"),
-        (("--resume",), "--resume: name the file of the survey to go on with, --output FILE"),
+        (("--name", "billing-*"), "--name billing-*: no match among the 1 connectors in eu-west-1"),
+        (("--resume",), "--resume: give the file of the survey to continue, --output FILE"),
         (("--output", "/nowhere/fleet.jsonl"), "--output /nowhere/fleet.jsonl: No such file or directory"),
         (("--only", "nothing.*"), "--only nothing.*: no check has such an id; netcheck checks lists them"),
         (
             ("--only", "tcp.*"),
-            "nothing to check: what --only names sends something to the peers; give --live",
+            "nothing to check: --only names checks that probe the peers; add --live",
         ),
-        (("--only", "iam.*", "--skip", "iam.*"), "nothing to check: --only and --skip leave no check"),
+        (("--only", "iam.*", "--skip", "iam.*"), "nothing to check: --only and --skip exclude every check"),
         (("--output", "/dev/full"), "--output /dev/full: No space left on device"),
         (
             ("--profile", "base", "--role-arn", "arn:aws:iam::111122223333:role/netcheck"),
-            "--profile: with --role-arn, roles are assumed with the credentials that boto3 finds; set "
+            "--profile: with --role-arn, roles are assumed with boto3's default credentials; set "
             "AWS_PROFILE instead",
         ),
         (
             ("--deadline", "nan"),
-            "argument --deadline: 'nan' is not a number of seconds, up to a day; see netcheck fleet --help",
+            "argument --deadline: 'nan' is not a number of seconds up to 86400; see netcheck fleet --help",
         ),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
-    arguments: tuple[str, ...], says: str, patch: pytest.MonkeyPatch
-) -> None:
+def test_a_usage_error_is_one_line(arguments: tuple[str, ...], says: str, patch: pytest.MonkeyPatch) -> None:
     done = Fleet(patch, 1, 1).run(*arguments)
     assert done.code == 2
     assert done.err.strip() == f"netcheck: {says}"
@@ -209,14 +205,12 @@ def test_what_cannot_be_done_is_one_line(
 
 
 @pytest.mark.parametrize("text", ["hello\n", '{"mine": true}', '{"schema": "netcheck.report/1"}\n'])
-def test_a_file_that_is_something_else_is_not_resumed(
-    text: str, patch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_another_file_is_not_resumed(text: str, patch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text(text)
     done = Fleet(patch, 1, 1).run("--output", str(file), "--resume")
     assert (done.code, file.read_text()) == (2, text)
-    assert f"{file}:1: no line of a fleet" in done.err
+    assert f"{file}:1: not a line of netcheck fleet" in done.err
 
 
 @pytest.mark.parametrize(
@@ -226,14 +220,16 @@ def test_a_file_that_is_something_else_is_not_resumed(
         (slow(1.0), 25, "5", "no time left"),
     ],
 )
-def test_what_could_not_be_asked_to_its_end_is_left_for_resume(
+def test_an_incomplete_connector_is_left_for_resume(
     fault: Any, after: int, deadline: str, says: str, patch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file, fleet = tmp_path / "fleet.jsonl", Fleet(patch, 2, 2)
     short = fleet.run("--output", str(file), "--deadline", deadline, faults={"*:*": fault}, after=after)
     assert short.code in (2, 3)
-    assert short.err == (f"netcheck: {says}: go on with netcheck fleet ... --output {file} --resume\n")
-    assert {line["status"] for line in lines(file.read_text())} <= {"pass"}, "nothing half asked is kept"
+    assert short.err == (f"netcheck: {says}: resume with netcheck fleet ... --output {file} --resume\n")
+    assert {line["status"] for line in lines(file.read_text())} <= {"pass"}, (
+        "no incomplete connector is written"
+    )
     again = fleet.run("--output", str(file), "--resume")
     assert (again.code, len(lines(file.read_text()))) == (0, 4)
 
@@ -250,7 +246,7 @@ def test_a_hostile_name_does_nothing_to_a_terminal_or_a_file(
         assert not {"\x1b", "\x85", "\u2028", "\u202e"} & set(done.out)
 
 
-def test_subnets_that_may_not_be_read_are_no_pass_and_no_bug(patch: pytest.MonkeyPatch) -> None:
+def test_subnets_that_cannot_be_read_are_neither_a_pass_nor_a_bug(patch: pytest.MonkeyPatch) -> None:
     fault = aws_error("UnauthorizedOperation", "You are not authorized to perform this operation.", 403)
     done = Fleet(patch, 1, 1).run("--format", "jsonl", faults={"ec2:DescribeSubnets": fault})
     (line,) = lines(done.out)
@@ -258,7 +254,7 @@ def test_subnets_that_may_not_be_read_are_no_pass_and_no_bug(patch: pytest.Monke
     for check in ("aws-service.path", "resolver.zones", "resolver.firewall", "resolver.servers"):
         assert {one["status"] for one in results if one["check"] == check} <= {"unknown", "skip"}, check
     missing = [one for one in results if one["evidence"].get("missing_permission") == "ec2:DescribeSubnets"]
-    assert missing, "told with what would mend it"
+    assert missing, "reported with the missing permission"
     assert not [one["summary"] for one in results if "a bug" in one["summary"]]
 
 

@@ -1,4 +1,4 @@
-"""The template for many accounts: as CloudFormation and Step Functions take it, and no probe is sent."""
+"""The template for many accounts is valid for CloudFormation and Step Functions, and probes no peer."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ TEMPLATE = Path(__file__).parents[2] / "deploy" / "fleet" / "template.yaml"
 
 
 class _Loader(yaml.SafeLoader):
-    """Short forms of functions (`!Ref`) are left as what they are called with."""
+    """Loads the short form of a function (`!Ref`) as its argument."""
 
 
-def _called(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
+def _argument(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
         return loader.construct_scalar(node)
     assert isinstance(node, (yaml.SequenceNode, yaml.MappingNode))
@@ -31,7 +31,7 @@ def _called(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
     return made(node, deep=True)  # type: ignore[operator]
 
 
-_Loader.add_multi_constructor("!", _called)  # type: ignore[no-untyped-call]
+_Loader.add_multi_constructor("!", _argument)  # type: ignore[no-untyped-call]
 
 
 def template() -> Any:
@@ -45,8 +45,8 @@ def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from states(state["ItemProcessor"])
 
 
-def test_cfn_lint_has_nothing_to_say() -> None:
-    # It knows the language of state machines too.
+def test_cfn_lint_finds_nothing() -> None:
+    # cfn-lint also checks the state machine's definition.
     ran = subprocess.run(
         [Path(sys.executable).with_name("cfn-lint"), TEMPLATE],
         capture_output=True,
@@ -57,14 +57,14 @@ def test_cfn_lint_has_nothing_to_say() -> None:
     assert (ran.returncode, ran.stdout) == (0, "")
 
 
-def test_the_function_is_called_with_what_it_takes_and_sends_nothing_to_a_peer() -> None:
+def test_the_function_gets_known_keys_and_probes_no_peer() -> None:
     machine = template()["Resources"]["Fleet"]["Properties"]["Definition"]
     event = dict(states(machine))["Connectors"]["ItemSelector"]
     assert {key.removesuffix(".$") for key in event} <= BY_NAME.keys() | OWN.keys()
     assert set(event["skip"]) == set(LIVE)
 
 
-def test_a_fleet_is_not_mixed_with_the_functions_scheduled_runs() -> None:
+def test_a_fleet_does_not_affect_the_functions_scheduled_runs() -> None:
     machine = template()["Resources"]["Fleet"]["Properties"]["Definition"]
     event = dict(states(machine))["Connectors"]["ItemSelector"]
     given = {key.removesuffix(".$"): value for key, value in event.items()}
@@ -74,8 +74,8 @@ def test_a_fleet_is_not_mixed_with_the_functions_scheduled_runs() -> None:
         "NETCHECK_TOPIC": "arn:aws:sns:eu-west-1:111122223333:changes",
         "NETCHECK_METRICS": "all",
     }
-    asked = read(given, environment, Deadline(60))
-    assert (asked.state, asked.topic, asked.metrics) == (None, None, Detail.NONE)
+    invocation = read(given, environment, Deadline(60))
+    assert (invocation.state, invocation.topic, invocation.metrics) == (None, None, Detail.NONE)
 
 
 def test_nothing_is_null() -> None:
@@ -88,7 +88,7 @@ def test_nothing_is_null() -> None:
     assert found == []
 
 
-def test_every_task_is_tried_again_with_patience() -> None:
+def test_every_task_is_retried_with_backoff() -> None:
     machine = template()["Resources"]["Fleet"]["Properties"]["Definition"]
     tasks = [state for _, state in states(machine) if state["Type"] == "Task"]
     assert len(tasks) == 4

@@ -1,4 +1,4 @@
-"""An account with many connectors: the healthy pipeline's VPC and cluster, copied, several sinks in each."""
+"""An account with many connectors: copies of the healthy pipeline's VPC and cluster, with several sinks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLUSTER = re.compile(r"\borders(?=\.a1b2c3|/9c8b7a65)|\ba1b2c3\b|9c8b7a65(?=-432
 
 
 def copied(number: int) -> dict[str, Any]:
-    """The healthy pipeline with other ids: its VPC, its cluster and its one connector."""
+    """The healthy pipeline with other ids: its VPC, its cluster and its connector."""
     text = json.dumps(base())
     text = IDS.sub(lambda found: f"{found[0]}-{number:02d}", text)
     text = CLUSTER.sub(lambda found: f"{found[0]}{number:02d}", text)
@@ -28,12 +28,12 @@ def copied(number: int) -> dict[str, Any]:
 
 
 def names(pipelines: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """What every name of these resolves to."""
+    """The addresses of every name of these pipelines."""
     return {name: addresses for one in pipelines for name, addresses in one["dns"].items()}
 
 
 def sinks(pipeline: Mapping[str, Any], number: int, count: int) -> list[dict[str, Any]]:
-    """Connectors in the pipeline's VPC that differ by name and role alone."""
+    """Connectors in the pipeline's VPC that differ only in their name."""
     found = []
     for each in range(count):
         one = copy.deepcopy(pipeline["connector"])
@@ -44,7 +44,7 @@ def sinks(pipeline: Mapping[str, Any], number: int, count: int) -> list[dict[str
 
 
 def account(pipelines: list[dict[str, Any]], each: int) -> World:
-    """One account and Region with all of them, and `each` connectors in every VPC."""
+    """One account and Region with all pipelines and `each` connectors in every VPC."""
     whole = copy.deepcopy(pipelines[0])
     for other in pipelines[1:]:
         for key, items in other["ec2"].items():

@@ -1,4 +1,4 @@
-"""`netcheck run --watch`: a real port that opens and closes, signals, and what hundreds of runs cost."""
+"""`netcheck run --watch`: a real port that opens and closes, signals, and the resources of many runs."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ class Watching:
             self._lines.put(line.rstrip("\n"))
 
     def until(self, word: str) -> list[str]:
-        """The lines up to the first that holds this."""
+        """The lines up to the first one with this word."""
         found = [self._lines.get(timeout=LONGEST)]
         while word not in found[-1]:
             found.append(self._lines.get(timeout=LONGEST))
         return found
 
     def end(self, number: int = signal.SIGTERM) -> tuple[list[str], str, int]:
-        """Send a signal; the lines after it, standard error and the exit code."""
+        """Send a signal; returns the lines after it, standard error and the exit code."""
         self.process.send_signal(number)
         assert self.process.stderr is not None
         err = self.process.stderr.read()
@@ -84,16 +84,16 @@ class Watching:
 
 @contextmanager
 def watching(*arguments: str) -> Iterator[Watching]:
-    made = Watching(*arguments)
+    process = Watching(*arguments)
     try:
-        yield made
+        yield process
     finally:
-        made.close()
+        process.close()
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A port of this host that nothing listens on: reserved, and let go when the test wants to listen."""
+    """A port of this host that nothing listens on, reserved for the test."""
     with socket.socket() as reserved:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         reserved.bind(("127.0.0.1", 0))
@@ -114,46 +114,46 @@ def target(port: int) -> tuple[str, ...]:
 
 
 def changes(lines: list[str]) -> list[Any]:
-    """The events but for those that only say that this machine is slow."""
+    """The events, without those of runs that were late because this machine is slow."""
     return [event for line in lines if (event := json.loads(line))["event"] != "late"]
 
 
-def test_a_port_that_comes_and_goes_as_json_lines(port: int) -> None:
+def test_a_port_that_opens_and_closes_as_json_lines(port: int) -> None:
     with watching(*target(port), "--format", "json") as run:
         [first] = changes(run.until('"first"'))
         with listening(port):
-            back = changes(run.until('"resolved", "key"'))
-        gone = changes(run.until('"new_failure"'))
+            opened = changes(run.until('"resolved", "key"'))
+        closed = changes(run.until('"new_failure"'))
         lines, err, code = run.end()
     assert (first["schema"], first["event"], first["run"]) == ("netcheck.watch/1", "first", 1)
     assert [cause["code"] for cause in first["root_causes"]] == ["CONNECTION_REFUSED"]
-    assert [(event["event"], event["change"]) for event in back] == [
+    assert [(event["event"], event["change"]) for event in opened] == [
         ("root_cause", "resolved"),
         ("result", "resolved"),
     ]
-    assert [(event["event"], event["change"]) for event in gone] == [
+    assert [(event["event"], event["change"]) for event in closed] == [
         ("root_cause", "appeared"),
         ("result", "new_failure"),
     ]
-    assert gone[-1]["before"]["status"] == "pass" and gone[-1]["after"]["cause"] == "connection_refused"
+    assert closed[-1]["before"]["status"] == "pass" and closed[-1]["after"]["cause"] == "connection_refused"
     ended = json.loads(lines[-1])
     assert (ended["event"], ended["exit_code"], code, err) == ("ended", 1, 1, "")
     [changed] = ended["changed"]
     assert changed["flaps"] == 2 and 1 <= changed["good"] < changed["known"] == ended["runs"]
 
 
-def test_the_same_for_people_with_a_history(port: int, tmp_path: Path) -> None:
-    kept = tmp_path / "h.jsonl"
-    with watching(*target(port), "--history", str(kept)) as run:
+def test_the_same_as_text_with_a_history(port: int, tmp_path: Path) -> None:
+    history = tmp_path / "h.jsonl"
+    with watching(*target(port), "--history", str(history)) as run:
         first = run.until("CONNECTION_REFUSED")
         with listening(port):
             run.until("fail (connection_refused) → pass")
             lines, err, code = run.end(signal.SIGINT)
     assert "1 root cause" in first[0] and first[0][:2] == "20"
-    assert (code, err) == (0, ""), "the last run found nothing wrong"
+    assert (code, err) == (0, ""), "the last run had no failure"
     assert "1 flap" in lines[-1] and "tcp.connects" in lines[-1] and "ended after" in lines[-2]
-    rows = [json.loads(line) for line in kept.read_text().splitlines()]
-    assert len({row["run"] for row in rows}) == len(rows) >= 1, "the last may have been ended by the signal"
+    rows = [json.loads(line) for line in history.read_text().splitlines()]
+    assert len({row["run"] for row in rows}) == len(rows) >= 1, "the signal may have ended the last run"
     assert rows[0]["status"] == "fail"
 
 
@@ -162,9 +162,9 @@ def test_nothing_is_printed_while_nothing_changes(port: int) -> None:
         run.until("CONNECTION_REFUSED")
         time.sleep(2.5)
         lines, _, code = run.end()
-    told = [line for line in lines if "longer than --watch" not in line]
-    assert len(told) == 2 and "ended after" in told[0], "nothing but the summary"
-    assert code == 1 and "nothing turned" in lines[-1]
+    printed = [line for line in lines if "longer than --watch" not in line]
+    assert len(printed) == 2 and "ended after" in printed[0], "only the summary"
+    assert code == 1 and "no result changed" in lines[-1]
 
 
 def test_a_signal_in_the_middle_of_the_first_run_ends_with_a_summary() -> None:
@@ -175,7 +175,7 @@ def test_a_signal_in_the_middle_of_the_first_run_ends_with_a_summary() -> None:
             connection, _ = silent.accept()
             with connection:
                 lines, err, code = run.end()
-    assert (code, err) == (3, ""), "no run came to its end: nothing is known"
+    assert (code, err) == (3, ""), "no complete run: nothing is known"
     assert len(lines) == 1 and "ended after 0 runs" in lines[0]
 
 
@@ -192,7 +192,7 @@ class Slow(Check):
 """
 
 
-def test_a_run_that_is_longer_than_the_interval_is_told(tmp_path: Path) -> None:
+def test_a_run_longer_than_the_interval_is_reported(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     given = ("--bootstrap", "127.0.0.1:1", "--plugins", str(tmp_path), "--only", "zz.*")
     with watching(*given, "--format", "json") as run:
@@ -212,7 +212,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("more", REFUSED, ids=[" ".join(more) for more in REFUSED])
-def test_what_does_not_go_with_it_is_one_line(more: tuple[str, str]) -> None:
+def test_an_incompatible_option_is_one_line(more: tuple[str, str]) -> None:
     done = netcheck(
         "run", "--watch", "60", *(() if "--replay" in more else ("--bootstrap", "[::1]:1")), *more
     )
@@ -221,13 +221,13 @@ def test_what_does_not_go_with_it_is_one_line(more: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("given", ["0", "0.5", "-1", "nan", "soon", "86401"])
-def test_an_interval_is_from_a_second_to_a_day(given: str) -> None:
+def test_the_interval_is_one_second_to_one_day(given: str) -> None:
     done = netcheck("run", "--watch", given, "--bootstrap", "[::1]:1")
     assert done.code == 2 and "from 1 to 86400" in done.err
 
 
-def test_many_runs_leave_nothing_behind() -> None:
-    """Neither threads nor files nor memory: of the runs gone by, one is kept."""
+def test_many_runs_leak_nothing() -> None:
+    """Neither threads nor files nor memory: only the previous run is kept."""
     config = replace(Config(), bootstrap=(("127.0.0.1", 1),), only=("tcp.*",), watch=0.001)
     seen: list[tuple[int, int, int]] = []
 
@@ -255,8 +255,8 @@ def test_many_runs_leave_nothing_behind() -> None:
     assert set(events) <= {"first", "late", "ended"}, "nothing changed"
 
 
-def test_a_rule_that_somebody_removes_is_told_as_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connector in an AWS account that is changed between two runs."""
+def test_a_removed_rule_is_reported_as_the_explanation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connector in an AWS account that changes between two runs."""
     from tests.scenarios.pipelines import SENDS_PACKETS, built, world
     from tests.scenarios.test_scenarios import Outside
     from tests.servers.aws_endpoint import AwsEndpoint
@@ -279,14 +279,14 @@ def test_a_rule_that_somebody_removes_is_told_as_the_reason(monkeypatch: pytest.
     code = Watch(
         config, EventWriter(out, Style(), as_json=False), run, lambda _: 0, lambda _: None
     ).until_ended(None)
-    told = [line[22:] for line in out.getvalue().splitlines() if "longer than --watch" not in line]
+    printed = [line[22:] for line in out.getvalue().splitlines() if "longer than --watch" not in line]
     assert code == 0
-    assert told[1].startswith("✗ new root cause: sg-workers does not allow outbound TCP 9098 to")
-    assert told[2] == "  because sg-workers: outbound rule removed: tcp 9098 to sg-brokers"
-    assert [line for line in told if "1 flap" in line], "each broker's group check turned once"
+    assert printed[1].startswith("✗ new root cause: sg-workers does not allow outbound TCP 9098 to")
+    assert printed[2] == "  because sg-workers: outbound rule removed: tcp 9098 to sg-brokers"
+    assert [line for line in printed if "1 flap" in line], "the group check of each broker changed once"
 
 
-def test_what_is_counted() -> None:
+def test_the_counts() -> None:
     def report(**statuses: str) -> dict[str, Any]:
         return {"results": [{"key": key, "status": status} for key, status in statuses.items()]}
 
@@ -298,7 +298,7 @@ def test_what_is_counted() -> None:
     assert (key, count.known, count.good, count.flaps, count.uptime) == ("a", 4, 2, 2, 0.5)
 
 
-def test_a_peer_that_is_called_otherwise_each_time_does_not_fill_the_memory() -> None:
+def test_a_peer_with_a_new_name_on_every_run_does_not_fill_the_memory() -> None:
     tally = Tally()
     for number in range(12):
         tally.add({"results": [{"key": f"x@{number}-{each}", "status": "pass"} for each in range(1000)]})

@@ -1,4 +1,4 @@
-"""A change is told once: across runs, over two stores, beside other runs, and after one that was killed."""
+"""A change is sent once: across runs, in both stores, with concurrent runs, and after a killed run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from netcheck.awslambda import clients, post_run
 from netcheck.awslambda.changes import Change, Pending, State
-from netcheck.awslambda.event import Asked
+from netcheck.awslambda.event import Invocation
 from netcheck.awslambda.logs import Log
 from netcheck.awslambda.store import parse_store
 from netcheck.core.codec import decode, encode
@@ -46,7 +46,9 @@ class Account:
 
     def __init__(self, aws: AwsEndpoint, memory: Memory, url: str) -> None:
         self.aws, self.memory, self.url = aws, memory, url
-        self.asked = Asked(Config(), "orders", (), state=parse_store(url), topic=TOPIC, bus="default")
+        self.invocation = Invocation(
+            Config(), "orders", (), state=parse_store(url), topic=TOPIC, bus="default"
+        )
         self.count = 0
 
     def run(
@@ -55,10 +57,10 @@ class Account:
         self.count += 1
         self.log = io.StringIO()
         log = Log(self.log, request or f"request-{self.count}")
-        return post_run.settle(of, self.asked, began or time.time(), Deadline(seconds), log)
+        return post_run.persist_and_notify(of, self.invocation, began or time.time(), Deadline(seconds), log)
 
-    def told(self) -> list[str]:
-        """The subjects that were published, without the name."""
+    def sent(self) -> list[str]:
+        """The published subjects, without the name."""
         return [each["Subject"].removeprefix("netcheck orders: ") for each in self.memory.published]
 
     def logged(self) -> list[str]:
@@ -93,24 +95,30 @@ def account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 SEQUENCES: dict[str, tuple[Sequence[Report], list[str]]] = {
-    "nothing is wrong": ([GOOD, GOOD], []),
-    "something is wrong for long": ([BAD, BAD, BAD], ["1 new; 1 open"]),
-    "it comes and goes": ([GOOD, BAD, GOOD], ["1 new; 1 open", "1 resolved; nothing is wrong now"]),
+    "never a root cause": ([GOOD, GOOD], []),
+    "one root cause in every run": ([BAD, BAD, BAD], ["1 new; 1 open"]),
+    "a root cause appears and is resolved": (
+        [GOOD, BAD, GOOD],
+        ["1 new; 1 open", "1 resolved; no open root cause"],
+    ),
     "one more": ([BAD, WORSE, WORSE], ["1 new; 1 open", "1 new; 2 open"]),
-    "it cannot be determined for a while": ([BAD, UNKNOWN, BAD], ["1 new; 1 open"]),
-    "it is gone after that": ([BAD, UNKNOWN, GOOD], ["1 new; 1 open", "1 resolved; nothing is wrong now"]),
+    "a run in between cannot determine it": ([BAD, UNKNOWN, BAD], ["1 new; 1 open"]),
+    "it is resolved after such a run": (
+        [BAD, UNKNOWN, GOOD],
+        ["1 new; 1 open", "1 resolved; no open root cause"],
+    ),
 }
 
 
 @pytest.mark.parametrize("name", SEQUENCES)
-def test_only_changes_are_told(name: str, account: Account) -> None:
-    runs, told = SEQUENCES[name]
+def test_only_changes_are_sent(name: str, account: Account) -> None:
+    runs, sent = SEQUENCES[name]
     assert [account.run(each) for each in runs] == [0] * len(runs)
-    assert account.told() == told
-    assert len(account.memory.events) == len(told)
+    assert account.sent() == sent
+    assert len(account.memory.events) == len(sent)
 
 
-def test_what_is_told_says_what_and_since_when(account: Account) -> None:
+def test_a_message_has_the_root_cause_and_since_when(account: Account) -> None:
     account.run(BAD)
     [message], [event] = account.memory.published, account.memory.events
     assert "  a is wrong (timed_out a)\n" in message["Message"]
@@ -123,8 +131,8 @@ def test_what_is_told_says_what_and_since_when(account: Account) -> None:
     assert detail["id"] in message["Message"] and detail["resolved"] == [] and detail["open"] == 1
 
 
-def test_a_fifo_topic_gets_the_id_to_tell_repetitions_by(account: Account) -> None:
-    account.asked = replace(account.asked, topic=TOPIC + ".fifo", bus=None)
+def test_a_fifo_topic_gets_a_deduplication_id(account: Account) -> None:
+    account.invocation = replace(account.invocation, topic=TOPIC + ".fifo", bus=None)
     account.run(BAD)
     [message] = account.memory.published
     assert message["MessageGroupId"] == "orders"
@@ -132,10 +140,8 @@ def test_a_fifo_topic_gets_the_id_to_tell_repetitions_by(account: Account) -> No
 
 
 @pytest.mark.parametrize("name", ["x" * 128, "Bestellungen für alle"])
-def test_a_fifo_topic_gets_ids_that_it_takes_whatever_the_pipeline_is_called(
-    name: str, account: Account
-) -> None:
-    account.asked = replace(account.asked, name=name, topic=TOPIC + ".fifo", bus=None)
+def test_a_fifo_topic_gets_valid_ids_for_every_pipeline_name(name: str, account: Account) -> None:
+    account.invocation = replace(account.invocation, name=name, topic=TOPIC + ".fifo", bus=None)
     account.run(BAD)
     [message] = account.memory.published
     for key in ("MessageGroupId", "MessageDeduplicationId"):
@@ -143,10 +149,10 @@ def test_a_fifo_topic_gets_ids_that_it_takes_whatever_the_pipeline_is_called(
     assert message["MessageAttributes"]["pipeline"]["StringValue"] == name
 
 
-def test_of_many_runs_at_once_one_tells(account: Account) -> None:
+def test_only_one_of_many_concurrent_runs_sends(account: Account) -> None:
     def run(number: int) -> None:
         log = Log(io.StringIO(), f"request-{number}")
-        post_run.settle(BAD, account.asked, time.time(), Deadline(30), log)
+        post_run.persist_and_notify(BAD, account.invocation, time.time(), Deadline(30), log)
 
     clients.client("s3"), clients.client("dynamodb"), clients.client("sns"), clients.client("events")
     threads = [threading.Thread(target=run, args=(number,)) for number in range(6)]
@@ -154,11 +160,11 @@ def test_of_many_runs_at_once_one_tells(account: Account) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert account.told() == ["1 new; 1 open"]
+    assert account.sent() == ["1 new; 1 open"]
     assert account.state().pending is None
 
 
-def test_what_a_killed_run_left_is_told_by_the_next_and_with_its_id(account: Account) -> None:
+def test_the_change_of_a_killed_run_is_sent_by_the_next_with_the_same_id(account: Account) -> None:
     account.run(BAD)
     left = account.state()
     [first] = account.memory.events
@@ -169,19 +175,19 @@ def test_what_a_killed_run_left_is_told_by_the_next_and_with_its_id(account: Acc
     assert account.state().pending is None
 
 
-def test_while_the_first_may_be_at_it_nobody_else_tells(account: Account) -> None:
+def test_no_other_run_sends_while_the_first_may_still_be_running(account: Account) -> None:
     account.run(BAD)
     account.put(_with_pending(account.state(), "orders-1", until=time.time() + 60))
     account.run(GOOD)
-    assert len(account.told()) == 1
-    assert account.logged() == ["another run is telling a change"]
+    assert len(account.sent()) == 1
+    assert account.logged() == ["another run is sending a change"]
 
 
-def test_after_what_was_left_its_own_change_is_told(account: Account) -> None:
+def test_a_run_sends_its_own_change_after_the_pending_one(account: Account) -> None:
     account.run(BAD)
     account.put(_with_pending(account.state(), "orders-1", until=time.time() - 1))
     account.run(GOOD)
-    assert account.told() == ["1 new; 1 open"] * 2 + ["1 resolved; nothing is wrong now"]
+    assert account.sent() == ["1 new; 1 open"] * 2 + ["1 resolved; no open root cause"]
 
 
 def _with_pending(state: State, change_id: str, until: float) -> str:
@@ -190,54 +196,54 @@ def _with_pending(state: State, change_id: str, until: float) -> str:
     return json.dumps(encode(replace(state, pending=pending)))
 
 
-def test_a_run_that_began_before_the_last_told_one_tells_nothing(account: Account) -> None:
+def test_a_run_that_started_before_the_last_one_sends_nothing(account: Account) -> None:
     account.run(BAD)
     account.run(GOOD, began=time.time() - 100)
-    assert account.told() == ["1 new; 1 open"]
-    assert account.logged() == ["a run that began later has told already"]
+    assert account.sent() == ["1 new; 1 open"]
+    assert account.logged() == ["a run that started later has already updated the state"]
 
 
 BROKEN: dict[str, tuple[str, str, int]] = {
-    "the topic refuses": ("sns", "Publish", 1),
-    "the bus refuses": ("events", "PutEvents", 1),
+    "the topic fails": ("sns", "Publish", 1),
+    "the bus fails": ("events", "PutEvents", 1),
 }
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_one_channel_did_not_take_it_gets_the_next_time_and_the_other_not_again(
+def test_a_channel_that_failed_gets_the_change_again_and_the_other_does_not(
     name: str, account: Account
 ) -> None:
     service, operation, undelivered = BROKEN[name]
     account.aws.deny(service, operation)
     assert account.run(BAD) == undelivered
-    assert "a change was not told" in account.logged()
+    assert "change not sent" in account.logged()
     account.aws.mend()
     assert account.run(BAD) == 0
     assert (len(account.memory.published), len(account.memory.events)) == (1, 1)
     assert account.state().pending is None
 
 
-def test_a_state_that_may_not_be_read_is_told_in_the_log_and_nothing_else(account: Account) -> None:
+def test_a_state_without_permission_to_read_is_logged_and_nothing_is_sent(account: Account) -> None:
     account.aws.deny("s3", "GetObject")
     account.aws.deny("dynamodb", "GetItem")
     assert account.run(BAD) == 1
-    assert account.told() == [] and account.logged() == ["the state was not kept"]
+    assert account.sent() == [] and account.logged() == ["state not stored"]
     assert "may not call" in account.log.getvalue()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": "other/1"}', "null", '{"version": "x"}'])
-def test_a_state_that_is_not_ours_is_begun_anew(text: str, account: Account) -> None:
+def test_an_unreadable_state_is_reset(text: str, account: Account) -> None:
     account.put(text)
     assert account.run(BAD) == 0
-    assert account.told() == ["1 new; 1 open"]
+    assert account.sent() == ["1 new; 1 open"]
     assert account.state().open[0].component == "a"
 
 
-def test_a_write_that_arrived_though_its_answer_did_not_is_known_again(account: Account) -> None:
-    """boto3 asks again when the connection breaks, and is then refused for what it has written itself."""
+def test_a_write_whose_response_was_lost_is_recognized(account: Account) -> None:
+    """boto3 retries when the connection breaks, and the retry then conflicts with its own first write."""
     account.memory.lose_answers = 1
     assert account.run(BAD) == 0
-    assert account.told() == ["1 new; 1 open"]
+    assert account.sent() == ["1 new; 1 open"]
     assert account.state().pending is None
 
 
@@ -245,32 +251,32 @@ def test_a_state_that_version_0_1_wrote_sends_nothing_again(account: Account) ->
     account.put((SAVED / "state.json").read_text())
     report = assess(Config(replay=str(SAVED / "recording.json.gz")), ignore_event).report
     assert account.run(report) == 0
-    assert account.told() == []
+    assert account.sent() == []
     assert account.run(GOOD) == 0
-    assert account.told() == ["2 resolved; nothing is wrong now"]
+    assert account.sent() == ["2 resolved; no open root cause"]
 
 
-def test_aws_that_does_not_answer_costs_no_more_than_there_is(account: Account) -> None:
+def test_an_aws_that_does_not_respond_takes_no_longer_than_the_deadline(account: Account) -> None:
     account.aws.fail("*", "*", slow(20))
     began = time.monotonic()
     assert account.run(BAD, seconds=2) == 1
     assert time.monotonic() - began < 10
-    assert account.told() == []
+    assert account.sent() == []
 
 
-def test_a_connection_that_breaks_is_tried_again(account: Account) -> None:
+def test_a_broken_connection_is_retried(account: Account) -> None:
     account.aws.fail("*", "*", dropped(), times=1)
     assert account.run(BAD) == 0
-    assert account.told() == ["1 new; 1 open"]
+    assert account.sent() == ["1 new; 1 open"]
 
 
-def test_without_state_nothing_is_asked_of_aws(account: Account) -> None:
-    account.asked = replace(account.asked, state=None, topic=None, bus=None)
+def test_without_state_no_aws_call_is_made(account: Account) -> None:
+    account.invocation = replace(account.invocation, state=None, topic=None, bus=None)
     assert account.run(BAD) == 0
     assert account.aws.calls == []
 
 
-def test_state_alone_is_kept_without_telling_anybody(account: Account) -> None:
-    account.asked = replace(account.asked, topic=None, bus=None)
+def test_state_alone_is_stored_without_notifications(account: Account) -> None:
+    account.invocation = replace(account.invocation, topic=None, bus=None)
     assert [account.run(BAD), account.run(GOOD)] == [0, 0]
-    assert account.told() == [] and account.state().open == ()
+    assert account.sent() == [] and account.state().open == ()
