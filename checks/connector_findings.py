@@ -25,7 +25,9 @@ def connector(ctx: Context) -> Connector:
     known: Pipeline = ctx.get(facts.pipeline)
     if known.connector is not None:
         return known.connector
-    told = [one for one in known.missing if one.action.startswith("kafkaconnect:")]
+    told = [
+        one for one in known.missing if one.action.startswith("kafkaconnect:") or one.what == "the connector"
+    ]
     if told:
         raise PrerequisiteFailed(f"the connector's configuration is not known: {told[0].reason}")
     raise Skip("no connector was named: give --connector or --connector-config")
@@ -56,26 +58,26 @@ def sink(ctx: Context) -> tuple[Connector, Sink]:
     return found, read(found.settings)
 
 
-def denied(ctx: Context, action: str, what: str) -> Finding | None:
-    """An `unknown` for what AWS did not tell: named by the IAM action that would tell it, or as Missing has
-    it. None where it told.
+def not_read(ctx: Context, text: str, *about: str) -> Finding | None:
+    """An `unknown` for what could not be read from AWS, None where nothing is missing.
+
+    `about` are the IAM actions that return it, and what Missing calls it (or how that begins): a call that
+    failed for another reason than a missing permission names no action.
     """
     known: Pipeline = ctx.get(facts.pipeline)
     for one in known.missing:
-        if action in (one.action, one.what):
-            text = f"{what}: {one.reason}"
-            if one.action and one.action not in text:
-                text += f" (needs {one.action})"
+        if one.action in about or one.what.startswith(about):
+            told = f"{text}: {one.reason}"
+            if one.action and one.action not in told:
+                told += f" (needs {one.action})"
             evidence: dict[str, Json] = {"missing_permission": one.action} if one.action else {}
-            return Finding(Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.AWS, evidence)
+            return Finding(Status.UNKNOWN, told, Cause.FACT_UNAVAILABLE, Layer.AWS, evidence)
     return None
 
 
 def worker_unknown(ctx: Context, what: str) -> Finding | None:
     """The same, where the worker configuration could not be read."""
-    return denied(ctx, "kafkaconnect:DescribeWorkerConfiguration", what) or denied(
-        ctx, "the worker configuration", what
-    )
+    return not_read(ctx, what, "kafkaconnect:DescribeWorkerConfiguration", "the worker configuration")
 
 
 def unknown(text: str, settings: Mapping[str, str]) -> Finding:

@@ -9,10 +9,10 @@ from datetime import datetime
 from checks.connector_findings import (
     configured,
     connector,
-    denied,
     doubtful,
     fine,
     listed,
+    not_read,
     shown,
     whole,
     wrong,
@@ -177,10 +177,11 @@ class BootstrapIsOfCluster(Check):
         if cluster is not None and cluster.bootstrap:
             yield fine(f"{len(endpoints(subject.bootstrap))} brokers, all of them of {cluster.name}")
         else:
-            for action in ("kafka:GetBootstrapBrokers", "kafka:DescribeClusterV2", "the MSK cluster"):
-                if finding := denied(ctx, action, "whether the brokers are the cluster's is not known"):
-                    yield finding
-                    return
+            about = ("kafka:GetBootstrapBrokers", "kafka:DescribeClusterV2", "the MSK cluster")
+            text = "whether the brokers are the cluster's is not known"
+            if finding := not_read(ctx, text, *about, "the cluster's bootstrap servers"):
+                yield finding
+                return
             raise Skip("no MSK cluster is known to compare with")
 
 
@@ -278,7 +279,8 @@ class OperationsSucceed(Check):
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = connector(ctx)
         if not subject.operations:
-            if finding := denied(ctx, "kafkaconnect:ListConnectorOperations", "operations are not known"):
+            about = ("kafkaconnect:ListConnectorOperations", "the connector's operations")
+            if finding := not_read(ctx, "operations are not known", *about):
                 yield finding
                 return
             raise Skip("there were no operations on the connector")
@@ -326,7 +328,8 @@ class PluginIsUsable(Check):
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = connector(ctx)
         if not subject.plugins:
-            if finding := denied(ctx, "kafkaconnect:DescribeCustomPlugin", "the plugin is not known"):
+            about = ("kafkaconnect:DescribeCustomPlugin", "the plugin ")
+            if finding := not_read(ctx, "the plugin is not known", *about):
                 yield finding
                 return
             raise Skip("no plugin is known")

@@ -40,10 +40,8 @@ class TopicsAreThere(Check):
     kinds = frozenset({Kind.PIPELINE})
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
-        subject = ctx.get(facts.pipeline).connector
-        if subject is None:
-            raise Skip("which topics are meant is not known: give --connector or --connector-config")
-        names, pattern = _wanted(configured(ctx))
+        subject = configured(ctx)
+        names, pattern = _wanted(subject)
         broker = _broker(ctx)
         seen = ctx.get(facts.kafka_topics, broker, names, pattern)
         if seen.cause is not None:

@@ -397,6 +397,35 @@ def test_what_may_not_be_asked_is_unknown_and_names_the_action(
     assert found.evidence["missing_permission"] == action
 
 
+SLOW = "AWS kept asking us to slow down (ThrottlingException)"
+
+
+@pytest.mark.parametrize(
+    ("what", "change", "cluster", "check"),
+    [
+        ("the connector's operations", {"operations": ()}, CLUSTER, "connector.operations"),
+        (f"the plugin {PLUGIN.arn}", {"plugins": ()}, CLUSTER, "connector.plugin"),
+        ("the MSK cluster", {}, None, "connector.bootstrap"),
+        ("the cluster's bootstrap servers", {}, replace(CLUSTER, bootstrap={}), "connector.bootstrap"),
+    ],
+    ids=["operations", "plugin", "cluster", "bootstrap servers"],
+)
+def test_what_aws_did_not_answer_for_another_reason_is_unknown_too(
+    what: str, change: Change, cluster: Cluster | None, check: str
+) -> None:
+    """No permission is missing, so none is named; and nothing is said not to be there."""
+    known = Pipeline(replace(HEALTHY, **change), cluster, missing=(Missing(what, "", SLOW),))
+    (result,) = [one for one in judge(pipeline=known).results if one.check == check]
+    assert (str(result.finding.status), "missing_permission" in result.finding.evidence) == (U, False)
+    assert SLOW in result.finding.summary
+
+
+def test_a_connector_that_could_not_be_read_for_another_reason_was_named_all_the_same() -> None:
+    results = judge(pipeline=Pipeline(missing=(Missing("the connector", "", SLOW),))).results
+    assert not [one for one in results if "no connector was named" in one.finding.summary]
+    assert any(SLOW in one.finding.summary for one in results)
+
+
 def test_a_connector_that_could_not_be_read_is_not_asked_about() -> None:
     action = "kafkaconnect:DescribeConnector"
     missing = Missing("the connector", action, f"this identity may not call {action}")
