@@ -230,6 +230,9 @@ def _scram_key(secret: Secret, key: Key | None, seen: RoleSnapshot) -> Iterator[
     if secret.key is None or (key and key.manager == "AWS"):
         text = f"the SCRAM secret {secret.name} has Secrets Manager's own key, which MSK cannot use"
         yield _fails(text, Cause.IAM_SCRAM_SECRET, code, secret.arn, {})
+    elif secret.key in seen.absent:
+        text = f"the key {secret.key} of the SCRAM secret {secret.name} does not exist any more"
+        yield _fails(text, Cause.IAM_SCRAM_SECRET, code, secret.arn, {})
     elif key is None:
         yield from _unread(seen, f"key {secret.key}", f"what key encrypts {secret.name} is not known")
     elif key.spec != SYMMETRIC:
@@ -277,13 +280,18 @@ def _listed(names: Sequence[str]) -> str:
 def _lost(pipeline: Pipeline, seen: RoleSnapshot, role: str) -> Iterator[Finding]:
     """What the configuration names and does not exist, and what could not be looked up of secrets' keys."""
     scram = (pipeline.cluster.scram_secrets if pipeline.cluster else None) or ()
+    keys = {secret.key: f"key {secret.key}" for secret in seen.secrets if secret.asked not in scram}
+    others = {secret.key for secret in seen.secrets} - keys.keys()  # SCRAM secrets are for iam.scram
     for name in seen.absent:
-        if name not in (role, *scram):
+        if name not in (role, *scram, *others):
             text = f"{name}, which the connector's configuration names, does not exist here"
+            if name in keys:
+                text = f"{name}, with which a secret of the connector is encrypted, does not exist"
             yield _fails(text, Cause.IAM_DENIED, "AWS_RESOURCE_NOT_FOUND", name, {})
     for missing in seen.missing:
-        of_scram = any(missing.what == f"secret {arn}" for arn in scram)
-        if missing.what.startswith(("secret ", "key ")) and not of_scram:
+        if missing.what in keys.values():
+            yield _unknown(f"{missing.what} could not be read: {missing.reason}", missing.action, role)
+        elif missing.what.startswith("secret ") and missing.what.removeprefix("secret ") not in scram:
             text = f"which key encrypts {missing.what} is not known: {missing.reason}"
             yield _unknown(text, missing.action, role)
 

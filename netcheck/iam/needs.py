@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from netcheck.core.arn import parse_arn
 from netcheck.iam.patterns import is_pattern
 from netcheck.iam.providers import Named, named
 from netcheck.pipeline.config_providers import Store
@@ -87,17 +88,31 @@ def needs(pipeline: Pipeline, secrets: Mapping[str, SecretKey]) -> Needs:
     if connector is None:
         return Needs(())
     found = [*_of_stores(pipeline, secrets), *_of_glue(connector)]
+    unsure = [
+        f"the secret {one.name} is in {_region(one)}, and this run reads {pipeline.region}: its policy "
+        "and its key are not known"
+        for one in stores(pipeline)
+        if is_elsewhere(pipeline, one)
+    ]
     if connector.authentication != "IAM":
-        unsure = (
-            ()
-            if connector.authentication
-            else ("whether the connector uses IAM authentication is not known",)
-        )
-        return Needs(tuple(found), unsure)
-    if pipeline.cluster is None:
-        unsure = ("the cluster of the bootstrap servers is not known: give --cluster",)
-        return Needs(tuple(found), unsure)
-    return Needs((*_of_kafka(connector, pipeline.cluster.arn), *found))
+        if not connector.authentication:
+            unsure.append("whether the connector uses IAM authentication is not known")
+    elif pipeline.cluster is None:
+        unsure.append("the cluster of the bootstrap servers is not known: give --cluster")
+    else:
+        found = [*_of_kafka(connector, pipeline.cluster.arn), *found]
+    return Needs(tuple(found), tuple(unsure))
+
+
+def is_elsewhere(pipeline: Pipeline, one: Named) -> bool:
+    """Whether a secret is in another Region than the connector's, whose Secrets Manager does not know it."""
+    where = _region(one)
+    return one.store is Store.SECRETS and None not in (where, pipeline.region) and where != pipeline.region
+
+
+def _region(one: Named) -> str | None:
+    arn = parse_arn(one.name)
+    return arn.region if arn else one.region
 
 
 # Kafka

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netcheck.iam.needs import exact, needs, stores
+from netcheck.iam.needs import exact, is_elsewhere, needs, stores
 from netcheck.iam.role_snapshot import RoleQuestions, SimulationRequest
 from netcheck.pipeline.config_providers import Store
 from netcheck.pipeline.model import Pipeline
@@ -25,7 +25,9 @@ def role_questions(pipeline: Pipeline, role: str) -> RoleQuestions:
         cluster=cluster.arn
         if cluster and cluster.kind == "PROVISIONED" and "IAM" in cluster.authentication
         else None,
-        secrets=tuple(one.name for one in named if one.store is Store.SECRETS),
+        secrets=tuple(
+            one.name for one in named if one.store is Store.SECRETS and not is_elsewhere(pipeline, one)
+        ),
         scram_secrets=(cluster.scram_secrets or ()) if cluster else (),
         buckets=tuple(
             dict.fromkeys(one.name.partition("/")[0] for one in named if one.store is Store.OBJECTS)

@@ -306,6 +306,37 @@ def test_a_secret_that_does_not_exist_fails(ask: Ask) -> None:
     assert found[0].component == "orders/clickhouse"
 
 
+ABROAD = {
+    "by the provider's Region": {"config.providers.secretsManager.param.region": "us-east-1"},
+    "by the Region of its ARN": {
+        "password": "${secretsManager:"
+        + f"arn%3Aaws%3Asecretsmanager%3Aus-east-1%3A{ACCOUNT}%3Asecret%3Aorders/clickhouse-AbCdEf"
+        + ":password}"
+    },
+}
+
+
+@pytest.mark.parametrize("settings", ABROAD.values(), ids=ABROAD)
+def test_a_secret_in_another_region_is_unknown_and_not_said_to_be_missing(
+    ask: Ask, settings: dict[str, str]
+) -> None:
+    """Secrets Manager says of a secret of another Region that it can't find it."""
+    of = pipeline(settings)
+    account = Account(managed={MANAGED: narrow_statements(of)}, secret_there=False)
+    found = ask(Allowed, of, account)
+    assert "AWS_RESOURCE_NOT_FOUND" not in {each.code for each in found}
+    unknown = [each.summary for each in found if each.status is Status.UNKNOWN]
+    assert any("orders/clickhouse" in text and "is in us-east-1" in text for text in unknown), unknown
+
+
+@pytest.mark.parametrize("check", [Trusted, Allowed, Least])
+def test_a_role_of_another_account_is_unknown_and_not_said_to_be_missing(ask: Ask, check: type) -> None:
+    """IAM takes a role's name alone, and looks for it in the account of whoever asks."""
+    of = pipeline(connector={"role_arn": ROLE.replace(ACCOUNT, "999988887777")})
+    with pytest.raises(FactUnavailable, match=f"999988887777 and these credentials are of {ACCOUNT}"):
+        ask(check, of, Account(role_there=False))
+
+
 def test_the_key_of_secrets_manager_itself_needs_no_permission(ask: Ask) -> None:
     kept = [each for each in narrow_statements(pipeline()) if each["Sid"] != "SecretKey"]
     for changed in ({"secret_key": None}, {"secret_key": "alias/aws/secretsmanager", "key_manager": "AWS"}):
@@ -459,6 +490,7 @@ WITH_SCRAM = {"authentication": frozenset({"IAM", "SCRAM"}), "scram_secrets": (S
 SCRAM_ROWS: list[tuple[str, dict[str, Any], dict[str, Any], Status, str | None]] = [
     ("as it should be", {}, {}, Status.PASS, None),
     ("Secrets Manager's own key", {"scram_key": None}, {}, Status.FAIL, "MSK_SCRAM_SECRET_KEY"),
+    ("a key that is gone", {"keys_there": False}, {}, Status.FAIL, "MSK_SCRAM_SECRET_KEY"),
     ("an asymmetric key", {"key_spec": "RSA_2048"}, {}, Status.FAIL, "MSK_SCRAM_SECRET_KEY"),
     ("the wrong name", {}, {"scram_secrets": (SECRET,)}, Status.FAIL, "MSK_SCRAM_SECRET_NAME"),
     ("none associated", {}, {"scram_secrets": ()}, Status.WARN, "MSK_SCRAM_NO_SECRET"),
@@ -478,6 +510,14 @@ def test_scram_secrets(
     given = Account(managed={MANAGED: narrow_statements(of)}, **account)
     found = one(ask(ScramSecrets, of, given), status)
     assert found.code == code
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["DescribeKey denied", "no such key"])
+def test_the_key_of_a_scram_secret_is_nothing_that_the_connector_names(ask: Ask, there: bool) -> None:
+    of = pipeline(cluster=WITH_SCRAM)
+    account = Account(managed={MANAGED: narrow_statements(of)}, secret_key=None, keys_there=there)
+    denied = ("DescribeKey",) if there else ()
+    assert one(ask(Allowed, of, account, denied), Status.PASS)
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ class Account:
     secret_key: str | None = KEY
     secret_there: bool = True
     scram_key: str | None = KEY
+    keys_there: bool = True
     key_manager: str = "CUSTOMER"
     key_spec: str = "SYMMETRIC_DEFAULT"
     key_policy: dict[str, Any] = field(default_factory=key_policy)
@@ -216,6 +217,8 @@ class Account:
         return {"ARN": SECRET, "Name": "orders/clickhouse", **policy}
 
     def _key(self, params: dict[str, Any]) -> dict[str, Any]:
+        if not self.keys_there:
+            raise AwsError("NotFoundException", f"Key '{params['KeyId']}' does not exist")
         return {
             "KeyMetadata": {
                 "KeyId": params["KeyId"].rpartition("/")[2],

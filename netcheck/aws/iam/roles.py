@@ -12,6 +12,7 @@ from typing import Any
 
 from netcheck.aws.api.calls import ApiCall, ApiFailure, ApiResult, Deadline, call_all
 from netcheck.aws.api.session import NoAws, open_session, service_client
+from netcheck.iam.evaluate import account
 from netcheck.iam.role_snapshot import (
     Document,
     Key,
@@ -24,7 +25,7 @@ from netcheck.iam.role_snapshot import (
 )
 from netcheck.pipeline.model import Missing
 
-SERVICES = ("iam", "kafka", "kms", "s3", "secretsmanager")
+SERVICES = ("iam", "kafka", "kms", "s3", "secretsmanager", "sts")
 
 
 def look(deadline: Deadline, region: str | None, profile: str | None, asked: RoleQuestions) -> RoleSnapshot:
@@ -53,6 +54,8 @@ class _Look:
 
     def run(self) -> RoleSnapshot:
         first = self._round(_first(self._asked))
+        if foreign := _foreign(self._asked.role, first):
+            return RoleSnapshot(error=foreign)
         secrets = tuple(_secrets(first))
         second = self._round(_second(self._asked, first, secrets))
         keys = tuple(_keys(second))
@@ -89,7 +92,7 @@ class _Look:
                     self._absent.append(self._asked.role)
                 case ApiFailure(code=code) if code in NO_SUCH_THING and place[0] in ABOUT_NAMED:
                     self._absent.append(place[1])
-                case ApiFailure():
+                case ApiFailure() if place != IDENTITY:
                     what = " ".join(place).strip()
                     self._missing[place] = Missing(what, question.action, outcome.reason)
         return found
@@ -147,12 +150,15 @@ NO_POLICY = {
 NO_SUCH_THING = frozenset({"NoSuchEntity", "ResourceNotFoundException", "NotFoundException", "NoSuchBucket"})
 """AWS's codes for: there is no such policy; there is no such role, secret, key or bucket."""
 
+IDENTITY = ("whose credentials these are", "")
+
 Place = tuple[str, str]
 Answers = dict[Place, list[Any]]
 
 
 def _first(asked: RoleQuestions) -> Iterator[tuple[Place, ApiCall]]:
     role = {"RoleName": role_name(asked.role)}
+    yield IDENTITY, ApiCall("GetCallerIdentity", "Account", {}, "sts")
     yield (ROLE, ""), ApiCall("GetRole", "Role", role, "iam")
     yield (INLINE_NAMES, ""), ApiCall("ListRolePolicies", "PolicyNames", role, "iam")
     yield (MANAGED_NAMES, ""), ApiCall("ListAttachedRolePolicies", "AttachedPolicies", role, "iam")
@@ -232,6 +238,19 @@ def _of(answers: Answers, kind: str) -> Iterator[tuple[str, Any]]:
     for (what, name), items in answers.items():
         if what == kind and items:
             yield name, items[0]
+
+
+def _foreign(role: str, first: Answers) -> str:
+    """Why these credentials cannot look at the role, "" where they can: IAM takes a role's name alone, and
+    answers of the account that asks, as Secrets Manager does for a secret's name.
+    """
+    theirs, (ours, *_) = account(role), first.get(IDENTITY) or [""]
+    if theirs in ("", ours) or not ours:
+        return ""
+    return (
+        f"{role} is of the account {theirs} and these credentials are of {ours}: "
+        "name another profile with --profile"
+    )
 
 
 def _role(first: Answers) -> Role | None:
