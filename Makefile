@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
-.PHONY: help lambda demo test lint types docs site recordings bench lab faults check clean
+.PHONY: help lambda demo quick test coverage hooks lint types docs site recordings bench lab faults check clean
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -22,6 +22,9 @@ $(INSTALLED): pyproject.toml
 	$(PIP) install --quiet --editable .
 	@touch $@
 
+# The marks are set by tests/marks.py.
+PURE := 'not server and not slow'
+
 $(READY): $(INSTALLED)
 	$(PIP) install --quiet --editable '.[dev]'
 	@touch $@
@@ -29,9 +32,12 @@ $(READY): $(INSTALLED)
 demo: $(INSTALLED)  ## replay the recorded runs
 	@$(BIN)/netcheck demo
 
-test: $(READY)  ## run every test, against real servers (fetched once)
+quick: $(READY)  ## run the tests that need no server: a minute
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m $(PURE)
+
+test: $(READY)  ## run every test, against real servers (fetched once); says what it skips and why
 	$(BIN)/python tools/fetch_servers.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -rs
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check .

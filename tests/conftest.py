@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import needs
+from tests.marks import marks
 from tests.servers.certificates import Certificates
 from tests.servers.chdb_front import ChdbFront
 from tests.servers.clickhouse import ClickHouse
@@ -26,6 +27,13 @@ from tests.servers.kafka import KafkaCluster
 # A deadline for each example would be a test of how busy the machine is.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function):
+            for mark in marks(item):
+                item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -43,30 +44,40 @@ def module_of(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
 def imports(path: Path, *, top_level: bool = False) -> set[str]:
     """The modules a file names in its imports, wherever they stand but under `if TYPE_CHECKING`."""
-    tree = ast.parse(path.read_text(), str(path))
-    hidden: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            hidden |= {below for part in node.body for below in ast.walk(part)}
-        if top_level and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            hidden |= set(ast.walk(node)) - {node}
     found: set[str] = set()
-    for node in ast.walk(tree):
-        if node in hidden:
-            continue
+    todo: list[ast.AST] = [parsed(path)]
+    while todo:
+        node = todo.pop()
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if name in MODULES else str(node.module) for name in names}
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            todo += node.orelse
+        elif not (top_level and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
+            todo += [below for below in ast.iter_child_nodes(node) if not isinstance(below, ast.expr)]
     return found
 
 
+class _Imports(dict[str, set[str]]):
+    """What each module imports, read when it is asked for: collecting the tests reads no source."""
+
+    def __missing__(self, name: str) -> set[str]:
+        self[name] = imports(MODULES[name])
+        return self[name]
+
+
 MODULES = {module_of(path): path for path in SOURCES}
-IMPORTS = {name: imports(path) for name, path in MODULES.items()}
+IMPORTS = _Imports()
 
 
 def reached(start: str) -> set[str]:
@@ -122,7 +133,7 @@ def test_a_folder_of_rooms_has_no_module() -> None:
 @pytest.mark.parametrize("room", sorted({*ROOMS.values()}))
 def test_a_room_says_what_belongs_there(room: str) -> None:
     path = MODULES["checks" if room == "checks" else f"netcheck.{room}"]
-    assert ast.get_docstring(ast.parse(path.read_text())), f"{path} needs a docstring"
+    assert ast.get_docstring(parsed(path)), f"{path} needs a docstring"
 
 
 @pytest.mark.parametrize("module", sorted(ROOMS))
@@ -205,9 +216,7 @@ def test_only_the_plugin_loader_knows_the_package_of_checks_by_name() -> None:
         name
         for name, path in MODULES.items()
         if name.startswith("netcheck.")
-        and any(
-            isinstance(n, ast.Constant) and n.value == "checks" for n in ast.walk(ast.parse(path.read_text()))
-        )
+        and any(isinstance(n, ast.Constant) and n.value == "checks" for n in ast.walk(parsed(path)))
     ]
     assert sorted(named) == [
         "netcheck.commands.checks",

@@ -400,6 +400,7 @@ def test_a_broken_policy_is_told_where_it_is_broken(document: object, said: str)
     assert str(caught.value).startswith("inline policy kafka")
 
 
+@pytest.mark.slow
 def test_too_many_wildcards_are_not_known() -> None:
     text = "arn:aws:x:::*a" + "?" * 16
     with pytest.raises(TooComplex):
