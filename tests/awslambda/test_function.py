@@ -16,6 +16,7 @@ from netcheck.commands.demo import DEMOS
 from netcheck.core.codec import decode
 from tests.awslambda.runtime import ROOT, Function, TimedOut
 from tests.awslambda.test_metrics import hold
+from tests.bounds import LONG, ends_within
 from tests.commandline import netcheck
 from tests.servers import peers
 from tests.servers.aws_endpoint import AwsEndpoint, slow
@@ -30,8 +31,9 @@ SECRET = "hunter2-is-not-for-logs"
 KILLS = 5
 WARM = 100
 SETTLED = 40
-"""Invocations after which the allocator has the memory that it works with."""
-MOST_GROWTH_KB = 2000
+"""Invocations after which every cache is filled."""
+MOST_BLOCKS = 30
+"""Blocks of memory that an invocation may leave behind: a report alone has thousands."""
 
 
 def demo(name: str) -> str:
@@ -110,7 +112,7 @@ def test_no_secret_is_in_the_answer_or_the_log(cloud: Cloud) -> None:
 
 
 def test_peers_that_hang_cost_the_invocation_no_more_than_the_reserve(cloud: Cloud) -> None:
-    seconds = RESERVE_S + 5
+    seconds = RESERVE_S + 8
     with peers.silent() as peer, peers.never_accepts() as deaf:
         event = {
             "bootstrap": [f"127.0.0.1:{peer.port}", f"127.0.0.1:{deaf.port}"],
@@ -119,19 +121,18 @@ def test_peers_that_hang_cost_the_invocation_no_more_than_the_reserve(cloud: Clo
             "timeout": 60,
             "deadline": 600,
         }
-        answer = cloud.function.invoke(event, seconds=seconds)
+        with ends_within(seconds - RESERVE_S + 2, "less than what Lambda gives it"):
+            answer = cloud.function.invoke(event, seconds=seconds)
     assert answer.error is None
-    assert answer.seconds < seconds, "it was over before Lambda would have ended it"
-    assert answer.value["seconds"] < seconds - RESERVE_S + 2
     causes = {result["cause"] for result in answer.value["results"]}
     assert "deadline" in causes, "what was not finished is in the report, and says so"
 
 
 def test_aws_that_hangs_costs_the_report_nothing(cloud: Cloud) -> None:
-    cloud.aws.fail("s3", "*", slow(30))
+    cloud.aws.fail("s3", "*", slow(4 * LONG))
     try:
         answer = cloud.function.invoke(
-            {"replay": demo("expired-certificate"), "name": "hung", **STATE}, seconds=12
+            {"replay": demo("expired-certificate"), "name": "hung", **STATE}, seconds=20
         )
     finally:
         cloud.aws.mend()
@@ -150,12 +151,15 @@ def test_a_history_that_cannot_be_kept_costs_the_report_nothing(cloud: Cloud) ->
 
 
 def test_a_hundred_warm_invocations_leave_nothing_behind() -> None:
-    """Threads, descriptors and memory, of a function of its own: another test's leftovers are not its."""
+    """Threads, descriptors and blocks of memory, of a function that no other test has used.
+
+    The least of ten counts: a thread that has not ended yet is no leak.
+    """
     memory = Memory()
     with (
         AwsEndpoint(World({}, memory.services())) as aws,
         peers.http(body=b"Ok.\n") as peer,
-        Function(HANDLER, aws.environment()) as function,
+        Function("tests.awslambda.counted.handler", aws.environment()) as function,
     ):
         live = {"clickhouse": f"http://127.0.0.1:{peer.port}", "timeout": 5, "name": "live", **STATE}
         events = [live, *({"replay": demo(name), "name": name, **STATE} for name in DEMOS)]
@@ -163,11 +167,15 @@ def test_a_hundred_warm_invocations_leave_nothing_behind() -> None:
         for number in range(WARM):
             assert function.invoke(events[number % len(events)], seconds=60).error is None
             if number >= SETTLED:
-                seen.append((function.threads(), len(function.files()), function.resident_kb()))
-    threads, files, resident = zip(*seen, strict=True)
-    assert max(threads[-10:]) <= max(threads[:10])
-    assert max(files[-10:]) <= max(files[:10])
-    assert min(resident[-10:]) - min(resident[:10]) <= MOST_GROWTH_KB
+                seen.append((function.threads(), len(function.files()), blocks(function)))
+    first, last = ([min(counts) for counts in zip(*part, strict=True)] for part in (seen[:10], seen[-10:]))
+    assert last[:2] <= first[:2]
+    assert last[2] - first[2] <= MOST_BLOCKS * (len(seen) - 10)
+
+
+def blocks(function: Function) -> int:
+    """What the handler of counted.py has logged last."""
+    return next(int(line["blocks"]) for line in reversed(function.lines()) if "blocks" in line)
 
 
 def sound(memory: Memory) -> list[State]:
@@ -182,7 +190,7 @@ def killed(environment: dict[str, str], event: dict[str, Any], moment: float) ->
         function.start(event, seconds=9)
         time.sleep(moment)
         function.process.kill()
-        function.process.wait(10)
+        function.process.wait(LONG)
 
 
 def test_a_function_that_is_killed_at_any_moment_leaves_a_state_that_is_whole() -> None:
@@ -198,4 +206,4 @@ def test_a_function_that_is_killed_at_any_moment_leaves_a_state_that_is_whole() 
 
 def test_a_process_that_hangs_for_good_is_what_the_runtime_of_these_tests_would_notice() -> None:
     with Function("tests.awslambda.hangs.handler", {}) as function, pytest.raises(TimedOut):
-        function.invoke({}, seconds=2)
+        function.invoke({}, seconds=2, late=0)

@@ -234,7 +234,7 @@ def test_trust_stores(bad_store: tuple[Path, str]) -> None:
 def test_every_run_option_is_a_configuration_key_of_the_same_name() -> None:
     """The command line wins over the file, and both say the same."""
     Path("run.yaml").write_text(
-        "bootstrap: [127.0.0.1:1, 127.0.0.1:2]\ndeadline: 3\ntimeout: 0.5\nonly: tcp.*\nformat: json\n"
+        "bootstrap: [127.0.0.1:1, 127.0.0.1:2]\ndeadline: 30\ntimeout: 5.5\nonly: tcp.*\nformat: json\n"
     )
     from_file = netcheck("run", "--config", "run.yaml", "--format", "table")
     from_arguments = netcheck(
@@ -243,9 +243,9 @@ def test_every_run_option_is_a_configuration_key_of_the_same_name() -> None:
         "127.0.0.1:1",
         "127.0.0.1:2",
         "--deadline",
-        "3",
+        "30",
         "--timeout",
-        "0.5",
+        "5.5",
         "--only",
         "tcp.*",
     )

@@ -15,6 +15,7 @@ import pytest
 from netcheck.commands.main import COMMANDS
 from netcheck.core.version import VERSION
 from netcheck.settings.config import OPTIONS
+from tests.bounds import LONG
 from tests.commandline import netcheck
 from tests.servers import peers
 
@@ -98,11 +99,11 @@ def test_a_recording_that_cannot_be_written_at_the_end_does_not_lose_the_report(
 def test_a_deadline_ends_the_run_and_what_was_not_finished_is_unknown() -> None:
     with peers.silent() as silent:
         done = netcheck(
-            "run", "--bootstrap", f"127.0.0.1:{silent.address[1]}", "--deadline", "0.4", "--timeout", "30",
+            "run", "--bootstrap", f"127.0.0.1:{silent.address[1]}", "--deadline", "0.4", "--timeout", "100",
             "--format", "json",
         )  # fmt: skip
     report = json.loads(done.out)
-    assert report["seconds"] < 2
+    assert report["seconds"] < LONG
     assert done.code in (1, 3) and done.err == ""
     assert all(
         result["status"] != "pass" for result in report["results"] if result["check"].startswith("tls")

@@ -215,7 +215,7 @@ def test_no_output_shows_what_was_given_as_a_secret(
         done = netcheck(
             "run", "--bootstrap", f"127.0.0.1:{kafka.address[1]}", "--security-protocol", "SASL_PLAINTEXT",
             "--sasl-mechanism", "PLAIN", "--clickhouse", f"http://sink@127.0.0.1:{clickhouse.address[1]}/db",
-            "--ca", str(certificates.authority.certificate), "--timeout", "1", "--deadline", "8",
+            "--ca", str(certificates.authority.certificate), "--timeout", "10", "--deadline", "100",
             "--plugins", str(plugins), "--format", format, "--record", str(tmp_path / "run.json"),
             *given_secret,
         )  # fmt: skip

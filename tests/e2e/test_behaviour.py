@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.bounds import LONG, ends_within
 from tests.e2e.command import NETCHECK, PATIENCE_S, environment, run, spoken
 from tests.servers import peers
 from tests.servers.certificates import Certificates
@@ -196,15 +197,13 @@ def test_who_is_stopped_prints_what_is_known_at_once(number: signal.Signals, chd
             env=environment(),
             preexec_fn=heed_ctrl_c,
         ) as process:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + LONG
             while not mute.connections and time.monotonic() < deadline:
                 time.sleep(0.02)
-            time.sleep(1.0)  # for ClickHouse's answers
+            time.sleep(3.0)  # for ClickHouse's answers
             process.send_signal(number)
-            began = time.monotonic()
-            output, errors = process.communicate(timeout=PATIENCE_S)
-            seconds = time.monotonic() - began
-    assert seconds < 2.0
+            with ends_within(5, "what is printed at once"):
+                output, errors = process.communicate(timeout=PATIENCE_S)
     assert "Traceback" not in errors
     report = json.loads(output)
     results = {(r["check"], r["target"].split(":")[0]): r for r in report["results"]}
@@ -260,7 +259,6 @@ def test_proxies_of_the_environment_are_not_used_and_said_to_be_there(chdb_serve
 
 def test_the_run_ends_by_its_deadline() -> None:
     with peers.silent() as mute:
-        ran = run("--bootstrap", f"127.0.0.1:{mute.port}", "--deadline", "2", "--timeout", "30")
-    # test_peers.py holds it to 0.3 s in this process; a new one on a busy machine starts and ends slowly.
-    assert ran.report["seconds"] <= 3.0
-    assert ran.seconds <= 5.0
+        ran = run("--bootstrap", f"127.0.0.1:{mute.port}", "--deadline", "2", "--timeout", "50")
+    # test_peers.py has a tighter bound in this process; a new one on a busy machine starts and ends slowly.
+    assert ran.seconds <= LONG

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ssl
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,13 +20,12 @@ from netcheck.core.secret import Secret
 from netcheck.engine.assessment import assess
 from netcheck.engine.runner import ignore_event
 from netcheck.settings.config import Config
+from tests.bounds import LONG, STEP, ends_within
 from tests.servers import peers
 from tests.servers.certificates import Certificates
 from tests.servers.peers import Peer
 
-DEADLINE_S = 3.0
-STEP_S = 1.5
-GRACE_S = 0.3
+DEADLINE_S = 6.0
 LOGIN = ClickHouseLogin("sink", Secret("canary-of-the-peers"), "orders")
 
 
@@ -302,7 +300,6 @@ ROWS = [
 @dataclass(frozen=True)
 class Met:
     report: Report
-    seconds: float
     received: bytes
 
 
@@ -315,17 +312,17 @@ def meet(row: Row, certificates: Certificates) -> dict[str, Met]:
     def one(kind: str) -> None:
         with row.make(context) if context else row.make() as peer:
             config = Config(
-                deadline=DEADLINE_S, timeout=STEP_S, ca=trust, trust=Trust(trust), **KINDS[kind](peer)
+                deadline=DEADLINE_S, timeout=STEP, ca=trust, trust=Trust(trust), **KINDS[kind](peer)
             )
-            began = time.monotonic()
             report = assess(config, ignore_event).report
-            met[kind] = Met(report, time.monotonic() - began, peer.received)
+            met[kind] = Met(report, peer.received)
 
     threads = [threading.Thread(target=one, args=(kind,), daemon=True) for kind in KINDS]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(DEADLINE_S + 20)
+    with ends_within(DEADLINE_S):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(DEADLINE_S + LONG)
     return met
 
 
@@ -338,7 +335,6 @@ def test_a_peer_that_misbehaves_has_its_own_cause_and_holds_up_nobody(
     for kind, one in met.items():
         causes = [cause.code.lower() for cause in one.report.root_causes]
         assert len(causes) == 1 and causes[0] in row.causes[kind], f"{kind}: {causes}"
-        assert one.seconds <= DEADLINE_S + GRACE_S, kind
         assert b"authorization" not in one.received.lower(), f"{kind}: a password was sent"
         passed = {result.check for result in one.report.results if result.status is Status.PASS}
         assert not [check for check in passed if check.startswith(PROTOCOLS)], f"{kind}: {passed}"

@@ -28,7 +28,7 @@ def test_showing_the_version_imports_nothing_large() -> None:
 def test_a_run_imports_what_its_targets_need_and_no_more(kind: str) -> None:
     with peers.http() as peer:
         arguments = bench_start.runs(peer.port)[kind]
-        found = bench_start.imported("run", *arguments, "--timeout", "1", "--deadline", "3")
+        found = bench_start.imported("run", *arguments, "--timeout", "5", "--deadline", "30")
     assert found & HEAVY == NEEDED[kind]
 
 

@@ -41,6 +41,7 @@ from netcheck.engine.runner import (
     ignore_event,
 )
 from netcheck.settings.config import Config
+from tests.bounds import LONG, MOMENT, STEP, ends_within
 from tests.servers import peers
 
 KAFKA = frozenset({Kind.KAFKA})
@@ -255,9 +256,7 @@ def test_a_check_that_yields_without_end_is_ended() -> None:
         while True:
             yield FINE
 
-    started = time.monotonic()
-    results = run(check("a.endless", body), check("a.fine", fine)).results
-    assert time.monotonic() - started < 15
+    results = run(check("a.endless", body), check("a.fine", fine), seconds=4 * LONG).results
     endless = [r for r in results if r.check == "a.endless"]
     assert len(endless) == MOST_FINDINGS + 1
     assert endless[-1].finding.cause is Cause.CHECK_BUG
@@ -295,7 +294,7 @@ def test_a_fact_is_computed_once_also_under_racing_threads() -> None:
         return f"address of {host}"
 
     def body(target: Target, ctx: Context) -> Iterator[Finding]:
-        together.wait(10)
+        together.wait(LONG)
         yield Finding(Status.PASS, ctx.get(slow, target.host))
 
     checks = [check(f"a.c{number:02}", body) for number in range(20)]
@@ -359,7 +358,7 @@ def test_a_fact_that_breaks_is_never_taken_for_a_value(error: BaseException, wor
     asked = threading.Event()
 
     def broken(ctx: Context) -> str:
-        asked.wait(10)
+        asked.wait(LONG)
         raise error
 
     def body(target: Target, ctx: Context) -> Iterator[Finding]:
@@ -412,9 +411,8 @@ def test_partial_results_survive_the_deadline() -> None:
         yield FINE
         threading.Event().wait(60)
 
-    started = time.monotonic()
-    outcome = run(check("a.partial", partial), check("b.fine", fine), seconds=0.3)
-    assert 0.3 <= time.monotonic() - started < 2
+    with ends_within(STEP):
+        outcome = run(check("a.partial", partial), check("b.fine", fine), seconds=STEP)
     assert [(r.check, r.status, r.finding.cause) for r in outcome.results] == [
         ("a.partial", Status.PASS, None),
         ("a.partial", Status.UNKNOWN, Cause.DEADLINE),
@@ -428,7 +426,7 @@ def test_a_wait_that_ends_with_the_deadline_says_so() -> None:
         while True:
             time.sleep(ctx.deadline.remaining(0.05))
 
-    result = only(run(check("a.b", waits), seconds=0.2))
+    result = only(run(check("a.b", waits), seconds=MOMENT))
     assert (result.status, result.finding.cause) == (Status.UNKNOWN, Cause.DEADLINE)
 
 
@@ -494,21 +492,18 @@ for result in Run([Made()], context, ignore_event, Scrubber([])).results(targets
 
 
 def script(body: str, count: int, seconds: float, before: str = "") -> subprocess.CompletedProcess[str]:
-    """Run checks with this body in a process of their own."""
+    """Run checks with this body in a process of their own, which must end: a hung one is TimeoutExpired."""
     text = SCRIPT.replace("BODY", textwrap.indent(body, " " * 8).strip())
     text = text.replace("COUNT", str(count)).replace("SECONDS", str(seconds)).replace("BEFORE", before)
     return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
 
 
 def test_a_hung_check_holds_neither_the_run_nor_the_process() -> None:
-    started = time.monotonic()
     done = script("threading.Event().wait(3600); yield", count=3, seconds=0.5)
-    assert time.monotonic() - started < 10
     assert (done.returncode, done.stdout, done.stderr) == (0, "unknown deadline\n" * 3, "")
 
 
 def test_a_check_that_ignores_everything_holds_neither() -> None:
-    started = time.monotonic()
     body = """
 while True:
     try:
@@ -518,7 +513,6 @@ while True:
 yield
 """
     done = script(body, count=2, seconds=0.5)
-    assert time.monotonic() - started < 10
     assert done.stdout == "unknown deadline\n" * 2
 
 
@@ -629,7 +623,7 @@ def interrupt(arguments: list[str], plugins: Path, until: Callable[[], bool]) ->
             time.sleep(0.02)
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
         return process.returncode, out, err
 
 

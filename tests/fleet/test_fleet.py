@@ -217,7 +217,7 @@ def test_another_file_is_not_resumed(text: str, patch: pytest.MonkeyPatch, tmp_p
     ("fault", "after", "deadline", "says"),
     [
         (expired_token(), 30, "60", "the AWS credentials have expired (ExpiredToken): sign in again"),
-        (slow(1.0), 25, "5", "no time left"),
+        (slow(6.0), 25, "20", "no time left"),
     ],
 )
 def test_an_incomplete_connector_is_left_for_resume(

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
-import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,11 +36,9 @@ from netcheck.probe.dns.resolve import (
 )
 from netcheck.probe.dns.wire import over_tcp, over_udp
 from tests import needs
+from tests.bounds import LONG, MOMENT, STEP, ends_within
 from tests.servers import peers
 from tests.servers.dns import INSIDE, ORDINARY, OUTSIDE, DnsServer
-
-STEP = 1.25
-LATEST = STEP + 0.3
 
 
 def _ask(name: str, *servers: tuple[str, int], folder: Path, seconds: float = STEP) -> NameServers:
@@ -48,10 +46,8 @@ def _ask(name: str, *servers: tuple[str, int], folder: Path, seconds: float = ST
     path.write_text(
         "search example.test\n" + "".join(f"nameserver [{host}]:{port}\n" for host, port in servers)
     )
-    start = time.monotonic()
-    seen = ask_servers(Deadline(seconds), name, str(path))
-    assert time.monotonic() - start < max(LATEST, seconds + 0.3)
-    return seen
+    with ends_within(seconds):
+        return ask_servers(Deadline(seconds), name, str(path))
 
 
 # name, over UDP, over TCP, addresses over UDP
@@ -86,8 +82,7 @@ def test_what_a_server_answers(
     dns_server: DnsServer,
     tmp_path: Path,
 ) -> None:
-    seconds = STEP if udp is Cause.DNS_TIMED_OUT else 5  # an answer that comes may come late here
-    seen = _ask(f"{name}.example.test", dns_server.address, folder=tmp_path, seconds=seconds)
+    seen = _ask(f"{name}.example.test", dns_server.address, folder=tmp_path)
     (server,) = seen.servers
     assert (server.udp.cause, server.tcp.cause, set(server.udp.addresses)) == (udp, tcp, addresses), sentence
     assert seen.cause is server.cause is udp
@@ -98,13 +93,13 @@ def test_what_a_server_answers(
 def test_a_silent_server_is_silent_over_udp(dns_server: DnsServer, tmp_path: Path) -> None:
     seen = _ask("silent.example.test", dns_server.address, folder=tmp_path)
     assert seen.cause is Cause.DNS_TIMED_OUT
-    assert len([one for one in dns_server.queries if one.transport == "udp"]) == 4, "A and AAAA, twice each"
+    asked = Counter(query.type for query in dns_server.queries if query.transport == "udp")
+    assert set(asked) == {"A", "AAAA"} and min(asked.values()) >= 2, "each again after a second"
 
 
 def test_a_moment_of_silence_is_blamed_on_nobody(dns_server: DnsServer, tmp_path: Path) -> None:
-    assert (
-        _ask("silent.example.test", dns_server.address, folder=tmp_path, seconds=0.2).cause is Cause.DEADLINE
-    )
+    seen = _ask("silent.example.test", dns_server.address, folder=tmp_path, seconds=MOMENT)
+    assert seen.cause is Cause.DEADLINE
 
 
 def test_aliases_and_the_lowest_ttl_are_kept(dns_server: DnsServer, tmp_path: Path) -> None:
@@ -125,10 +120,8 @@ def test_a_denial_names_the_zone_that_denies(dns_server: DnsServer, tmp_path: Pa
 
 
 def test_nobody_listening_does_not_take_the_whole_time(tmp_path: Path) -> None:
-    with peers.refused() as peer:
-        start = time.monotonic()
-        seen = _ask("a.example.test", peer.address, folder=tmp_path, seconds=5)
-        assert time.monotonic() - start < 1
+    with peers.refused() as peer, ends_within(LONG):
+        seen = _ask("a.example.test", peer.address, folder=tmp_path, seconds=4 * LONG)
     assert (seen.servers[0].udp.cause, seen.servers[0].tcp.cause) == (Cause.CONNECTION_REFUSED,) * 2
 
 
@@ -197,10 +190,9 @@ def test_the_codes_of_getaddrinfo_are_kept_apart(
 def test_a_resolver_that_hangs_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     hung = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if hung.wait(30) else None)
-    start = time.monotonic()
-    assert resolve(Deadline(STEP), "host.example.test").cause is Cause.DNS_TIMED_OUT
-    assert resolve(Deadline(0.1), "host.example.test").cause is Cause.DEADLINE
-    assert time.monotonic() - start < LATEST + 0.1
+    with ends_within(STEP + MOMENT):
+        assert resolve(Deadline(STEP), "host.example.test").cause is Cause.DNS_TIMED_OUT
+        assert resolve(Deadline(MOMENT), "host.example.test").cause is Cause.DEADLINE
     hung.set()
 
 
@@ -214,19 +206,17 @@ exec "$0" -c '
 import dns.name
 from netcheck.core.context import Deadline
 from netcheck.probe.dns.wire import over_udp
-print(*(one.cause for one in over_udp(Deadline(5), ("127.0.0.1", 53), dns.name.from_text("a.test"))))
+print(*(one.cause for one in over_udp(Deadline(200), ("127.0.0.1", 53), dns.name.from_text("a.test"))))
 '
 """
 
 
 def test_a_packet_filter_of_this_host_is_named_at_once() -> None:
     needs.network_namespaces()
-    start = time.monotonic()
     done = subprocess.run(
-        ["unshare", "--net", "sh", "-c", FILTERED, sys.executable], capture_output=True, text=True, timeout=30
+        ["unshare", "--net", "sh", "-c", FILTERED, sys.executable], capture_output=True, text=True, timeout=60
     )
     assert done.stdout.split() == [Cause.PERMISSION_DENIED] * 2, done.stderr
-    assert time.monotonic() - start < 5
 
 
 def test_name_servers_are_read_as_resolvers_read_them(tmp_path: Path) -> None:
@@ -291,7 +281,7 @@ def test_views_compared(
 ) -> None:
     host = "name.example.test"
     with _serving(host, there) as servers:
-        asked = _ask(host, *servers, folder=tmp_path, seconds=0.3 if None in there else STEP)
+        asked = _ask(host, *servers, folder=tmp_path)
     seen = compare(_resolved(host, here), asked)
     assert (seen.cause is DIFFER, bool(seen.differences)) == (differ, differ), (sentence, seen)
 
@@ -446,10 +436,8 @@ def test_replies_of_every_shape(
 ) -> None:
     chance = random.Random(f"seed 1: {sentence}")
     with _replying(lambda question: make(chance, question)) as server:
-        start = time.monotonic()
         answers = [one for _ in range(1700) for one in over_udp(Deadline(1), server, NAME)]
         answers += [over_tcp(Deadline(1), server, NAME, dns.rdatatype.A) for _ in range(150)]
-        assert time.monotonic() - start < 60
     assert len(answers) == 3550
     for one in answers:
         assert (one.cause is None) == bool(one.addresses), one

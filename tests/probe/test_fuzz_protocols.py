@@ -35,7 +35,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated:D
 REPLIES = 10_000
 BATCHES = 4
 STEP = 1.0
-ALLOWANCE = 0.3
+LONGEST = 20.0
+"""Seconds that no reply may cost: what a decoder that was led astray takes is far more."""
 EXTREMES = (
     b"\xff" * 4,
     b"\x7f\xff\xff\xff",
@@ -134,7 +135,7 @@ def fuzz(
         began = time.monotonic()
         seen = ask(Deadline(STEP), *parrot.address)
         spent = time.monotonic() - began
-        assert spent <= STEP + ALLOWANCE, parrot.replies
+        assert spent <= LONGEST, parrot.replies
         if seen.cause is None:
             passed += 1
             assert deserved(parrot.replies), (parrot.replies, seen)
@@ -348,7 +349,7 @@ def test_clickhouse_look_up_through_clickhouse_connect(modern: Modern) -> None:
     def look_up() -> https.ClickHouseLookUp:
         began = time.monotonic()
         seen = https.look_up(Deadline(STEP), *modern.address, "localhost", False, NOWHERE, LOGIN)
-        assert time.monotonic() - began <= STEP + ALLOWANCE, modern.wrong
+        assert time.monotonic() - began <= LONGEST, modern.wrong
         return seen
 
     modern.wrong = (b"-", b"")

@@ -26,6 +26,7 @@ from netcheck.probe.tls.hello import Hello, Hellos, Variation, vary_hello
 from netcheck.probe.transport.ports import Port, Ports, ask_ports
 from netcheck.probe.transport.source_ports import SourcePortAttempt, SourcePorts, sweep
 from netcheck.probe.transport.tcp import Connection, Connections
+from tests.bounds import LONG, STEP
 from tests.servers import peers
 from tests.servers.certificates import Certificates
 from tests.servers.dns import DnsServer, Fault
@@ -108,7 +109,7 @@ def near(port: int, place: int) -> bool:
 
 def test_a_silent_port_is_swept_in_one_round_and_half_of_the_time() -> None:
     with peers.syn_drop() as peer:
-        seen = sweep(Deadline(2.4), HOST, peer.port)
+        seen = sweep(Deadline(2 * STEP), HOST, peer.port)
     [first] = seen.rounds
     assert all(near(one.port, place) for one, place in zip(first, PLACES, strict=True))
     assert {one.cause for one in first} == {SILENT}
@@ -125,7 +126,7 @@ def test_a_source_port_that_is_taken_is_left_to_whoever_has_it() -> None:
         with contextlib.suppress(OSError):  # then somebody else has it, which is as good
             taken.bind((HOST, 49152))
             taken.listen()
-        [first] = sweep(Deadline(6), HOST, peer.port).rounds
+        [first] = sweep(Deadline(LONG), HOST, peer.port).rounds
     assert first[4].port != 49152
     assert all(near(one.port, place) for one, place in zip(first, PLACES, strict=True))
 
@@ -133,7 +134,7 @@ def test_a_source_port_that_is_taken_is_left_to_whoever_has_it() -> None:
 def test_the_same_port_can_be_swept_again_at_once() -> None:
     with peers.silent() as peer:
         for _ in range(3):
-            [first] = sweep(Deadline(3), HOST, peer.port).rounds
+            [first] = sweep(Deadline(LONG), HOST, peer.port).rounds
             assert {one.cause for one in first} == {OPEN}
 
 
@@ -194,7 +195,7 @@ def test_ports_and_hosts(says: str, seen: Ports, siblings: Siblings, cause: Caus
 def test_ports_are_asked_side_by_side_and_told_in_order() -> None:
     with peers.syn_drop() as mute, peers.refused() as closed, peers.silent() as listening:
         ports = (mute.port, closed.port, listening.port)
-        seen = ask_ports(Deadline(1.2), (HOST,), ports)
+        seen = ask_ports(Deadline(STEP), (HOST,), ports)
     assert [(one.port, one.cause) for one in seen.asked] == list(
         zip(ports, (SILENT, Cause.CONNECTION_REFUSED, OPEN), strict=True)
     )
@@ -343,7 +344,7 @@ VARIED = {
 def test_a_peer_that_treats_every_hello_alike_is_asked_once(says: str) -> None:
     make, rounds, connections_made = VARIED[says]
     with make() as peer:
-        seen = vary_hello(Deadline(3.0), HOST, peer.port, "ch.example", EVERY)
+        seen = vary_hello(Deadline(2 * STEP), HOST, peer.port, "ch.example", EVERY)
         count = peer.connections
     assert len(seen.rounds) == rounds
     assert connections_made in (None, count)
@@ -354,7 +355,7 @@ def test_a_peer_that_treats_every_hello_alike_is_asked_once(says: str) -> None:
 
 def test_a_server_that_answers_is_asked_twice_and_told_nothing(certificates: Certificates) -> None:
     with peers.silent(tls=certificates.good.server_context()) as peer:
-        seen = vary_hello(Deadline(20), HOST, peer.port, "ch.example", EVERY)
+        seen = vary_hello(Deadline(LONG), HOST, peer.port, "ch.example", EVERY)
     assert [len(hellos) for hellos in seen.rounds] == [7, 7]
     assert peer.received == b"", "nothing is sent inside TLS"
     verdict = silence.of_hellos(WHERE, seen)
@@ -399,8 +400,8 @@ def resolv_conf(*servers: DnsServer) -> Iterator[str]:
 def test_each_name_server_is_asked_ten_times_and_three_times_for_another_name() -> None:
     zone = {"known.example.test": ["60 A 10.0.1.4"], "mute.example.test": Fault.SILENT}
     with DnsServer(zone) as first, DnsServer(zone) as second, resolv_conf(first, second) as path:
-        known = count_lost(Deadline(20), "known.example.test", path)
-        mute = count_lost(Deadline(20), "mute.example.test", path)
+        known = count_lost(Deadline(LONG), "known.example.test", path)
+        mute = count_lost(Deadline(LONG), "mute.example.test", path)
         asked_for = [query.name for query in first.queries]
     assert [(one.asked, one.answered, one.control_answered) for one in known.servers] == [(10, 10, 3)] * 2
     assert [(one.asked, one.answered, one.control_answered) for one in mute.servers] == [(10, 0, 3)] * 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -14,10 +13,8 @@ from netcheck.core.context import Deadline
 from netcheck.core.model import Cause
 from netcheck.probe.transport.tcp import Connections, connect
 from tests import needs
+from tests.bounds import MOMENT, STEP, ends_within
 from tests.servers import peers
-
-STEP = 1.25
-LATEST = STEP + 0.3
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO and ICMP errors are Linux's")
 
@@ -26,7 +23,7 @@ def test_an_address_that_answers_is_fine() -> None:
     with peers.silent() as peer:
         seen = connect(Deadline(STEP), (peer.host,), peer.port)
     assert seen.cause is None
-    assert seen.connections[0].seconds < 1
+    assert seen.connections[0].seconds < STEP
 
 
 def test_both_families_are_tried_and_one_is_enough() -> None:
@@ -38,10 +35,8 @@ def test_both_families_are_tried_and_one_is_enough() -> None:
 
 
 def test_thirty_silent_addresses_take_no_longer_than_one() -> None:
-    with peers.syn_drop() as peer:
-        start = time.monotonic()
+    with peers.syn_drop() as peer, ends_within(STEP):
         seen = connect(Deadline(STEP), (peer.host,) * 30, peer.port)
-        assert time.monotonic() - start < LATEST
     assert {one.cause for one in seen.connections} == {Cause.TIMED_OUT}
     assert len(seen.connections) == 30
 
@@ -49,15 +44,15 @@ def test_thirty_silent_addresses_take_no_longer_than_one() -> None:
 @linux_only
 def test_the_kernel_says_how_often_it_asked_in_vain() -> None:
     with peers.syn_drop() as peer:
-        (one,) = connect(Deadline(1.5), (peer.host,), peer.port).connections
+        (one,) = connect(Deadline(STEP), (peer.host,), peer.port).connections
     assert one.kernel is not None
     assert (one.kernel.state, one.kernel.segments_in) == ("SYN_SENT", 0)
-    assert one.kernel.segments_out == 2, "the SYN, and again after one second"
+    assert one.kernel.segments_out >= 2, "the SYN, and again after one second"
 
 
 def test_a_moment_of_silence_is_blamed_on_nobody() -> None:
     with peers.syn_drop() as peer:
-        seen = connect(Deadline(0.3), (peer.host,), peer.port)
+        seen = connect(Deadline(MOMENT), (peer.host,), peer.port)
     assert seen.cause is Cause.DEADLINE
 
 
@@ -101,11 +96,11 @@ from netcheck.core.context import Deadline
 from netcheck.probe.transport.tcp import connect
 asked = [("192.0.2.1", 9), ("192.0.2.2", 9), ("192.0.2.3", 9), ("203.0.113.1", 9), ("2001:db8::1", 9)]
 asked += [("10.99.0.1", port) for port in (1, 2, 3, 4, 5, 6)]
-seen = {f"{a} {p}": encode(connect(Deadline(1.5), (a,), p).connections[0]) for a, p in asked}
-seen["absent host"] = encode(connect(Deadline(3.6), ("10.98.0.77",), 9).connections[0])
+seen = {f"{a} {p}": encode(connect(Deadline(2.5), (a,), p).connections[0]) for a, p in asked}
+seen["absent host"] = encode(connect(Deadline(20), ("10.98.0.77",), 9).connections[0])
 held = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (8, held[1]))
-many = connect(Deadline(1.5), ("10.99.0.1",) * 30, 3)
+many = connect(Deadline(2.5), ("10.99.0.1",) * 30, 3)
 seen["out of descriptors"] = encode(many.connections[-1])
 print(json.dumps(seen))
 '
@@ -135,7 +130,7 @@ def from_the_kernel() -> dict[str, dict[str, object]]:
         ["unshare", "--net", "sh", "-c", NAMESPACE, sys.executable],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
     )
     assert done.returncode == 0, done.stderr
     seen: dict[str, dict[str, object]] = json.loads(done.stdout)

@@ -10,7 +10,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,12 +25,10 @@ from netcheck.core.secret import Secret
 from netcheck.probe.tls import trust
 from netcheck.probe.tls.handshake import Handshake, handshake
 from tests import needs
+from tests.bounds import LONG, MOMENT, STEP, ends_within
 from tests.servers import peers
 from tests.servers.certificates import Authority, Certificates, Leaf
 from tests.servers.peers import Peer
-
-STEP = 1.25
-LATEST = STEP + 0.3
 
 BROKER = "b-1.demo.abc123.c3.kafka.eu-west-1.amazonaws.com"
 
@@ -40,9 +37,8 @@ Make = Callable[[Certificates], Peer]
 
 def _shake(peer: Peer, trusted: object, name: str = "localhost", seconds: float = STEP) -> Handshake:
     store = trusted if isinstance(trusted, Trust) else Trust(None if trusted is None else str(trusted))
-    start = time.monotonic()
-    seen = handshake(Deadline(seconds), peer.host, peer.port, name, store)
-    assert time.monotonic() - start < max(LATEST, seconds + 0.3)
+    with ends_within(seconds):
+        seen = handshake(Deadline(seconds), peer.host, peer.port, name, store)
     assert decode(Handshake, json.loads(json.dumps(encode(seen)))) == seen, "it can be recorded"
     return seen
 
@@ -399,7 +395,7 @@ from netcheck.core.context import Deadline
 from netcheck.core.credentials import Trust
 from netcheck.probe.tls.handshake import handshake
 with socket.create_server(("127.0.0.1", 7000)):
-    print(json.dumps(encode(handshake(Deadline(1.5), "127.0.0.1", 7000, "localhost", Trust()))))
+    print(json.dumps(encode(handshake(Deadline(5), "127.0.0.1", 7000, "localhost", Trust()))))
 '
 """
 
@@ -407,7 +403,7 @@ with socket.create_server(("127.0.0.1", 7000)):
 def test_a_middlebox_that_drops_the_client_hello_leaves_it_unacknowledged() -> None:
     needs.network_namespaces()
     done = subprocess.run(
-        ["unshare", "--net", "sh", "-c", DROPPED, sys.executable], capture_output=True, text=True, timeout=30
+        ["unshare", "--net", "sh", "-c", DROPPED, sys.executable], capture_output=True, text=True, timeout=90
     )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
@@ -417,7 +413,7 @@ def test_a_middlebox_that_drops_the_client_hello_leaves_it_unacknowledged() -> N
 
 def test_a_moment_of_silence_is_blamed_on_nobody(certificates: Certificates) -> None:
     with peers.never_accepts() as peer:
-        assert _shake(peer, certificates.authority.certificate, seconds=0.2).cause is Cause.DEADLINE
+        assert _shake(peer, certificates.authority.certificate, seconds=MOMENT).cause is Cause.DEADLINE
 
 
 def test_a_trust_store_that_is_gone_is_no_fault_of_the_server(certificates: Certificates) -> None:
@@ -554,7 +550,7 @@ def test_replies_of_every_shape(shape: str, count: int, certificates: Certificat
     with _replying(replies()) as (host, port):
         for _ in range(count):
             one = handshake(Deadline(2), host, port, "localhost", store)
-            assert one.seconds < 2.3
+            assert one.seconds < LONG
             assert None not in (one.cause, one.verdict_jvm, one.verdict_strict), one
             seen.add(one.cause)
     assert len(seen) > 3, seen

@@ -195,7 +195,7 @@ def test_a_file_that_may_not_be_read(certificates: Certificates, tmp_path: Path)
     path.write_bytes(certificates.authority.certificate.read_bytes())
     path.chmod(0)
     done = subprocess.run(
-        [*prefix, sys.executable, "-c", f"open({str(path)!r})"], capture_output=True, text=True, timeout=30
+        [*prefix, sys.executable, "-c", f"open({str(path)!r})"], capture_output=True, text=True, timeout=90
     )
     if "PermissionError" not in done.stderr:
         needs.skip_or_fail("no user here that may not read a file")
@@ -205,7 +205,7 @@ def test_a_file_that_may_not_be_read(certificates: Certificates, tmp_path: Path)
         "except TrustError as error: print(error)"
     )
     done = subprocess.run(
-        [*prefix, sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=30
+        [*prefix, sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=90
     )
     assert "it cannot be read (Permission denied)" in done.stdout, done.stderr
 
@@ -245,7 +245,7 @@ def test_pkcs12_without_cryptography_says_what_to_install(certificates: Certific
         "except TrustError as error: print(error)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=90
     )
     assert "pip install 'netcheck[pkcs12]'" in done.stdout, done.stderr
 
@@ -257,7 +257,7 @@ def test_a_host_without_roots_takes_those_of_certifi(tmp_path: Path) -> None:
     )
     slim = {**os.environ, "SSL_CERT_FILE": str(tmp_path / "none.pem"), "SSL_CERT_DIR": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, env=slim
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=90, env=slim
     )
     source, _, count = done.stdout.strip().rpartition(" ")
     assert (source, int(count) > 50) == ("certifi's root certificates", True), done.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -346,16 +345,15 @@ def test_a_call_nobody_gave_an_answer_for_fails_the_test() -> None:
         (clock_off(minutes=47), "RequestExpired"),
         (html_page(), "ResponseParserError"),
         (dropped(), "ConnectionClosedError"),
-        (slow(3), "ReadTimeoutError"),
+        (slow(6), "ReadTimeoutError"),
     ],
 )
 def test_faults_come_as_often_as_asked_and_then_it_is_fine(
     aws: AwsEndpoint, fault: Any, expected: str
 ) -> None:
     aws.fail("ec2", "DescribeVpcs", fault, after=1, times=2)
-    ec2 = aws.client("ec2", read_timeout=0.3)
+    ec2 = aws.client("ec2", read_timeout=2)
     seen = []
-    started = time.monotonic()
     for _ in range(4):
         try:
             ec2.describe_vpcs()
@@ -365,7 +363,6 @@ def test_faults_come_as_often_as_asked_and_then_it_is_fine(
         except (botocore.exceptions.BotoCoreError, botocore.parsers.ResponseParserError) as error:
             seen.append(type(error).__name__)
     assert seen == ["fine", expected, expected, "fine"]
-    assert time.monotonic() - started < 10
 
 
 def test_it_speaks_tls(certificates: Certificates) -> None:

@@ -30,6 +30,7 @@ from botocore.credentials import Credentials
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from tests import needs
+from tests.bounds import LONG, STEP
 from tests.servers import kafka_wire, peers
 from tests.servers.certificates import Certificates, Leaf
 from tests.servers.chdb_front import ChdbFront
@@ -59,7 +60,7 @@ REFUSALS: list[tuple[str, Callable[[Certificates], Leaf], str]] = [
 
 
 def handshake(address: tuple[str, int], context: ssl.SSLContext) -> ssl.SSLSocket:
-    connection = socket.create_connection(address, 5)
+    connection = socket.create_connection(address, LONG)
     return context.wrap_socket(connection, server_hostname=address[0])
 
 
@@ -117,7 +118,7 @@ def test_keytool_writes_a_jks_trust_store(certificates: Certificates) -> None:
     assert certificates.authority.truststore_jks("changeit").read_bytes()[:4] == b"\xfe\xed\xfe\xed"
 
 
-def exchange(peer: Peer, data: bytes = b"hello", seconds: float = 1.0) -> bytes | str:
+def exchange(peer: Peer, data: bytes = b"hello", seconds: float = LONG) -> bytes | str:
     """What a plain client sees: the bytes until the peer closes, or how it failed."""
     try:
         with socket.create_connection(peer.address, seconds) as connection:
@@ -131,6 +132,9 @@ def exchange(peer: Peer, data: bytes = b"hello", seconds: float = 1.0) -> bytes 
         return type(error).__name__
 
 
+MERGED = 20
+"""Drips that a loaded machine may hand over at once; all of what is dripped is far more."""
+
 PLAIN: list[tuple[str, Callable[[], Peer], bytes | str]] = [
     ("refused", peers.refused, "ConnectionRefusedError"),
     ("never accepts", peers.never_accepts, "TimeoutError"),
@@ -139,7 +143,7 @@ PLAIN: list[tuple[str, Callable[[], Peer], bytes | str]] = [
     ("resets at once", peers.resets_at_once, "ConnectionResetError"),
     ("closes after the first bytes", peers.closes_after_first_bytes, b""),
     ("resets after the first bytes", peers.resets_after_first_bytes, "ConnectionResetError"),
-    ("drips", peers.drips_kafka, "TimeoutError"),
+    ("drips", lambda: peers.drips_kafka(interval_s=2 * STEP), "TimeoutError"),
     ("SSH", peers.ssh_banner, "TimeoutError"),
     ("alert", lambda: peers.tls_alert("protocol_version"), b"\x15\x03\x03\x00\x02\x02\x46"),
 ]
@@ -148,11 +152,11 @@ PLAIN: list[tuple[str, Callable[[], Peer], bytes | str]] = [
 @pytest.mark.parametrize(("what", "make", "seen"), PLAIN, ids=[row[0] for row in PLAIN])
 def test_a_plain_client_sees_a_peer_misbehave(what: str, make: Callable[[], Peer], seen: bytes | str) -> None:
     with make() as peer:
-        assert exchange(peer, seconds=0.3) == seen, what
+        assert exchange(peer, seconds=STEP) == seen, what
 
 
 def test_a_peer_that_closes_at_once_says_nothing() -> None:
-    with peers.closes_at_once() as peer, socket.create_connection(peer.address, 1) as connection:
+    with peers.closes_at_once() as peer, socket.create_connection(peer.address, LONG) as connection:
         assert connection.recv(1) == b""
 
 
@@ -160,7 +164,7 @@ def test_a_dropped_syn_is_a_connect_that_times_out_and_an_unaccepted_one_is_not(
     with peers.syn_drop() as dropping, pytest.raises(TimeoutError):
         socket.create_connection(dropping.address, 0.3)
     with peers.never_accepts() as queueing:
-        socket.create_connection(queueing.address, 0.3).close()
+        socket.create_connection(queueing.address, LONG).close()
 
 
 @pytest.mark.parametrize(
@@ -175,21 +179,25 @@ def test_a_dropped_syn_is_a_connect_that_times_out_and_an_unaccepted_one_is_not(
 def test_a_dripping_peer_begins_properly_and_then_drips(
     certificates: Certificates, make: Callable[..., Peer], first: bytes, over_tls: bool
 ) -> None:
-    with make(certificates.good.server_context() if over_tls else None, interval_s=0.05) as peer:
+    with make(certificates.good.server_context() if over_tls else None, interval_s=0.2) as peer:
         if over_tls:
             connection: socket.socket = handshake(peer.address, certificates.authority.client_context())
         else:
-            connection = socket.create_connection(peer.address, 1)
+            connection = socket.create_connection(peer.address, LONG)
         with connection:
             connection.sendall(b"hello")
-            assert connection.recv(65536).startswith(first)
-            assert [len(connection.recv(65536)) for _ in range(3)] == [1, 1, 1]
+            begun = b""
+            while len(begun) < len(first):
+                begun += connection.recv(65536)
+            assert begun.startswith(first)
+            parts = [len(connection.recv(65536)) for _ in range(3)]
+            assert all(0 < part <= MERGED for part in parts), parts
 
 
 def test_the_speakers_of_other_protocols_speak_them() -> None:
-    with peers.ssh_banner() as peer, socket.create_connection(peer.address, 1) as connection:
+    with peers.ssh_banner() as peer, socket.create_connection(peer.address, LONG) as connection:
         assert connection.recv(100).startswith(b"SSH-2.0-")
-    with peers.smtp_banner() as peer, socket.create_connection(peer.address, 1) as connection:
+    with peers.smtp_banner() as peer, socket.create_connection(peer.address, LONG) as connection:
         assert connection.recv(100).startswith(b"220 ")
     with peers.random_bytes() as peer:
         assert len(exchange(peer)) == 4096
@@ -201,7 +209,7 @@ def test_the_speakers_of_other_protocols_speak_them() -> None:
         assert len(exchange(peer)) > 1 << 20
     with peers.http_huge_header(size=1 << 20) as peer:
         assert b"\r\n\r\n" not in exchange(peer)
-    with peers.kafka_huge_frame() as peer, socket.create_connection(peer.address, 1) as connection:
+    with peers.kafka_huge_frame() as peer, socket.create_connection(peer.address, LONG) as connection:
         connection.sendall(b"hello")
         assert struct.unpack(">i", connection.recv(4)) == (2**31 - 1,)
 
@@ -304,14 +312,14 @@ def test_a_tls_proxy_makes_a_plain_port_a_tls_port(certificates: Certificates) -
 def test_a_closed_peer_leaves_no_thread_and_no_listener() -> None:
     before = set(threading.enumerate())
     with peers.silent() as peer:
-        connection = socket.create_connection(peer.address, 1)
+        connection = socket.create_connection(peer.address, LONG)
         connection.sendall(b"x")
         time.sleep(0.05)
     assert connection.recv(1) == b""
     connection.close()
     assert set(threading.enumerate()) <= before
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(peer.address, 1)
+        socket.create_connection(peer.address, LONG)
 
 
 def ask(server: DnsServer, name: str, kind: str = "A", *, tcp: bool = False) -> dns.message.Message:
@@ -410,7 +418,7 @@ def client_context(certificates: Certificates, listener: str) -> ssl.SSLContext 
 def broker(cluster: KafkaCluster, listener: str, index: int = 0) -> Iterator[socket.socket]:
     address = cluster.addresses(listener)[index]
     context = client_context(cluster.certificates, listener)
-    with socket.create_connection(address, 5) as plain:
+    with socket.create_connection(address, LONG) as plain:
         if context is None:
             yield plain
             return
@@ -452,7 +460,7 @@ def test_one_broker_advertises_an_address_that_leads_nowhere(
         "STRAY_NAME": socket.gaierror,
     }
     with pytest.raises(error[listener]):
-        socket.create_connection(told[3], 0.3)
+        socket.create_connection(told[3], STEP)
 
 
 @pytest.mark.parametrize(
@@ -561,7 +569,7 @@ def ask_over_https(
     context = server.certificates.authority.client_context()
     login = {"X-ClickHouse-User": user, "X-ClickHouse-Key": password}
     with contextlib.closing(
-        http.client.HTTPSConnection(server.host, port, context=context, timeout=5)
+        http.client.HTTPSConnection(server.host, port, context=context, timeout=LONG)
     ) as https:
         https.request("GET", path, headers=login)
         response = https.getresponse()
@@ -644,14 +652,14 @@ def test_clickhouse_connect_takes_chdb_for_a_server(chdb_server: ChdbFront) -> N
 
 def test_a_sleeping_service_is_slow_once(certificates: Certificates) -> None:
     needs.chdb()
-    with ChdbFront(certificates, waking_s=1.0) as server:
+    with ChdbFront(certificates, waking_s=3.0) as server:
         took = []
         for _ in range(2):
             began = time.monotonic()
             assert ask_over_https(server, "/ping", "", "")[0] == 200
             took.append(time.monotonic() - began)
-    assert took[0] > 0.9
-    assert took[1] < 0.9
+    assert took[0] > 2.9
+    assert took[1] < took[0] - 1.0, "the second question finds it awake"
 
 
 KEYS = AwsKeys("AKIAEXAMPLE", "secret", "session")
@@ -673,7 +681,7 @@ def msk_token(keys: AwsKeys, region: str = "us-east-1") -> bytes:
 
 
 def iam_login(peer: SaslPeer, mechanism: str, token: bytes) -> tuple[int, str | None]:
-    with socket.create_connection(peer.address, 5) as connection:
+    with socket.create_connection(peer.address, LONG) as connection:
         assert kafka_wire.sasl_mechanisms(connection, mechanism)[0] == 0
         code, message, challenge = kafka_wire.sasl_authenticate(connection, token)
         if mechanism == "OAUTHBEARER" and challenge:
@@ -723,7 +731,7 @@ def test_too_many_connects_is_said_to_everybody() -> None:
 
 
 def test_the_iam_listener_answers_any_version_of_api_versions_and_drops_who_has_not_logged_in() -> None:
-    with sasl_peer(KEYS) as peer, socket.create_connection(peer.address, 5) as connection:
+    with sasl_peer(KEYS) as peer, socket.create_connection(peer.address, LONG) as connection:
         assert kafka_wire.request(connection, kafka_wire.API_VERSIONS, 4).number("h") == 35
         assert kafka_wire.METADATA in kafka_wire.api_versions(connection)
         with pytest.raises(ConnectionResetError):
@@ -734,11 +742,11 @@ def test_a_reserved_port_is_refused_and_can_be_listened_on() -> None:
     with ReservedPorts(1) as ports, socket.socket() as server:
         address = ("127.0.0.1", ports.numbers[0])
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(address, 1)
+            socket.create_connection(address, LONG)
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(address)
         server.listen()
-        socket.create_connection(address, 1).close()
+        socket.create_connection(address, LONG).close()
 
 
 def test_a_server_that_fails_says_why(tmp_path: Path) -> None:
@@ -762,7 +770,7 @@ def test_a_server_does_not_outlive_a_killed_test_run(tmp_path: Path) -> None:
         server = int(run.stdout.readline())
         os.kill(server, 0)
         run.kill()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + LONG
     while _runs(server) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not _runs(server)
