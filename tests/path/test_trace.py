@@ -380,6 +380,25 @@ def test_an_available_nat_gateway_without_its_addresses_is_unknown(missing: str)
     assert [gap["action"] for gap in found["gaps"]] == ["ec2:DescribeNatGateways"]
 
 
+def test_a_zonal_nat_gateway_serves_every_zone() -> None:
+    world = with_nat()
+    world.find("NatGateways", "nat-a")["NatGatewayAddresses"][0]["AvailabilityZone"] = "eu-west-1b"
+    found = world.ask("eni-w", OUTSIDE, 443)
+    assert found["verdict"] == "reachable"
+    assert not [text for text in found["assumptions"] if "nat-a" in text]
+
+
+def test_a_regional_nat_gateway_that_lists_no_zones_is_not_said_to_lack_one() -> None:
+    world = regional()
+    nat = world.find("NatGateways", "nat-a")
+    del nat["NatGatewayAddresses"][0]["AvailabilityZone"]
+    for provisions in ("enabled", "disabled"):
+        nat["AutoProvisionZones"] = provisions
+        found = world.ask("eni-w", OUTSIDE, 443)
+        assert found["verdict"] == "reachable"
+        assert not [text for text in found["assumptions"] if "nat-a" in text]
+
+
 # The internet
 
 
@@ -544,6 +563,32 @@ def test_a_subnet_without_named_groups_is_unknown_unless_something_else_blocks()
     found = world.ask("subnet-w", "10.0.2.7")
     assert found["verdict"] == "blocked"
     assert codes(found) == [("SUBNET_ACL_RESTRICTION", "acl-w", "forward")]
+
+
+@pytest.mark.parametrize(
+    ("group", "direction", "other"), [("sg-w", "outbound", "inbound"), ("sg-b", "inbound", "outbound")]
+)
+def test_a_group_without_rules_is_reported_with_the_direction_that_lacks_them(
+    group: str, direction: str, other: str
+) -> None:
+    world = two_subnets()
+    rules = "IpPermissionsEgress" if group == "sg-w" else "IpPermissions"
+    world.find("SecurityGroups", group)[rules] = []
+    (blocker,) = world.ask("eni-w", "10.0.2.7")["blocked_by"]
+    assert (blocker["code"], blocker["component"]) == ("SG_HAS_NO_RULES", group)
+    assert f"{direction} rule" in blocker["text"] and f"{other} rule" not in blocker["text"]
+
+
+def test_a_reference_that_the_path_loses_is_explained_at_the_group_that_has_it() -> None:
+    world = with_transit()  # no security group referencing
+    world.group("sg-x", "vpc-a")
+    world.find("SecurityGroups", "sg-c")["IpPermissions"] = [permission("sg-w", (9094, 9094))]
+    world.group("sg-c2", "vpc-c", ingress=[permission("sg-x", (9094, 9094))])
+    world.find("NetworkInterfaces", "eni-c")["Groups"].append({"GroupId": "sg-c2"})
+    one, other = world.ask("eni-w", "10.9.1.7")["blocked_by"]
+    assert (one["component"], other["component"]) == ("sg-c", "sg-c2")
+    assert [(e["code"], e["component"]) for e in one["explanations"]] == [("SG_REFERENCING_SUPPORT", "tgw-1")]
+    assert "explanations" not in other
 
 
 @pytest.mark.parametrize("bare", ["eni-w", "eni-b"])
@@ -781,6 +826,42 @@ def test_a_default_route_beside_the_local_one_explains_nothing_about_an_address_
     (blocker,) = world.ask("eni-w", "10.0.2.99")["blocked_by"]
     assert (blocker["code"], blocker["component"]) == ("NO_POSSIBLE_DESTINATION", "subnet-b")
     assert "explanations" not in blocker
+
+
+def test_a_propagated_route_at_the_end_of_the_vpcs_range_never_beats_the_local_one() -> None:
+    world = two_subnets()
+    world.subnet("subnet-e", "vpc-a", "10.0.255.0/24")
+    world.acl("acl-e", "vpc-a", "subnet-e")
+    world.eni("eni-e", "subnet-e", "10.0.255.7", groups=("sg-b",))
+    found = route("10.0.255.0/24", "vgw-1", origin="EnableVgwRoutePropagation")
+    world.find("RouteTables", "rtb-a")["Routes"].append(found)
+    assert world.ask("eni-w", "10.0.255.7")["verdict"] == "reachable"
+
+
+@pytest.mark.parametrize(("lost", "first", "last"), [("10.0.1.254", 4, 253), ("10.0.1.4", 5, 254)])
+def test_a_return_route_for_one_address_at_the_edge_of_a_subnet_is_of_that_address_alone(
+    lost: str, first: int, last: int
+) -> None:
+    world = with_peer()
+    world.find("RouteTables", "rtb-c")["Routes"].append(route(f"{lost}/32", "pcx-gone", "blackhole"))
+    snapshot = world.snapshot()
+    workers = from_subnet(snapshot, "subnet-w", ["sg-w"])
+    found = trace(snapshot, workers, Destination.parse("10.9.1.7"), TCP, 9094)
+    base = parse_address("10.0.1.0")[1]
+    assert found.verdict is Verdict.PARTIAL
+    assert [(a - base, b - base) for a, b, _, _ in found.passing] == [(first, last)]
+
+
+def test_only_routes_that_match_the_address_explain_why_another_one_is_used() -> None:
+    world = with_nat()
+    world.find("RouteTables", "rtb-w")["Routes"] += [
+        route("203.0.113.0/24", "nat-gone", "blackhole"),
+        route("192.0.2.0/24", "nat-a"),
+    ]
+    (blocker,) = world.ask("eni-w", OUTSIDE, 443)["blocked_by"]
+    assert (blocker["code"], blocker["component"]) == ("BAD_STATE_ROUTE", "rtb-w")
+    (explanation,) = blocker["explanations"]
+    assert explanation["code"] == "MORE_SPECIFIC_ROUTE" and "0.0.0.0/0" in explanation["text"]
 
 
 def test_two_prefix_lists_that_cover_the_same_block_are_nobodys_guess() -> None:

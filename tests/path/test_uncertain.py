@@ -9,7 +9,17 @@ import pytest
 from netcheck.aws.ec2.snapshot import Gap, from_documents, from_regions
 from netcheck.path.query import answer
 from tests.path.test_trace import acl, ipv6, public_broker
-from tests.path.world import LISTS, World, acl_line, permission, route, two_subnets, with_peer, with_transit
+from tests.path.world import (
+    LISTS,
+    World,
+    acl_line,
+    permission,
+    route,
+    two_subnets,
+    with_nat,
+    with_peer,
+    with_transit,
+)
 
 BROKER = "198.51.100.77"
 WORKERS = {"security_groups": ["sg-w"]}
@@ -42,6 +52,27 @@ def test_members_of_a_group_that_was_not_collected_may_be_behind_a_peering(group
     found = world.ask("eni-w", "10.9.1.7")
     assert found["verdict"] == verdict
     assert codes(found) == ([] if verdict == "unknown" else [("ENI_SG_RULES_MISMATCH", "sg-w")])
+
+
+def test_a_group_that_was_not_collected_admits_nobody_in_another_region() -> None:
+    world = with_peer()
+    for stem, name in (("Vpcs", "vpc-c"), ("NetworkInterfaces", "eni-c"), ("SecurityGroups", "sg-c")):
+        world.documents[stem][stem].remove(world.find(stem, name))
+    world.find("VpcPeeringConnections", "pcx-1")["AccepterVpcInfo"]["Region"] = "eu-central-1"
+    world.find("SecurityGroups", "sg-w")["IpPermissionsEgress"] = [permission("sg-c", (9094, 9094))]
+    assert codes(world.ask("eni-w", "10.9.1.7")) == [("ENI_SG_RULES_MISMATCH", "sg-w")]
+
+
+def test_a_group_that_was_not_collected_admits_nobody_on_the_internet() -> None:
+    world = with_nat()
+    world.find("SecurityGroups", "sg-w")["IpPermissionsEgress"] = [permission("sg-gone", (443, 443))]
+    assert codes(world.ask("eni-w", "203.0.113.9", 443)) == [("ENI_SG_RULES_MISMATCH", "sg-w")]
+
+
+def test_a_receiver_whose_groups_are_known_holds_no_group_that_was_not_collected() -> None:
+    world = two_subnets()
+    world.find("SecurityGroups", "sg-w")["IpPermissionsEgress"] = [permission("sg-gone", (9094, 9094))]
+    assert codes(world.ask("eni-w", "10.0.2.7")) == [("ENI_SG_RULES_MISMATCH", "sg-w")]
 
 
 @pytest.mark.parametrize(
