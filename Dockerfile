@@ -7,7 +7,7 @@ COPY netcheck ./netcheck
 COPY checks ./checks
 RUN python -m venv --without-pip /opt/netcheck
 RUN pip --python /opt/netcheck/bin/python install --no-cache-dir '.[pkcs12]'
-# All that the final stage has: interpreter, libraries, certificates, netcheck.
+# The whole content of the final stage: interpreter, libraries, certificates, netcheck.
 COPY deploy/image.py ./deploy/image.py
 RUN /opt/netcheck/bin/python deploy/image.py /opt/tree
 RUN chroot /opt/tree /opt/netcheck/bin/netcheck demo healthy

@@ -1,7 +1,7 @@
-"""How long collecting takes, and how many calls it makes: python -m bench.bench_collect [latency in ms]
+"""Measure the collection of the AWS configuration: python -m bench.bench_collect [latency in ms]
 
-Every answer is held back by the latency (50 ms by default, as EC2 takes inside a Region), so the
-time shows how many calls are waited for one after the other.
+Every response is delayed by the latency (default 50 ms, as for EC2 within a Region), so the time shows how
+many calls are sequential.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def cases() -> Iterator[tuple[str, dict[str, Any], Scope]]:
 
 
 def large() -> dict[str, Any]:
-    """The account of the tests, and 200 VPCs with 50 interfaces each beside it."""
+    """The account of the tests plus 200 VPCs with 50 interfaces each."""
     documents = account(3)
     names = [f"vpc-{n:03}" for n in range(200)]
     documents["Vpcs"] += [{"VpcId": name, "CidrBlock": "10.9.0.0/16"} for name in names]
@@ -48,7 +48,7 @@ def large() -> dict[str, Any]:
 def main() -> None:
     """Print one line for each case."""
     latency = float(sys.argv[1]) / 1000 if len(sys.argv) > 1 else 0.05
-    print(f"each answer takes {latency * 1000:g} ms")
+    print(f"each response takes {latency * 1000:g} ms")
     for name, documents, scope in cases():
         with AwsEndpoint(World(documents), latency=latency) as aws:
             os.environ |= aws.environment()

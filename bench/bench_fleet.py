@@ -1,7 +1,7 @@
-"""What a fleet costs: python -m bench.bench_fleet [connectors a VPC] [VPCs ...]
+"""Measure a fleet: python -m bench.bench_fleet [connectors per VPC] [VPCs ...]
 
-Calls, seconds and peak memory of `netcheck fleet` in a process of its own, against an account of the tests.
-AWS is asked as fast as it answers, so the seconds are netcheck's.
+API calls, seconds and peak memory of `netcheck fleet` in its own process, against an account of the tests.
+The call rate is not limited, so the seconds are netcheck's own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PER_CONNECTOR = ("DescribeConnector", "ListConnectorOperations")
 def main() -> int:
     each = int(sys.argv[1]) if len(sys.argv) > 1 else 12
     vpcs = [int(word) for word in sys.argv[2:]] or [10, 42]
-    print("connectors  VPCs  calls  a connector's own  seconds  peak memory")
+    print("connectors  VPCs  calls  per-connector calls  seconds  peak memory")
     for count in vpcs:
         measure(count, each)
     measure(vpcs[0], each * 2)
@@ -48,7 +48,7 @@ def measure(vpcs: int, each: int) -> None:
     assert len(lines) == vpcs * each, ran.stderr[-2000:]
     own = sum(calls[name] for name in PER_CONNECTOR)
     memory = ran.stderr.strip().splitlines()[-1]
-    print(f"{len(lines):10}  {vpcs:4}  {calls.total():5}  {own:17}  {seconds:7.1f}  {memory} MB", flush=True)
+    print(f"{len(lines):10}  {vpcs:4}  {calls.total():5}  {own:19}  {seconds:7.1f}  {memory} MB", flush=True)
 
 
 SHOW = """
@@ -65,7 +65,7 @@ code = main(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
 sys.exit(code)
 """
-"""netcheck with the names of the account, as its own resolver would give them, and what it took."""
+"""Runs netcheck with the addresses of the account's names, and prints its peak memory."""
 
 if __name__ == "__main__":
     sys.exit(main())

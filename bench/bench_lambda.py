@@ -1,8 +1,8 @@
 """Measure the Lambda function: python -m bench.bench_lambda
 
-What its import adds to that of boto3 and its clients; what warm invocations leave behind that ask AWS about a
-connector (tests/awslambda has a hundred that ask little); and a function that is killed at fifty moments,
-whose state is then as it was or as it should be.
+The import time that netcheck adds to boto3 and its clients; leaks over warm invocations that read a
+connector from AWS (tests/awslambda has a hundred short ones); and a function that is killed at fifty
+moments, whose state must be the old one or the new one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Any
 
-from bench.measure import measure, median, told
+from bench.measure import measure, median, show
 from netcheck.aws.iam.permissions import OPERATIONS
 from netcheck.awslambda.changes import State
 from netcheck.core.codec import decode
@@ -25,9 +25,9 @@ from tests.servers.aws_memory import Memory
 from tests.servers.aws_world import World
 
 ROUNDS = 9
-MOST_INIT = 1.3
+MAX_INIT = 1.3
 WARM, FIRST = 100, 50
-MOST_GROWTH_MB = 2.0
+MAX_GROWTH_MB = 2.0
 KILLS = 50
 SEED = 1
 SERVICES = sorted({service for parts in OPERATIONS.values() for service in parts} | {"sts"})
@@ -40,20 +40,20 @@ for name in {SERVICES!r}:
 
 
 def init() -> None:
-    """Processor time, in turn: what else the machine does changes that least."""
+    """CPU time, interleaved: it depends least on the load of the machine."""
     programs = {"empty": "pass", "boto3": CLIENTS, "handler": "import netcheck.awslambda\n" + CLIENTS}
     spent: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(ROUNDS):
         for name, program in programs.items():
-            spent[name].append(measure([sys.executable, "-c", program]).processor_s)
+            spent[name].append(measure([sys.executable, "-c", program]).cpu_s)
     empty, boto3, handler = (median(spent[name]) * 1000 for name in programs)
-    told(f"boto3 and clients of {len(SERVICES)} services, median of {ROUNDS}", boto3 - empty, " ms")
-    told("the same with the function's handler", handler - empty, " ms")
-    told("with the handler / without", (handler - empty) / (boto3 - empty), " x", MOST_INIT)
+    show(f"boto3 and clients of {len(SERVICES)} services, median of {ROUNDS}", boto3 - empty, " ms")
+    show("the same plus the function's handler", handler - empty, " ms")
+    show("with the handler / without", (handler - empty) / (boto3 - empty), " x", MAX_INIT)
 
 
 def warm() -> None:
-    """Many invocations of one container, each a whole connector by AWS's configuration."""
+    """Many invocations of one container, each of which checks a connector by the AWS configuration."""
     memory, pipeline = Memory(), base()
     account = world(pipeline)
     where = {"FunctionName": "netcheck", "VpcConfig": {"VpcId": ""}}
@@ -69,20 +69,20 @@ def warm() -> None:
             seconds.append(answer.seconds)
             seen.append((function.threads(), len(function.files()), function.resident_kb() / 1000))
     threads, files, resident = zip(*seen, strict=True)
-    told("the first invocation, a connector in a local AWS", seconds[0], " s")
-    told(f"a warm one, median of {WARM}", median(seconds[1:]), " s")
-    told(f"threads more after {WARM} than after {FIRST}", max(threads[-5:]) - max(threads[:FIRST]), "", 0)
-    told(f"descriptors more after {WARM} than after {FIRST}", max(files[-5:]) - max(files[:FIRST]), "", 0)
-    told(
-        f"memory more after {WARM} than after {FIRST}",
+    show("the first invocation, a connector in a local AWS", seconds[0], " s")
+    show(f"a warm invocation, median of {WARM}", median(seconds[1:]), " s")
+    show(f"threads added from invocation {FIRST} to {WARM}", max(threads[-5:]) - max(threads[:FIRST]), "", 0)
+    show(f"descriptors added from invocation {FIRST} to {WARM}", max(files[-5:]) - max(files[:FIRST]), "", 0)
+    show(
+        f"memory added from invocation {FIRST} to {WARM}",
         median(resident[-10:]) - median(resident[FIRST - 10 : FIRST]),
         " MB",
-        MOST_GROWTH_MB,
+        MAX_GROWTH_MB,
     )
 
 
 def killed() -> None:
-    """Every state that is ever written is whole; and what a killed run leaves is told in the end."""
+    """Every state that is written is complete, and the pending change of a killed run is sent in the end."""
     memory, moments = Memory(), random.Random(SEED)
     with AwsEndpoint(World({}, memory.services()), latency=0.02) as aws:
         for number in range(KILLS):
@@ -96,21 +96,21 @@ def killed() -> None:
                 function.process.kill()
         states: list[State] = [decode(State, json.loads(text)) for text in memory.history]
         versions = [state.version for state in states]
-        time.sleep(15)  # until the last of them can no longer be telling
+        time.sleep(15)  # until the last killed run has certainly ended
         with Function(HANDLER, aws.environment()) as function:
             for name in ("expired-certificate", "healthy"):
                 function.invoke({"replay": demo(name), "name": "killed", "metrics": "none", **STATE})
         ids = [json.loads(each["Detail"])["id"] for each in memory.events]
         changes: list[Any] = sorted({state.version for state in decoded(memory)})
-        told(
-            f"states written around {KILLS} kills that are not whole",
+        show(
+            f"incomplete states written around {KILLS} kills",
             0 if versions == sorted(versions) else 1,
             "",
             0,
         )
-        told("states written", len(memory.history), "")
-        told("changes that nobody was told", len(changes) - len(set(ids)), "", 0)
-        told("messages told again for a kill between telling and writing", len(ids) - len(set(ids)), "")
+        show("states written", len(memory.history), "")
+        show("changes that were never sent", len(changes) - len(set(ids)), "", 0)
+        show("messages sent again after a kill between sending and writing", len(ids) - len(set(ids)), "")
 
 
 def decoded(memory: Memory) -> list[State]:

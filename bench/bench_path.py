@@ -1,8 +1,8 @@
 """Measure the path engine: python -m bench.bench_path
 
-Single-flow questions a second over three VPCs, one set question for all brokers and ports, and a large
-account: loading it, a first question and the next ones. Times are processor time on one core, rates those
-of the best of some windows, so that what else the machine does changes little.
+Single-flow traces per second over three VPCs, one trace for all brokers and ports, and a large account:
+loading it, a first trace and further ones. Times are CPU time on one core, rates those of the best of
+several windows, so that they depend little on the load of the machine.
 """
 
 from __future__ import annotations
@@ -96,16 +96,16 @@ def add_vpc(made: dict[str, list[Document]], v: int, subnets: int, interfaces: i
 
 def add_tables(made: dict[str, list[Document]], v: int, neighbours: list[int]) -> None:
     local = {"DestinationCidrBlock": f"10.{v}.0.0/16", "GatewayId": "local"}
-    way_out = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": f"nat-{v}"}
+    default_route = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": f"nat-{v}"}
     internet = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": f"igw-{v}"}
     to_peers = [
         {"DestinationCidrBlock": f"10.{n}.0.0/16", "VpcPeeringConnectionId": f"pcx-{min(v, n)}-{max(v, n)}"}
         for n in neighbours
     ]
-    for route in (local, way_out, internet, *to_peers):
+    for route in (local, default_route, internet, *to_peers):
         route["State"] = "active"
     for name, routes, association in (
-        (f"rtb-{v}", [local, way_out, *to_peers], {"Main": True}),
+        (f"rtb-{v}", [local, default_route, *to_peers], {"Main": True}),
         (f"rtb-{v}-public", [local, internet], {"SubnetId": f"subnet-{v}-1"}),
     ):
         made["RouteTables"].append(
@@ -114,7 +114,7 @@ def add_tables(made: dict[str, list[Document]], v: int, neighbours: list[int]) -
 
 
 def add_groups(made: dict[str, list[Document]], v: int, groups: int, rules: int, dice: random.Random) -> None:
-    """Groups with `rules` rules each, the one that matters last."""
+    """Groups with `rules` rules each, the matching one last."""
     for g in range(groups):
         others = rules // 2 - 1
         ingress = [rule(f"172.{dice.randrange(16, 32)}.{n}.0/24", 9000 + n, 9100 + n) for n in range(others)]
@@ -141,7 +141,7 @@ def peering(v: int, peer: int) -> Document:
 
 
 def rate(ask: Callable[[int], object], windows: int = 8, seconds: float = 0.5) -> float:
-    """Calls a second of processor time, in the best of some windows."""
+    """Calls per second of CPU time, in the best of several windows."""
     best, done = 0.0, 0
     for _ in range(windows):
         before, started = done, time.process_time()
@@ -167,12 +167,12 @@ def questions(dice: random.Random) -> Iterator[Document]:
 def single_flows() -> None:
     snapshot = from_documents(account(3, 4, 40, 2, 10, 2))
     generator = questions(random.Random(3))
-    asked = [next(generator) for _ in range(2000)]
-    verdicts = [answer(question, snapshot)["verdict"] for question in asked]
+    queries = [next(generator) for _ in range(2000)]
+    verdicts = [answer(question, snapshot)["verdict"] for question in queries]
     counts = ", ".join(f"{verdicts.count(v)} {v}" for v in sorted({str(v) for v in verdicts}))
-    print(f"three VPCs, {len(asked)} questions: {counts}")
-    report("one flow, as JSON object (answer)", rate(lambda n: answer(asked[n % 2000], snapshot)))
-    typed = [(str(q["from"]), Destination.parse(q["to"]), q["port"], q["source_port"]) for q in asked]
+    print(f"three VPCs, {len(queries)} queries: {counts}")
+    report("one flow, as JSON object (answer)", rate(lambda n: answer(queries[n % 2000], snapshot)))
+    typed = [(str(q["from"]), Destination.parse(q["to"]), q["port"], q["source_port"]) for q in queries]
 
     def ask(n: int) -> object:
         name, destination, port, source_port = typed[n % 2000]
@@ -183,7 +183,7 @@ def single_flows() -> None:
 
 
 def report(name: str, per_second: float) -> None:
-    print(f"  {name + ':':42} {per_second:9,.0f} a second ({per_second / 20_000:.2f} of 20,000)")
+    print(f"  {name + ':':42} {per_second:9,.0f} per second ({per_second / 20_000:.2f} of 20,000)")
 
 
 def set_question() -> None:
@@ -218,11 +218,11 @@ def large_account() -> None:
         f"{len(snapshot.groups):,} security groups x 60 rules, {len(snapshot.route_tables)} route tables"
     )
     print(f"  {'load:':42} {seconds:9.2f} s ({seconds / 3:.2f} of 3 s)")
-    asked = [
+    queries = [
         {"id": 1, "from": f"eni-{v}-0-{v % 10}", "to": f"10.{v + 1}.2.11", "port": 9094} for v in range(150)
     ]
-    for name in ("first question in a VPC:", "the same again:"):
-        times = sorted(timed(question, snapshot) for question in asked)
+    for name in ("first query in a VPC:", "the same again:"):
+        times = sorted(timed(question, snapshot) for question in queries)
         middle, worst = times[len(times) // 2], times[-1]
         print(
             f"  {name:42} {middle * 1e6:9.0f} us, worst {worst * 1e6:.0f} us ({middle / 0.001:.2f} of 1 ms)"

@@ -1,7 +1,7 @@
-"""Measure what starting costs: python -m bench.bench_start
+"""Measure the start-up: python -m bench.bench_start
 
-`netcheck --version` against an empty Python start, one after the other in turn, and which of the large
-libraries a run imports for each kind of target.
+`netcheck --version` against an empty Python start, interleaved, and which of the large libraries a run
+imports for each kind of target.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import json
 import sys
 from pathlib import Path
 
-from bench.measure import measure, median, told
+from bench.measure import measure, median, show
 from tests.servers import peers
 
 ROUNDS = 25
-MOST = 3.0
+LIMIT = 3.0
 NETCHECK = str(Path(sys.executable).with_name("netcheck"))
 LIBRARIES = ("boto3", "botocore", "kafka", "clickhouse_connect", "cryptography", "dns", "yaml", "tabulate")
 REPORT = """
@@ -27,13 +27,13 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 
 
 def imported(*arguments: str) -> set[str]:
-    """The packages that `netcheck` with these arguments has imported when it ends."""
+    """The packages that `netcheck` imports with these arguments."""
     ran = measure([sys.executable, "-c", REPORT, *arguments])
     return set(json.loads(ran.output.splitlines()[-1]))
 
 
 def runs(port: int) -> dict[str, tuple[str, ...]]:
-    """A run for each kind of target, of a port that answers."""
+    """A run for each kind of target, against a port that responds."""
     here = f"127.0.0.1:{port}"
     return {
         "kafka": ("--bootstrap", here, "--security-protocol", "PLAINTEXT"),
@@ -49,9 +49,9 @@ def version() -> None:
     for _ in range(ROUNDS):
         empty.append(measure([sys.executable, "-c", "pass"]).seconds)
         ours.append(measure([NETCHECK, "--version"]).seconds)
-    told(f"python -c pass, median of {ROUNDS}", median(empty) * 1000, " ms")
-    told(f"netcheck --version, median of {ROUNDS}", median(ours) * 1000, " ms")
-    told("netcheck --version / python -c pass", median(ours) / median(empty), " x", MOST)
+    show(f"python -c pass, median of {ROUNDS}", median(empty) * 1000, " ms")
+    show(f"netcheck --version, median of {ROUNDS}", median(ours) * 1000, " ms")
+    show("netcheck --version / python -c pass", median(ours) / median(empty), " x", LIMIT)
 
 
 def main() -> None:

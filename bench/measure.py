@@ -1,4 +1,4 @@
-"""A command's wall-clock seconds, processor seconds and peak memory; and how figures are printed."""
+"""Wall-clock seconds, CPU seconds and peak memory of a command; printing of figures."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Measured:
     code: int
     output: str
     seconds: float
-    processor_s: float
+    cpu_s: float
     peak_mb: float
 
 
 def measure(
     command: Sequence[str], *, cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Measured:
-    """Run it to its end. Its output goes to a file, so that no pipe is in the way."""
+    """Run a command to its end. Its output goes to a file, so that no pipe delays it."""
     with tempfile.TemporaryFile("w+") as output:
-        began = time.perf_counter()
+        start = time.perf_counter()
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -38,7 +38,7 @@ def measure(
             env=environment,
         )
         _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         # Linux counts ru_maxrss in units of 1024 bytes (getrusage(2)).
@@ -47,10 +47,12 @@ def measure(
         return Measured(process.returncode, output.read(), seconds, spent, peak)
 
 
-def told(what: str, value: float, unit: str, most: float | None = None) -> None:
-    """Print one figure, and where it has an aim, whether it is met."""
-    aim = "" if most is None else f"   aim: at most {most:g}{unit}, {'met' if value <= most else 'MISSED'}"
-    print(f"{what:<66} {value:8.3f}{unit}{aim}", flush=True)
+def show(name: str, value: float, unit: str, limit: float | None = None) -> None:
+    """Print one figure and, if it has a goal, whether it meets it."""
+    goal = (
+        "" if limit is None else f"   goal: at most {limit:g}{unit}, {'met' if value <= limit else 'MISSED'}"
+    )
+    print(f"{name:<66} {value:8.3f}{unit}{goal}", flush=True)
 
 
 def median(values: Sequence[float]) -> float:

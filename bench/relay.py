@@ -1,6 +1,6 @@
-"""A relay that makes a loopback connection as slow as a real one: python -m bench.relay MS FROM>TO ...
+"""A relay that gives loopback connections the latency of a real network: python -m bench.relay MS FROM>TO ...
 
-Each byte arrives MS milliseconds later than it was sent, in both directions. Connecting itself is not
+Each byte arrives MS milliseconds after it was sent, in both directions. Connecting itself is not
 delayed. Prints "ready" when it listens everywhere.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 
 async def delayed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
-    """Pass everything on, in order, late."""
+    """Forward all data in order, delayed."""
     loop = asyncio.get_running_loop()
 
     def send(data: bytes) -> None:
@@ -29,7 +29,7 @@ async def delayed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, se
 
 
 async def relay(source: tuple[str, int], target: tuple[str, int], seconds: float) -> asyncio.Server:
-    serving: set[asyncio.Task[None] | None] = set()  # the loop itself holds tasks weakly
+    serving: set[asyncio.Task[None] | None] = set()  # the event loop keeps only weak references to tasks
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.add(asyncio.current_task())
@@ -39,9 +39,9 @@ async def relay(source: tuple[str, int], target: tuple[str, int], seconds: float
             writer.close()
             serving.discard(asyncio.current_task())
             return
-        there = delayed(reader, onward[1], seconds)
-        back = delayed(onward[0], writer, seconds)
-        await asyncio.gather(there, back, return_exceptions=True)
+        forward = delayed(reader, onward[1], seconds)
+        backward = delayed(onward[0], writer, seconds)
+        await asyncio.gather(forward, backward, return_exceptions=True)
         for end in (writer, onward[1]):
             end.close()
         serving.discard(asyncio.current_task())

@@ -1,9 +1,9 @@
 """Assemble the root of netcheck's image: /opt/netcheck/bin/python deploy/image.py TREE
 
-Run by the interpreter of the virtual environment that netcheck is installed in. Into the folder TREE go, each
-at its own path: that environment, the interpreter and standard library that it was made of, the shared
-libraries that these name and those that glibc loads by itself, root certificates, and the few files of /etc
-that a resolver reads. No shell, no package manager, nothing that netcheck does not need.
+Run it with the interpreter of the virtual environment that netcheck is installed in. It copies to the folder
+TREE, each at its own path: that environment, its interpreter and standard library, the shared libraries that
+these need and those that glibc loads itself, root certificates, and the files of /etc that the resolver
+reads. No shell, no package manager, nothing that netcheck does not need.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from pathlib import Path
 
 USER = 65532
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-"""Where Debian's package ca-certificates puts them all."""
+"""All root certificates of Debian's package ca-certificates."""
 
 ETC = {
     "passwd": f"root:x:0:0:root:/:/sbin/nologin\nnetcheck:x:{USER}:{USER}:netcheck:/:/sbin/nologin\n",
     "group": f"root:x:0:\nnetcheck:x:{USER}:\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nnetworks: files\nservices: files\n",
-    # Docker and the kubelet put their own in place of these.
+    # Docker and the kubelet replace these.
     "hosts": "127.0.0.1 localhost\n::1 localhost\n",
     "resolv.conf": "",
 }
 MOUNTED = ("dev", "proc", "sys")
 LOADED_BY_GLIBC = ("libgcc_s.so.1", "libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2")
-"""With dlopen, which `ldd` cannot see: to end a thread, and to resolve names. They lie beside libc."""
+"""Loaded with dlopen, so `ldd` does not list them: to end a thread and to resolve names. In libc's folder."""
 
 UNUSED = frozenset(
     {
@@ -52,20 +52,20 @@ UNUSED = frozenset(
         ),
     }
 )
-"""Parts of the standard library, extension modules by their bare names. What is missing here is only what
-needs a library of its own, a screen or an installer.
+"""Parts of the standard library that are left out, extension modules by their bare names: those that need a
+further library, a screen or an installer.
 """
 FOR_BUILDERS = re.compile(r"config-|_test|_?xx")
-"""The folder to link an interpreter from, and extension modules for the interpreter's own tests."""
+"""The folder for linking an interpreter, and extension modules for the interpreter's own tests."""
 NO_CODE = (".a", ".c", ".h", ".pxd", ".pyi", ".pyx", ".opt-1.pyc", ".opt-2.pyc")
-NOT_ASKED = re.compile(r"/botocore/data/.*/(examples|paginators|waiters)-\d")
-"""Of botocore's descriptions: netcheck turns pages by itself and waits for nothing. All else stays, for every
-service, as --aws-service takes any name.
+UNUSED_DATA = re.compile(r"/botocore/data/.*/(examples|paginators|waiters)-\d")
+"""botocore's data that netcheck does not use. The rest is kept for every service, as --aws-service accepts
+any name.
 """
 
 
 class Tree:
-    """A folder that becomes the root of a file system. What is put into it keeps its path, as links do."""
+    """A folder that becomes the root of a file system. Files and links keep their paths."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -74,7 +74,7 @@ class Tree:
         return self.root / path.relative_to("/")
 
     def put(self, path: Path) -> None:
-        """Copy a file, and every link on the way to it with what it leads to."""
+        """Copy a file, and every link in its path with the link's target."""
         here = Path("/")
         for number, part in enumerate(path.parts[1:], 2):
             here /= part
@@ -103,7 +103,7 @@ class Tree:
 
 
 def main(root: Path) -> None:
-    """Assemble it. Ends with what is wrong where something that is needed is not there."""
+    """Assemble the tree. Raises SystemExit if something is missing."""
     root.mkdir(parents=True)
     root.chmod(0o755)
     tree = Tree(root)
@@ -117,19 +117,19 @@ def main(root: Path) -> None:
     certificates(tree)
     settings(tree, {path.parent for path in libraries if not path.is_relative_to(sys.prefix)})
     for folder in (library, Path(sys.prefix) / "lib"):
-        # As many as there are processors; what came compiled is not compiled again.
+        # workers=0: one process per CPU. Files that are compiled already are skipped.
         compileall.compile_dir(
             tree.at(folder), maxlevels=30, quiet=2, stripdir=str(root), prependdir="/", workers=0
         )
-    told(root)
+    print_size(root)
 
 
 def environment(prefix: Path) -> Iterator[Path]:
-    """The virtual environment: its interpreter, netcheck's own command, and the packages."""
+    """The virtual environment: its interpreter, the netcheck command, and the packages."""
     yield prefix / "pyvenv.cfg"
     yield from (path for path in (prefix / "bin").iterdir() if path.name.startswith(("python", "netcheck")))
     for path in files(prefix / "lib"):
-        if "tests" not in path.relative_to(prefix).parts and not NOT_ASKED.search(str(path)):
+        if "tests" not in path.relative_to(prefix).parts and not UNUSED_DATA.search(str(path)):
             yield path
 
 
@@ -141,14 +141,14 @@ def standard_library(folder: Path) -> Iterator[Path]:
 
 
 def files(folder: Path) -> Iterator[Path]:
-    """Every file below that a run may need."""
+    """Every file in the folder that a run may need."""
     for path in sorted(folder.rglob("*")):
         if not path.is_dir() and not path.name.endswith(NO_CODE):
             yield path
 
 
 def is_program(path: Path) -> bool:
-    """Whether it is an ELF file: the interpreter, a shared library, an extension module."""
+    """Whether this is an ELF file: the interpreter, a shared library, an extension module."""
     if path.is_symlink() or not path.is_file():
         return False
     with path.open("rb") as file:
@@ -156,12 +156,12 @@ def is_program(path: Path) -> bool:
 
 
 def shared(programs: Iterable[Path]) -> set[Path]:
-    """The loader and all libraries that the programs need, wherever this system has them."""
+    """The loader and all libraries that the programs need."""
     found: set[Path] = set()
     for program in programs:
         ran = subprocess.run(["ldd", str(program)], capture_output=True, text=True, timeout=60, check=False)
         if "not found" in ran.stdout:
-            raise SystemExit(f"image: {program} needs a library that is not here:\n{ran.stdout}")
+            raise SystemExit(f"image: {program} needs a missing library:\n{ran.stdout}")
         found |= {Path(path) for path in re.findall(r"(?:^|=>)\s*(/\S+) \(0x", ran.stdout, re.MULTILINE)}
     (libc,) = {path for path in found if path.name == "libc.so.6"}
     found |= {libc.with_name(name) for name in LOADED_BY_GLIBC}
@@ -169,15 +169,15 @@ def shared(programs: Iterable[Path]) -> set[Path]:
 
 
 def certificates(tree: Tree) -> None:
-    """Debian's root certificates, as one file where OpenSSL looks for one."""
+    """Debian's root certificates, as one file where OpenSSL looks for it."""
     if not BUNDLE.exists():
-        raise SystemExit(f"image: there is no {BUNDLE}: apt-get install ca-certificates")
+        raise SystemExit(f"image: {BUNDLE} is missing: apt-get install ca-certificates")
     tree.put(BUNDLE)
     tree.link(Path(ssl.get_default_verify_paths().openssl_cafile), BUNDLE)
 
 
 def settings(tree: Tree, folders: Iterable[Path]) -> None:
-    """What glibc reads: its table of libraries in `folders`, who there is, and how names are resolved."""
+    """The files that glibc reads: the table of libraries in `folders`, users, and name resolution."""
     for name, text in ETC.items():
         tree.write(f"etc/{name}", text)
     for name in MOUNTED:
@@ -189,7 +189,7 @@ def settings(tree: Tree, folders: Iterable[Path]) -> None:
     subprocess.run([ldconfig, "-r", str(tree.root)], timeout=60, check=True)
 
 
-def told(root: Path) -> None:
+def print_size(root: Path) -> None:
     sizes = [path.lstat().st_size for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
     print(f"{root}: {len(sizes)} files, {sum(sizes) / 1e6:.1f} MB")
 

@@ -1,9 +1,9 @@
 """python tools/build_lambda.py [--arch x86_64|arm64]... [--lock]: the zip of the Lambda function.
 
-dist/netcheck-lambda-ARCH.zip holds netcheck, the checks and the libraries of deploy/lambda/requirements.txt,
-whose wheels are pinned by their hashes. The same sources give the same bytes: files in the order of their
-names, all of one date and one mode, one compression, nothing compiled. boto3 is left to Lambda's runtime.
---lock writes deploy/lambda/requirements.txt anew, from what is current.
+dist/netcheck-lambda-ARCH.zip contains netcheck, the checks and the libraries of
+deploy/lambda/requirements.txt, whose wheels are pinned by their hashes. The build is reproducible: files
+are sorted by name and have the same date, mode and compression, and nothing is compiled. boto3 is part of
+Lambda's runtime. --lock updates deploy/lambda/requirements.txt to the current versions.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "deploy" / "lambda" / "requirements.txt"
 PYTHON = "3.13"
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
-"""Lambda's names of its architectures, and those of wheels."""
+"""Lambda's names of architectures, and those of wheels."""
 PLATFORMS = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
-"""Amazon Linux 2023, on which Lambda's Python 3.13 runs, has glibc 2.34."""
+"""Lambda's Python 3.13 runs on Amazon Linux 2023, which has glibc 2.34."""
 LIBRARIES = (
     "backports.zstd",
     "certifi",
@@ -36,10 +36,10 @@ LIBRARIES = (
     "tabulate",
     "urllib3",
 )
-"""What netcheck depends on but for boto3, and for shtab, which completes command lines. `cryptography` alone
-would be as large as all of these, so a PKCS12 trust store needs the container image."""
+"""netcheck's dependencies, without boto3 and without shtab, which completes command lines. `cryptography`
+alone would be as large as all of these, so a PKCS12 trust store needs the container image."""
 LEFT_OUT = (
-    "yaml/_yaml*.so",  # the C loader, which nothing here uses
+    "yaml/_yaml*.so",  # the C loader, which is not used
     "clickhouse_connect/cc_sqlalchemy/*",
     "*/tests/*",
     "*.pyi",
@@ -58,7 +58,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Build the zip of the Lambda function.")
     parser.add_argument("--arch", action="append", choices=MACHINES, help="default: both")
     parser.add_argument("--output", type=Path, default=ROOT / "dist", metavar="DIR")
-    parser.add_argument("--lock", action="store_true", help=f"write {LOCK.relative_to(ROOT)} anew and stop")
+    parser.add_argument("--lock", action="store_true", help=f"update {LOCK.relative_to(ROOT)} and stop")
     arguments = parser.parse_args()
     if arguments.lock:
         LOCK.write_text(locked())
@@ -89,7 +89,7 @@ def wheels(folder: Path, arch: str, requirements: Path, python: str = PYTHON) ->
 
 
 def contents(libraries: Sequence[Path]) -> dict[str, bytes]:
-    """Every file of the zip by its name."""
+    """Every file of the zip, by name."""
     found: dict[str, bytes] = {}
     for wheel in libraries:
         with zipfile.ZipFile(wheel) as archive:
@@ -113,7 +113,7 @@ def write(path: Path, files: Mapping[str, bytes]) -> None:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, DATE)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # Unix, wherever it is built
+            entry.create_system = 3  # Unix, on every build host
             entry.external_attr = MODE << 16
             archive.writestr(entry, files[name])
 

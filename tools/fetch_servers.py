@@ -1,11 +1,12 @@
-"""Installs what the tests run against: Java, Maven, Kafka's jars, ClickHouse, nftables, Chromium, axe.
+"""Installs the servers and tools of the tests: Java, Maven, Kafka, ClickHouse, nftables, Chromium, axe.
 
-    python tools/fetch_servers.py             # what can be had; one line for each thing that cannot
+    python tools/fetch_servers.py             # what is available; prints one line for each failure
     python tools/fetch_servers.py --require   # for CI: exit code 1 if anything is missing
 
 On Debian as root it installs packages with apt-get. The Kafka jars come from Maven's repository into
-.cache/kafka, with an archive of the broker's classes that makes it start in half the time; axe, which looks
-for barriers in web pages, comes from a Python package that carries it. Where all is there it returns at once.
+.cache/kafka, with a class data archive that halves the broker's start-up time; axe, which checks the
+accessibility of web pages, comes from a Python package that contains it. If nothing is missing, it returns at
+once.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ CACHE = Path(__file__).resolve().parents[1] / ".cache" / "kafka"
 FETCHED = CACHE / f"kafka-{KAFKA}.complete"
 AXE = CACHE.parent / "axe" / "axe.min.js"
 AXE_PACKAGE = ("axe-playwright-python==0.1.8", "axe_playwright_python/axe.min.js")
-# program -> (Debian package, what goes without it)
+# program -> (Debian package, the consequence of its absence)
 PROGRAMS = {
     "java": (JAVA, "no Kafka broker"),
     "keytool": (JAVA, "no JKS trust stores"),
-    "mvn": ("maven", "no way to fetch Kafka's jars"),
+    "mvn": ("maven", "Kafka's jars cannot be fetched"),
     "clickhouse-server": ("clickhouse-server", "no ClickHouse server"),
     "setpriv": ("util-linux", "servers may outlive a killed test run"),
     "ip": ("iproute2", "no network namespaces"),
@@ -57,7 +58,7 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Install what the tests run against.")
+    parser = argparse.ArgumentParser(description="Install the servers and tools of the tests.")
     parser.add_argument("--require", action="store_true", help="exit with 1 if anything is missing")
     options = parser.parse_args(arguments)
     install_packages()
@@ -75,14 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def found(program: str) -> bool:
-    """Whether it is there, or what it would be needed for is done."""
+    """Whether the program is installed, or what needs it is done already."""
     if program == "mvn" and FETCHED.exists():
         return True
     return shutil.which(program) is not None or Path("/usr/sbin", program).exists()
 
 
 def install_packages() -> None:
-    """Install every missing program's package, where there is apt-get and the right to use it."""
+    """Install the package of every missing program, if apt-get is available and permitted."""
     missing = sorted({package for program, (package, _) in PROGRAMS.items() if not found(program)})
     if not missing or shutil.which("apt-get") is None or os.geteuid() != 0:
         return
@@ -94,13 +95,13 @@ def install_packages() -> None:
 
 
 def fetch_kafka() -> list[str]:
-    """Fetch the jars unless this version's are there; return what went wrong."""
+    """Fetch the jars unless this version is present; return the errors."""
     if FETCHED.exists():
         return []
     if not found("mvn"):
-        return [f"Kafka's jars are not in {CACHE / 'jars'}, and mvn to fetch them is missing"]
+        return [f"Kafka's jars are not in {CACHE / 'jars'}, and mvn is missing to fetch them"]
     CACHE.mkdir(parents=True, exist_ok=True)
-    # Beside the place where they will be, so that a fetch cut short never looks like a whole one.
+    # In another folder first, so that an interrupted fetch never looks complete.
     with tempfile.TemporaryDirectory(dir=CACHE) as name:
         folder = Path(name)
         (folder / "pom.xml").write_text(POM.format(version=KAFKA))
@@ -117,7 +118,7 @@ def fetch_kafka() -> list[str]:
 
 
 def fetch_axe() -> list[str]:
-    """Fetch axe out of the package that carries it, without what that depends on; return what went wrong."""
+    """Fetch axe from the package that contains it, without dependencies; return the errors."""
     if AXE.exists():
         return []
     package, member = AXE_PACKAGE
@@ -136,7 +137,7 @@ def fetch_axe() -> list[str]:
 
 
 def archive_kafka() -> list[str]:
-    """Make the archive of the broker's classes, which is a convenience: brokers start without it too."""
+    """Create the class data archive of the broker. It is optional: brokers also start without it."""
     sys.path.insert(0, str(CACHE.parents[1]))
     if (CACHE / "classes.jsa").exists() or importlib.util.find_spec("cryptography") is None:
         return []
@@ -145,7 +146,7 @@ def archive_kafka() -> list[str]:
     try:
         kafka.archive_classes()
     except (OSError, process.ServerFailed, subprocess.SubprocessError) as error:
-        return [f"Kafka's jars are there, but a broker does not start: {error}"]
+        return [f"Kafka's jars are present, but a broker does not start: {error}"]
     return []
 
 

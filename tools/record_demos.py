@@ -1,11 +1,11 @@
-"""Records the runs that `netcheck demo` replays: the real command, against real servers, on an island, and in
-the lab of the fault matrix where AWS's configuration matters.
+"""Records the runs that `netcheck demo` replays: the real command against real servers, in an isolated
+network and, where the AWS configuration matters, in the lab of the fault matrix.
 
     python tools/record_demos.py                    # writes netcheck/demo/*.json.gz
     python tools/record_demos.py --output DIR
 
-Nothing in a recording is written by hand. Two runs of this program differ in times, certificates and
-versions only. It needs Linux namespaces, Java, Kafka's jars and chdb (tools/fetch_servers.py --require).
+No recording is edited by hand. Two runs of this program differ only in times, certificates and versions. It
+needs Linux namespaces, Java, Kafka's jars and chdb (tools/fetch_servers.py --require).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # run as a file, this program's own folder is there, and the tests' is not
+sys.path.insert(0, str(ROOT))  # run as a file, sys.path has this folder only, not the root
 
 if TYPE_CHECKING:
     from tests.e2e.orders import Orders
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _in_the_lab(output: Path) -> int:
-    """Record one row of the fault matrix: AWS's JSON, the network that it makes, and servers behind it."""
+    """Record one row of the fault matrix: the AWS configuration, the network made from it, and servers."""
     from tests.lab.faults.rows import matrix
     from tests.lab.faults.stage import Stage, job
     from tests.lab.kernel import LabBroken
@@ -75,7 +75,7 @@ def _on_an_island(output: Path) -> int:
 
 
 def record_all(output: Path) -> None:
-    """Record every demo. Raises SystemExit when a run does not come out as its name says."""
+    """Record every demo. Raises SystemExit if a run does not end as its name says."""
     from tests.e2e.orders import Orders
 
     with tempfile.TemporaryDirectory(prefix="orders-") as folder, Orders(Path(folder)) as orders:

@@ -1,5 +1,5 @@
-"""python tools/write_deployments.py: write netcheck's own policy, and the code that finds a connector's
-workers, into the files of deploy/ that hold them, between the lines that name them.
+"""python tools/write_deployments.py: write netcheck's own policy, and the code that looks up a connector's
+workers, into the files of deploy/ between their begin and end markers.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ PART = re.compile(r"( *)# begin: (?P<name>[a-z ]+)\n(?P<text>.*?)( *)# end: (?P=
 
 
 class _Indented(yaml.SafeDumper):
-    """Indents lists below their keys."""
+    """Indents lists under their keys."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
         super().increase_indent(flow, False)
 
 
 def texts() -> dict[str, str]:
-    """What stands in a template, by the name of the part."""
+    """The text of each part of a template, by its name."""
     code = (DEPLOY / "workers.py").read_text()
     return {
         "netcheck policy": yaml.dump(policy()["Statement"], Dumper=_Indented, sort_keys=False, width=100),
@@ -36,7 +36,7 @@ def texts() -> dict[str, str]:
 
 
 def written(template: str) -> str:
-    """The template with all of its parts as they should be."""
+    """The template with all of its parts up to date."""
     parts = texts()
 
     def part(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Write the pages of docs/, and the parts of pages, that are made from the code: `make docs`."""
+"""Write the pages of docs/, and parts of pages, that are generated from the code: `make docs`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SELECT
     seconds, days_left, summary, evidence
 FROM netcheck_results FINAL
 """
-"""Every row of a history under today's names. `transform` without a default keeps what it does not know."""
+"""Every row of a history under today's names. `transform` without a default keeps all other values."""
 PART = re.compile(r"(<!-- begin: view -->\n).*?(<!-- end: view -->\n)", re.DOTALL)
 
 
@@ -45,7 +45,7 @@ def pages() -> dict[str, str]:
 
 
 def view() -> str:
-    """The statement that makes the view of docs/history.md."""
+    """The statement that creates the view of docs/history.md."""
     names = {**CHECKS, **CAUSES, **{old.upper(): new.upper() for old, new in CAUSES.items()}}
     return VIEW.format(old_names=_array(names), names=_array(names.values()))
 

@@ -1,4 +1,4 @@
-"""docs/faults.md, from the fault matrix and what netcheck says of each of its rows."""
+"""docs/faults.md, from the fault matrix and netcheck's report of each row."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ TITLES = {
     "names": "Names",
     "routing": "Routing",
     "filters": "Security groups, network ACLs, endpoints",
-    "transport": "TCP and the way",
+    "transport": "TCP and the path",
     "tls": "TLS",
     "kafka": "Kafka",
     "clickhouse": "ClickHouse",
-    "aws": "IAM and AWS's services",
+    "aws": "IAM and AWS services",
     "connector": "The connector and its configuration",
 }
 HEAD = """# Every fault
 
-What goes wrong between Amazon MSK, MSK Connect and ClickHouse, the messages that people see, what netcheck
-says of it, and what mends it. Search this page for your error message.
+Faults between Amazon MSK, MSK Connect and ClickHouse: the error messages, netcheck's root cause, and the
+fix. Search this page for your error message.
 
-Every entry is tried in the [kernel lab](kernel-lab.md): a whole pipeline with real brokers, a real
-ClickHouse, DNS, TLS and AWS's API, where this one thing is broken. netcheck, run where a worker is, has to
-name this one thing and nothing else. Where the fix is marked *proved*, netcheck has proved it on AWS's
-configuration, and the printed commands, applied to the lab, make the pipeline work. Ids and names are the
-lab's.
+Every entry is tested in the [kernel lab](kernel-lab.md): a whole pipeline with real brokers, a real
+ClickHouse, DNS, TLS and the AWS API, in which only this one thing is broken. netcheck, run where a worker is,
+has to report this one root cause and no other. Where the fix is marked *verified*, netcheck has verified it
+on the AWS configuration, and the printed commands, applied to the lab, make the pipeline work. Ids and names
+are the lab's.
 
-`python -m tests.lab.faults S01 -v` shows an entry at work; `make faults` runs all of them.
+`python -m tests.lab.faults S01 -v` runs one entry; `make faults` runs all of them.
 """
 
 
@@ -50,20 +50,20 @@ def page() -> str:
 
 
 def _table(rows: list[Row], kept: Mapping[str, Any]) -> str:
-    lines = ["| fault | netcheck says |", "|---|---|"]
+    lines = ["| fault | root cause |", "|---|---|"]
     for row in rows:
         codes = dict.fromkeys(f"`{one['code']}`" for one in kept[row.id]["roots"])
         lines.append(f"| [{_plain(row.title)}](#{_anchor(row)}) | {', '.join(codes)} |")
     return "\n".join(lines) + "\n"
 
 
-def _entry(row: Row, told: Mapping[str, Any]) -> str:
-    first = told["roots"][0]
+def _entry(row: Row, outcome: Mapping[str, Any]) -> str:
+    first = outcome["roots"][0]
     lines = ["", f'<a id="{_anchor(row)}"></a>', "", f"### {row.id}: {_plain(row.title)}", ""]
-    lines += ["People see:", "", "```text", *row.says, "```", ""]
-    for root in told["roots"]:
+    lines += ["Symptoms:", "", "```text", *row.says, "```", ""]
+    for root in outcome["roots"]:
         lines += [
-            f"netcheck says `{root['code']}` of `{root['component']}`:",
+            f"netcheck reports `{root['code']}` at `{root['component']}`:",
             "",
             f"> {_plain(root['title'])}",
             "",
@@ -73,7 +73,7 @@ def _entry(row: Row, told: Mapping[str, Any]) -> str:
 
 
 def _fix(root: Mapping[str, Any], row: Row) -> Iterator[str]:
-    yield f"Fix{' (proved)' if row.proved else ''}:"
+    yield f"Fix{' (verified)' if row.proved else ''}:"
     yield ""
     if row.mend:
         yield row.mend
@@ -89,19 +89,18 @@ def _fix(root: Mapping[str, Any], row: Row) -> Iterator[str]:
 
 
 def _two_at_once(rows: list[Row]) -> str:
-    lines = ["", "## Two at once", "", "Both are named, and neither hides the other:", ""]
+    lines = ["", "## Two faults at once", "", "Both are reported, and neither hides the other:", ""]
     lines += [f"- {' and '.join(f'[{one}](#{one.lower()})' for one in row.pair)}" for row in rows]
     return "\n".join(lines) + "\n"
 
 
 def _harmless(rows: list[Row], kept: Mapping[str, Any]) -> str:
-    lines = ["", "## What looks odd and is harmless", "", "No failure, and exit code 0:", ""]
-    lines += ["| what | netcheck |", "|---|---|"]
+    lines = ["", "## Unusual but harmless", "", "No failure, and exit code 0:", ""]
+    lines += ["| configuration | netcheck |", "|---|---|"]
     for row in rows:
         warned = kept[row.id]["warns"]
-        lines.append(
-            f"| {_plain(row.title)} | {f'warns `{row.odd[0]}`' if warned and row.odd else 'is content'} |"
-        )
+        outcome = f"warns `{row.odd[0]}`" if warned and row.odd else "reports nothing"
+        lines.append(f"| {_plain(row.title)} | {outcome} |")
     return "\n".join(lines) + "\n"
 
 
@@ -110,7 +109,7 @@ def _anchor(row: Row) -> str:
 
 
 def _plain(text: str) -> str:
-    """As it is, in Markdown."""
+    """Escape text for Markdown."""
     for sign in ("<", "*", "_", "|", "["):
         text = text.replace(sign, f"\\{sign}")
     return text

@@ -1,4 +1,4 @@
-# Only with tell_changes: the state between runs, and the topic that changes are told to.
+# Only with tell_changes: the state between runs, and the topic for changes.
 
 resource "aws_dynamodb_table" "states" {
   count        = local.tells

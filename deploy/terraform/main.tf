@@ -11,7 +11,7 @@ data "awscc_kafkaconnect_connector" "this" {
 }
 
 locals {
-  # What Lambda takes as a name: 64 letters, digits, - and _.
+  # Names of Lambda functions: up to 64 letters, digits, - and _.
   name    = "netcheck-${substr(replace(var.connector, "/[^A-Za-z0-9_-]/", "-"), 0, 55)}"
   workers = data.awscc_kafkaconnect_connector.this.kafka_cluster.apache_kafka_cluster.vpc
   tells   = var.tell_changes ? 1 : 0
@@ -25,7 +25,7 @@ locals {
 
 resource "aws_lambda_function" "this" {
   function_name    = local.name
-  description      = "Checks the way of the connector ${var.connector} from MSK to ClickHouse"
+  description      = "Checks the path of the connector ${var.connector} from MSK to ClickHouse"
   filename         = var.zip
   source_code_hash = filebase64sha256(var.zip)
   handler          = "netcheck.awslambda.handler"
@@ -65,7 +65,7 @@ resource "aws_cloudwatch_log_group" "this" {
   retention_in_days = var.log_days
 }
 
-# What the function may do
+# Permissions of the function
 
 data "aws_iam_policy_document" "trust" {
   for_each = toset(["lambda", "scheduler"])
@@ -110,7 +110,7 @@ data "aws_iam_policy_document" "lambda" {
     actions   = local.interfaces
     resources = ["*"]
   }
-  # Lambda itself needs these; the code that it runs does not.
+  # Needed by Lambda itself, not by the code of the function.
   statement {
     sid       = "NotTheCode"
     effect    = "Deny"

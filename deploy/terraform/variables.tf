@@ -4,25 +4,25 @@ variable "connector" {
 }
 
 variable "zip" {
-  description = "The function's zip, as make lambda builds it"
+  description = "The function's zip, built by make lambda"
   type        = string
   default     = "../../dist/netcheck-lambda-arm64.zip"
 }
 
 variable "schedule" {
-  description = "How often, as EventBridge Scheduler has it"
+  description = "Schedule expression of EventBridge Scheduler"
   type        = string
   default     = "rate(15 minutes)"
 }
 
 variable "tell_changes" {
-  description = "Keep state in DynamoDB, and tell new and resolved root causes to an SNS topic"
+  description = "Keep state in DynamoDB, and send new and resolved root causes to an SNS topic"
   type        = bool
   default     = false
 }
 
 variable "log_days" {
-  description = "How many days logs are kept; one of the numbers that CloudWatch Logs allows"
+  description = "Days that logs are kept; one of the values that CloudWatch Logs allows"
   type        = number
   default     = 30
 }

@@ -5,7 +5,7 @@ terraform {
       source  = "hashicorp/aws"
       version = ">= 5.40"
     }
-    # The aws provider tells a connector's ARN, but not where its workers are; this one does.
+    # The aws provider returns a connector's ARN, but not its subnets and security groups; this one does.
     awscc = {
       source  = "hashicorp/awscc"
       version = ">= 1.0"

@@ -1,4 +1,4 @@
-"""`netcheck completion SHELL`: what completes netcheck's command line in a shell, written by shtab."""
+"""`netcheck completion SHELL`: a completion script for a shell, written by shtab."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netcheck.core.model import Cause
 from netcheck.settings.config import BY_NAME
 
 SHELLS = ("bash", "zsh", "fish")
-EPILOG = """The script is made from netcheck's own options, so it has exactly those of this version.
+EPILOG = """The script is generated from the options of this version of netcheck.
 
 set up:
   bash  in ~/.bashrc:                  eval "$(netcheck completion bash)"
@@ -26,9 +26,9 @@ exit codes:
   2  wrong usage, or the package shtab is missing
 """
 PATH_IN_FISH = "(__fish_complete_path (commandline -ct | string unescape))"
-"""shtab's own looks for a path with the backslashes of the command line in it."""
+"""shtab's own pattern keeps the backslashes of the command line in the path."""
 WITH_EQUALS_SIGNS = """
-# bash gives `--format=json` as three words, of which shtab knows only `--format json`.
+# bash splits `--format=json` into three words, but shtab knows only `--format json`.
 _netcheck() {
     local word words=()
     for word in "${COMP_WORDS[@]:0:COMP_CWORD}"; do
@@ -46,7 +46,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add `netcheck completion` to the commands."""
     parser = commands.add_parser(
         "completion",
-        help="print what completes netcheck in bash, zsh or fish",
+        help="print the completion script for bash, zsh or fish",
         description="Prints a script that completes commands, options and their values in a shell.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -85,7 +85,7 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 
 def _describe(action: argparse.Action, checks: Sequence[str], file: object, folder: object) -> None:
-    """Say in shtab's terms what an argument takes: words, a file or a folder."""
+    """Set shtab's attributes for the values of an argument: words, a file or a folder."""
     option = BY_NAME.get(action.dest)
     known = option.choices if option and option.flag in action.option_strings else ()
     kinds = action.metavar.split("|") if isinstance(action.metavar, str) else []

@@ -1,4 +1,4 @@
-"""The function on an island: brokers that are swallowed, and a ClickHouse that answers. Prints JSON."""
+"""The function in an isolated network: brokers that drop packets, a ClickHouse that responds. Prints JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports for tests: a few results and root causes, spelled short."""
+"""Reports for tests: a few results and root causes, in short form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def report(
     *,
     evidence: Mapping[str, Json] | None = None,
 ) -> Report:
-    """A report with `results` as {key: status}; the check of a result is what stands before its @."""
+    """A report with `results` as {key: status}; the check of a result is the part before the @."""
     made = tuple(
         Result(
             key, key.partition("@")[0], PIPELINE, Finding(Status(status), "so", evidence=evidence or {}), 0.0

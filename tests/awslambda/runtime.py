@@ -1,4 +1,4 @@
-"""Lambda on this machine: its runtime API, and the function's own process behind AWS's runtime client.
+"""Lambda on this machine: its runtime API, and the function's own process with AWS's runtime client.
 
     with Function("netcheck.awslambda.handler", environment) as function:
         answer = function.invoke({"connector": "orders-sink"}, seconds=30)
@@ -32,7 +32,7 @@ PATIENCE_S = 60.0
 LATE_S = 20.0
 """How much later than Lambda this runtime ends an invocation: it measures the function, not the machine."""
 LAMBDA_LIMIT = 6_291_556
-"""What Lambda takes as an answer, in bytes (Lambda developer guide, quotas)."""
+"""Lambda's limit for a response, in bytes (Lambda developer guide, quotas)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Invocation:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What an invocation came to. `error` is Lambda's error document, None where the handler returned."""
+class Outcome:
+    """The outcome of an invocation. `error` is Lambda's error document, None if the handler returned."""
 
     value: Any
     error: dict[str, Any] | None
@@ -54,7 +54,7 @@ class Answer:
 
 
 class TimedOut(Exception):
-    """The invocation's time was over before it answered; the process was killed."""
+    """The invocation timed out; the process was killed."""
 
 
 class Function:
@@ -106,13 +106,13 @@ class Function:
         return f"127.0.0.1:{self._server.server_port}"
 
     def start(self, event: Any, *, seconds: float = 30.0) -> str:
-        """Begin an invocation with a timeout, and return its request id."""
+        """Start an invocation with a timeout, and return its request id."""
         request = str(uuid.uuid4())
         deadline_ms = int((time.time() + seconds) * 1000)
         self._invocations.put(Invocation(request, json.dumps(event).encode(), deadline_ms))
         return request
 
-    def invoke(self, event: Any, *, seconds: float = 30.0, late: float = LATE_S) -> Answer:
+    def invoke(self, event: Any, *, seconds: float = 30.0, late: float = LATE_S) -> Outcome:
         """Invoke and wait. Raises TimedOut as Lambda would, `late` seconds later, and SystemError when the
         process ends.
         """
@@ -133,10 +133,10 @@ class Function:
         spent = time.monotonic() - began
         value = json.loads(body)
         error = None if kind == "response" else value
-        return Answer(value if error is None else None, error, spent, len(body), request)
+        return Outcome(value if error is None else None, error, spent, len(body), request)
 
     def log(self) -> str:
-        """All that the function has written."""
+        """Everything that the function has written."""
         return os.pread(self._output.fileno(), 1 << 24, 0).decode()
 
     def lines(self) -> list[dict[str, Any]]:
@@ -152,12 +152,12 @@ class Function:
         return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
 
     def files(self) -> list[str]:
-        """What its open file descriptors are."""
+        """The targets of its open file descriptors."""
         links = Path(f"/proc/{self.process.pid}/fd").iterdir()
         return sorted(str(link.readlink()) for link in links if link.is_symlink())
 
     def next(self) -> Invocation | None:
-        """The next invocation; None when it is all over."""
+        """The next invocation; None after the last."""
         while not self._closing.is_set():
             try:
                 return self._invocations.get(timeout=0.05)
@@ -170,7 +170,7 @@ class Function:
 
 
 def function_environment() -> dict[str, str]:
-    """What every function has in its environment, and from ours only what Python needs."""
+    """The environment of every function, and of ours only what Python needs."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": "/nonexistent",
@@ -197,7 +197,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A function that is killed hangs up."""
+        """A function that is killed closes its connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):

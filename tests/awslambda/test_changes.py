@@ -1,4 +1,4 @@
-"""What counts as a change: a root cause is new, resolved, or it could not be looked at again."""
+"""What counts as a change: a root cause is new, resolved, or could not be checked again."""
 
 from __future__ import annotations
 
@@ -18,22 +18,28 @@ def known(component: str, *results: str) -> Open:
 
 
 CASES = {
-    "nothing was wrong and nothing is": ((), {}, (), (), ()),
+    "no root cause before and after": ((), {}, (), (), ()),
     "the first root cause is new": ((), {f"tcp.connect@{A}": "fail"}, (A,), (A,), ()),
-    "what is wrong still is no change": ((A,), {f"tcp.connect@{A}": "fail"}, (A,), (), ()),
-    "what passes now is resolved": ((A,), {f"tcp.connect@{A}": "pass"}, (), (), (A,)),
-    "what only warns now is resolved": ((A,), {f"tcp.connect@{A}": "warn"}, (), (), (A,)),
-    "one goes and another comes": ((A,), {f"tcp.connect@{A}": "pass"}, (B,), (B,), (A,)),
-    "what could not be determined is not resolved": ((A,), {f"tcp.connect@{A}": "unknown"}, (), (), ()),
-    "what was skipped is not resolved": ((A,), {f"tcp.connect@{A}": "skip"}, (), (), ()),
-    "what is not there any more, in a whole run, is resolved": (
+    "a remaining root cause is no change": ((A,), {f"tcp.connect@{A}": "fail"}, (A,), (), ()),
+    "a result that passes now is resolved": ((A,), {f"tcp.connect@{A}": "pass"}, (), (), (A,)),
+    "a result that only warns now is resolved": ((A,), {f"tcp.connect@{A}": "warn"}, (), (), (A,)),
+    "one is resolved and another is new": ((A,), {f"tcp.connect@{A}": "pass"}, (B,), (B,), (A,)),
+    "an unknown result is not resolved": ((A,), {f"tcp.connect@{A}": "unknown"}, (), (), ()),
+    "a skipped result is not resolved": ((A,), {f"tcp.connect@{A}": "skip"}, (), (), ()),
+    "a result that is gone in a complete run is resolved": (
         (A,),
         {"dns.resolves@x": "pass"},
         (),
         (),
         (A,),
     ),
-    "what is not there any more, in a partial run, is not": ((A,), {"dns.resolves@x": "unknown"}, (), (), ()),
+    "a result that is gone in a partial run is not resolved": (
+        (A,),
+        {"dns.resolves@x": "unknown"},
+        (),
+        (),
+        (),
+    ),
 }
 
 
@@ -50,16 +56,16 @@ def test_what_changed(name: str) -> None:
     assert change.remaining == len(after)
 
 
-def test_since_when_it_is_wrong_is_kept_and_what_shows_it_is_of_today() -> None:
+def test_since_is_kept_and_results_are_updated() -> None:
     [after], _ = compare([known(A)], report({"tls.handshake@x": "fail"}, [cause(A, "tls.handshake@x")]))
     assert (after.since, after.results) == (BEFORE, ("tls.handshake@x",))
 
 
-def test_a_new_one_is_since_this_run() -> None:
+def test_a_new_root_cause_is_since_this_run() -> None:
     [after], _ = compare([], report({}, [cause(A)]))
     assert after.since == WHEN
 
 
-def test_a_state_is_read_as_it_was_written() -> None:
+def test_a_state_can_be_written_and_read() -> None:
     state = State(version=3, observed=1.5, open=(known(A),))
     assert decode(State, encode(state)) == state

@@ -1,4 +1,4 @@
-"""The function as AWS runs it: its own process, behind AWS's runtime client, asked by the runtime API."""
+"""The function as AWS runs it: its own process, with AWS's runtime client and a local runtime API."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_only_a_change_is_sent(cloud: Cloud) -> None:
     assert subjects == ["netcheck changes: 1 new; 1 open", "netcheck changes: 1 resolved; no open root cause"]
 
 
-def test_a_bad_event_is_an_error_of_the_function_in_one_line(cloud: Cloud) -> None:
+def test_an_invalid_event_is_an_error_of_the_function_in_one_line(cloud: Cloud) -> None:
     answer = cloud.function.invoke({"conector": "orders-sink"})
     assert answer.error is not None and answer.error["errorType"] == "UsageError"
     assert "did you mean connector?" in answer.error["errorMessage"]
@@ -84,7 +84,7 @@ def test_a_timeout_too_short_for_a_run_is_an_error_at_once(cloud: Cloud) -> None
     assert answer.error is not None and "set it to 60 s" in answer.error["errorMessage"]
 
 
-def test_every_line_that_is_logged_is_of_its_invocation_or_a_metric_that_cloudwatch_takes(
+def test_every_log_line_belongs_to_its_invocation_or_is_a_valid_metric(
     cloud: Cloud,
 ) -> None:
     before = len(cloud.function.lines())
@@ -103,7 +103,7 @@ def test_every_line_that_is_logged_is_of_its_invocation_or_a_metric_that_cloudwa
     assert {line["Pipeline"] for line in metrics} == {"logged"}
 
 
-def test_no_secret_is_in_the_answer_or_the_log(cloud: Cloud) -> None:
+def test_no_secret_is_in_the_response_or_the_log(cloud: Cloud) -> None:
     with peers.http("403 Forbidden", body=f"Authentication failed for {SECRET}".encode()) as peer:
         event = {"clickhouse": f"http://127.0.0.1:{peer.port}", "timeout": 2}
         answer = cloud.function.invoke(event, seconds=40)
@@ -111,7 +111,7 @@ def test_no_secret_is_in_the_answer_or_the_log(cloud: Cloud) -> None:
     assert SECRET not in json.dumps(answer.value) and SECRET not in cloud.function.log()
 
 
-def test_peers_that_hang_cost_the_invocation_no_more_than_the_reserve(cloud: Cloud) -> None:
+def test_peers_that_hang_do_not_use_the_reserved_time(cloud: Cloud) -> None:
     seconds = RESERVE_S + 8
     with peers.silent() as peer, peers.never_accepts() as deaf:
         event = {
@@ -128,7 +128,7 @@ def test_peers_that_hang_cost_the_invocation_no_more_than_the_reserve(cloud: Clo
     assert "deadline" in causes, "what was not finished is in the report, and says so"
 
 
-def test_aws_that_hangs_costs_the_report_nothing(cloud: Cloud) -> None:
+def test_an_aws_that_hangs_does_not_prevent_the_report(cloud: Cloud) -> None:
     cloud.aws.fail("s3", "*", slow(4 * LONG))
     try:
         answer = cloud.function.invoke(
@@ -140,7 +140,7 @@ def test_aws_that_hangs_costs_the_report_nothing(cloud: Cloud) -> None:
     assert cloud.function.lines()[-1]["Undelivered"] == 1
 
 
-def test_a_history_that_cannot_be_kept_costs_the_report_nothing(cloud: Cloud) -> None:
+def test_a_history_that_cannot_be_written_does_not_prevent_the_report(cloud: Cloud) -> None:
     with peers.http("503 Service Unavailable") as peer:
         place = f"clickhouse://127.0.0.1:{peer.port}/monitoring?tls=no"
         event = {"replay": demo("healthy"), "history": place, "metrics": "summary"}
@@ -150,7 +150,7 @@ def test_a_history_that_cannot_be_kept_costs_the_report_nothing(cloud: Cloud) ->
     assert (line["message"], metric["Undelivered"]) == ("history not written", 1)
 
 
-def test_a_hundred_warm_invocations_leave_nothing_behind() -> None:
+def test_a_hundred_warm_invocations_leak_nothing() -> None:
     """Threads, descriptors and blocks of memory, of a function that no other test has used.
 
     The least of ten counts: a thread that has not ended yet is no leak.
@@ -179,12 +179,12 @@ def blocks(function: Function) -> int:
 
 
 def sound(memory: Memory) -> list[State]:
-    """Every state that was ever there. Raises where one is not whole."""
+    """Every state that was written. Raises if one is incomplete."""
     return [decode(State, json.loads(each)) for each in memory.history]
 
 
 def killed(environment: dict[str, str], event: dict[str, Any], moment: float) -> None:
-    """Begin an invocation in a container that is warm, and kill the container at that moment."""
+    """Start an invocation in a warm container, and kill the container at that moment."""
     with Function(HANDLER, environment) as function:
         function.invoke({"replay": demo("healthy"), "metrics": "none"})
         function.start(event, seconds=9)
@@ -193,7 +193,7 @@ def killed(environment: dict[str, str], event: dict[str, Any], moment: float) ->
         function.process.wait(LONG)
 
 
-def test_a_function_that_is_killed_at_any_moment_leaves_a_state_that_is_whole() -> None:
+def test_a_function_that_is_killed_at_any_moment_leaves_a_complete_state() -> None:
     memory = Memory()
     names = ("expired-certificate", "healthy")
     with AwsEndpoint(World({}, memory.services()), latency=0.02) as aws:
@@ -204,6 +204,6 @@ def test_a_function_that_is_killed_at_any_moment_leaves_a_state_that_is_whole() 
         assert [state.version for state in history] == sorted(state.version for state in history)
 
 
-def test_a_process_that_hangs_for_good_is_what_the_runtime_of_these_tests_would_notice() -> None:
+def test_the_test_runtime_notices_a_process_that_hangs() -> None:
     with Function("tests.awslambda.hangs.handler", {}) as function, pytest.raises(TimedOut):
         function.invoke({}, seconds=2, late=0)

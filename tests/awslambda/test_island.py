@@ -1,4 +1,4 @@
-"""The function in a network of its own, in which packets to the brokers are lost as in a VPC."""
+"""The function in an isolated network, in which packets to the brokers are dropped as in a VPC."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def results(seen: dict[str, Any], check: str) -> dict[str, dict[str, Any]]:
     return {each["target"]: each for each in seen["report"]["results"] if each["check"] == check}
 
 
-def test_silence_is_what_it_sees_and_it_ends_in_time(seen: dict[str, Any]) -> None:
+def test_the_brokers_are_silent_and_the_run_ends_in_time(seen: dict[str, Any]) -> None:
     assert seen["seconds"] < SECONDS
     connects = results(seen, "tcp.connects")
     for address in SWALLOWED:
@@ -49,7 +49,7 @@ def test_reachable_targets_are_reported_as_well(seen: dict[str, Any]) -> None:
     assert found["status"] == "pass"
 
 
-def test_it_looks_from_the_islands_address(seen: dict[str, Any]) -> None:
+def test_its_vantage_is_the_networks_address(seen: dict[str, Any]) -> None:
     assert island.ADDRESS in seen["report"]["vantage"]["addresses"]
 
 

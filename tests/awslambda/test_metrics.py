@@ -1,4 +1,4 @@
-"""Metrics in CloudWatch's embedded metric format, held against its specification."""
+"""Metrics in CloudWatch's embedded metric format, validated against its specification."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.awslambda.reports import cause, report
 
 NAME = {"type": "string", "minLength": 1, "maxLength": 1024}
 UNITS = ("Seconds", "Milliseconds", "Bytes", "Percent", "Count", "None")
-"""Those of CloudWatch's that could make sense here."""
+"""The units of CloudWatch that make sense here."""
 SPECIFICATION: dict[str, Any] = {
     "type": "object",
     "required": ["_aws"],
@@ -67,7 +67,7 @@ SPECIFICATION: dict[str, Any] = {
 
 
 def hold(document: dict[str, Any]) -> dict[str, Any]:
-    """Raise unless CloudWatch would make metrics of this document; what is said of members besides."""
+    """Raise unless CloudWatch would accept this document and its other members."""
     jsonschema.validate(document, SPECIFICATION)
     for directive in document["_aws"]["CloudWatchMetrics"]:
         for dimensions in directive["Dimensions"]:
@@ -99,17 +99,17 @@ def test_the_pipeline_has_one_metric_for_each_status() -> None:
     assert list(counts.values()) == [2, 0, 2, 1, 1, 1, 1.5]
 
 
-def test_each_check_that_came_to_an_answer_has_one_metric() -> None:
+def test_each_check_with_a_determined_result_has_one_metric() -> None:
     _, *rest = documents(report(RESULTS), "orders-sink", Detail.ALL)
     assert {hold(one)["Check"]: one["Failed"] for one in rest} == {"dns.resolves": 0, "tcp.connect": 2}
 
 
 @pytest.mark.parametrize(("detail", "count"), [(Detail.NONE, 0), (Detail.SUMMARY, 1), (Detail.ALL, 3)])
-def test_how_many_there_are_is_a_choice(detail: Detail, count: int) -> None:
+def test_the_number_of_metrics_is_configurable(detail: Detail, count: int) -> None:
     assert len(list(documents(report(RESULTS), "orders-sink", detail))) == count
 
 
-def test_targets_and_addresses_are_no_dimensions() -> None:
+def test_targets_and_addresses_are_not_dimensions() -> None:
     many = {f"tcp.connect@b-{number}:9096": "fail" for number in range(500)}
     made = list(documents(report(many), "orders-sink", Detail.ALL))
     assert len(made) == 2
@@ -120,10 +120,10 @@ def test_targets_and_addresses_are_no_dimensions() -> None:
 
 
 @pytest.mark.parametrize("name", ["é" * 2000, " ", "a\nb", "x" * 5000])
-def test_any_name_makes_a_dimension_that_cloudwatch_takes(name: str) -> None:
+def test_every_name_becomes_a_valid_dimension(name: str) -> None:
     for document in documents(report(RESULTS), name, Detail.ALL):
         hold(document)
 
 
-def test_what_could_not_be_delivered_is_a_metric_too() -> None:
+def test_failed_deliveries_are_a_metric() -> None:
     assert hold(undelivered("orders-sink", 2))["Undelivered"] == 2

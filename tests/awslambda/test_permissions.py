@@ -1,4 +1,4 @@
-"""What a function may do beyond looking: what its event's keys need, each for one resource, and no more."""
+"""A function's further permissions: what the keys of its event need, each for one resource, and no more."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.servers.aws_world import World
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:alarms"
 SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:netcheck-AbCdEf"
 NOT_CALLED = {"s3:ListBucket"}
-"""Changes how S3 answers for an object that is not there."""
+"""Changes S3's response for an object that does not exist."""
 
 
 def printed(*options: str) -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ def printed(*options: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_without_options_the_policy_is_what_looking_needs() -> None:
+def test_without_options_the_policy_is_read_only() -> None:
     assert {"Version": "2012-10-17", "Statement": printed()} == policy()
 
 

@@ -1,4 +1,4 @@
-"""Whatever is wrong with what was asked: one clear line, exit code 2, no traceback, no secret."""
+"""Invalid input of every kind: one clear line, exit code 2, no traceback, no secret."""
 
 # ruff: noqa: E501 - the tables are easier to read unbroken
 from __future__ import annotations
@@ -97,7 +97,7 @@ def test_arguments(arguments: tuple[str, ...], words: str) -> None:
     assert words in refused("run", *arguments)
 
 
-def test_a_command_that_is_not_one() -> None:
+def test_an_unknown_command() -> None:
     assert "invalid choice: 'rnu'" in refused("rnu")
 
 
@@ -148,7 +148,7 @@ def test_configuration_files(content: bytes, words: str) -> None:
     assert words in refused("run", "--config", "run.yaml")
 
 
-def test_a_bomb_of_aliases_does_not_go_off() -> None:
+def test_a_billion_laughs_file_is_rejected() -> None:
     lines = ["  a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     Path("run.yaml").write_text("\n".join(["deadline:", *lines]) + "\n")
@@ -232,7 +232,7 @@ def test_trust_stores(bad_store: tuple[Path, str]) -> None:
 
 
 def test_every_run_option_is_a_configuration_key_of_the_same_name() -> None:
-    """The command line wins over the file, and both say the same."""
+    """The command line takes precedence over the file, and both have the same options."""
     Path("run.yaml").write_text(
         "bootstrap: [127.0.0.1:1, 127.0.0.1:2]\ndeadline: 30\ntimeout: 5.5\nonly: tcp.*\nformat: json\n"
     )

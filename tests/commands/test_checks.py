@@ -20,7 +20,7 @@ class Loose(Check):
 '''
 
 
-def test_every_check_is_listed_with_its_claim_in_order() -> None:
+def test_every_check_is_listed_with_its_title_in_order() -> None:
     done = netcheck("checks")
     assert (done.code, done.err) == (0, "")
     concerns = [block.splitlines() for block in done.out.strip().split("\n\n")]
@@ -31,14 +31,14 @@ def test_every_check_is_listed_with_its_claim_in_order() -> None:
         assert any(line.startswith(check.id) and line.endswith(page(check).title) for line in lines)
 
 
-def test_those_of_a_folder_are_listed_too(tmp_path: Path) -> None:
+def test_checks_of_a_folder_are_listed_too(tmp_path: Path) -> None:
     (tmp_path / "loose.py").write_text(LOOSE)
     done = netcheck("checks", "--plugins", str(tmp_path))
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[0].split(maxsplit=1) == ["aa.loose", "It is loose"]
 
 
-def test_a_plugin_that_is_broken_is_named_and_the_exit_code_says_so(tmp_path: Path) -> None:
+def test_a_broken_plugin_is_named_and_sets_the_exit_code(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("import no_such_module\n")
     done = netcheck("checks", "--plugins", str(tmp_path))
     assert done.code == 3
@@ -46,7 +46,7 @@ def test_a_plugin_that_is_broken_is_named_and_the_exit_code_says_so(tmp_path: Pa
     assert done.err.startswith(f"netcheck: {tmp_path / 'broken.py'}: no checks loaded: ModuleNotFoundError")
 
 
-def test_a_folder_that_is_none() -> None:
+def test_a_missing_folder() -> None:
     done = netcheck("checks", "--plugins", "/no/such/folder")
     assert (done.code, done.out) == (2, "")
     assert done.err == "netcheck: --plugins /no/such/folder: not a folder\n"

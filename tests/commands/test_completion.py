@@ -1,4 +1,4 @@
-"""`netcheck completion`: real shells complete what the parsers take, all of it and nothing else."""
+"""`netcheck completion`: real shells complete exactly what the parsers accept."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def by_bash(path: Path, *words: str) -> set[str]:
 
 def by_fish(path: Path, *words: str) -> set[str]:
     line = " ".join(words)
-    told = spoken(["fish", "--no-config", "-c", f"source {path}; complete -C '{line}'"], path.parent)
-    return {each.partition("\t")[0] for each in told.splitlines()}
+    printed = spoken(["fish", "--no-config", "-c", f"source {path}; complete -C '{line}'"], path.parent)
+    return {each.partition("\t")[0] for each in printed.splitlines()}
 
 
 def flags_of(command: str) -> set[str]:
-    """Every option that a command's help names."""
+    """Every option in a command's help."""
     usage = netcheck(command, "--help").out.partition("\n\n")[0]
     return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", usage))
 
@@ -92,7 +92,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_bash_completes_what_was_begun(folder: Path) -> None:
+def test_bash_completes_a_prefix(folder: Path) -> None:
     needs.program("bash", "bash")
     path = script(folder, "bash")
     for words, wanted in TYPED:
@@ -109,7 +109,7 @@ def test_bash_offers_every_option_of_every_command(folder: Path) -> None:
         assert by_bash(path, "netcheck", command, "-") == flags_of(command) | {"--help"}, command
 
 
-def test_fish_completes_what_was_begun(folder: Path) -> None:
+def test_fish_completes_a_prefix(folder: Path) -> None:
     needs.program("fish", "fish")
     path = script(folder, "fish")
     for words, wanted in TYPED:
@@ -124,8 +124,8 @@ def test_fish_offers_every_option_of_run(folder: Path) -> None:
     assert found == {*(option.flag for option in OPTIONS), "--config", "--help"}
 
 
-def test_zsh_completes_what_was_begun(folder: Path) -> None:
-    """zsh completes only where somebody types: on a terminal."""
+def test_zsh_completes_a_prefix(folder: Path) -> None:
+    """zsh completes only on a terminal."""
     needs.program("zsh", "zsh")
     path = script(folder, "zsh")
     spoken(["zsh", "-f", "-n", str(path)], folder)
@@ -181,8 +181,8 @@ def until(terminal: int, wanted: bytes) -> str:
     return seen.decode(errors="replace")
 
 
-def test_it_completes_after_what_was_typed_before(folder: Path) -> None:
-    """Options between, a value of several, a command's name as a value."""
+def test_it_completes_after_other_arguments(folder: Path) -> None:
+    """Options in between, an option with several values, a command's name as a value."""
     needs.program("bash", "bash")
     needs.program("fish", "fish")
     lines = [

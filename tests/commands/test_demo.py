@@ -1,4 +1,4 @@
-"""`netcheck demo`: the recordings that ship are judged as their names say, with no socket to be had."""
+"""`netcheck demo`: the bundled recordings give the results that their names say, without any socket."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ SECRETS = ("connect-secret", "sink-secret", "admin-secret", "a-password-of-last-
 
 
 IN_THE_LAB = ("10.0.", "52.95.121.", "63.32.1.")
-"""The VPC, and what stands for AWS's and ClickHouse's addresses."""
+"""The VPC, and the addresses that stand for AWS and ClickHouse."""
 
 
 class NetworkTouched(AssertionError):
-    """A replay must not come this far."""
+    """A replay must not get this far."""
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def test_there_is_an_expectation_for_every_demo() -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_recording_is_judged_as_its_name_says(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recording_has_the_result_of_its_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, report = replayed(name, capsys)
     contract.hold(report, code)
     causes = [
@@ -71,7 +71,7 @@ def test_a_recording_is_judged_as_its_name_says(name: str, capsys: pytest.Captur
     assert report["summary"]["pass"] >= 30
 
 
-def test_the_healthy_path_passes_from_name_to_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_healthy_pipeline_passes_from_name_to_table(capsys: pytest.CaptureFixture[str]) -> None:
     _, report = replayed("healthy", capsys)
     passed = {result["check"] for result in report["results"] if result["status"] == "pass"}
     assert passed >= {
@@ -81,7 +81,7 @@ def test_the_healthy_path_passes_from_name_to_table(capsys: pytest.CaptureFixtur
     }
 
 
-def test_the_broker_that_cannot_be_reached_was_learnt_from_the_others(
+def test_the_unreachable_broker_was_discovered_from_the_others(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     _, report = replayed("unreachable-broker", capsys)
@@ -91,7 +91,7 @@ def test_the_broker_that_cannot_be_reached_was_learnt_from_the_others(
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_recording_tells_nothing_of_the_machine_that_made_it(name: str) -> None:
+def test_a_recording_reveals_nothing_about_its_machine(name: str) -> None:
     text = recording(name)
     for trace in (*SECRETS, "/tmp", "/home", "/root", "127.0.0.1"):
         assert trace not in text, trace
@@ -114,7 +114,7 @@ def test_without_a_name_all_are_shown_one_after_the_other(capsys: pytest.Capture
     assert "\x1b" not in shown
 
 
-def test_a_demo_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_demo_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["demo", "sunshine"])
     assert ended.value.code == 2

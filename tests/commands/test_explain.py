@@ -63,7 +63,7 @@ def test_a_cause_prints_its_advice(cause: Cause) -> None:
 
 
 @pytest.mark.parametrize("code", Code)
-def test_a_code_of_the_path_engine_leads_to_its_list(code: Code) -> None:
+def test_a_code_of_the_path_engine_links_to_awss_list(code: Code) -> None:
     done = netcheck("explain", code)
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{code}: ") and "explanation-codes.html" in done.out
@@ -78,6 +78,6 @@ def test_a_code_of_the_path_engine_leads_to_its_list(code: Code) -> None:
         (Code.NO_ROUTE_TO_DESTINATION, "routes.reaches"),
     ],
 )
-def test_a_code_of_the_path_engine_names_the_check_that_looks_at_it(code: Code, check: str) -> None:
+def test_a_code_of_the_path_engine_names_its_check(code: Code, check: str) -> None:
     assert netcheck("explain", code).out.endswith(f"netcheck explain {check}\n")
     assert check in {one.id for one in CHECKS}

@@ -1,4 +1,4 @@
-"""`netcheck policy`: enough for everything, and nothing in it is for nothing."""
+"""`netcheck policy`: sufficient for everything, and without an unused action."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_it_prints_the_policy_as_json() -> None:
     assert len(json.dumps(policy(), separators=(",", ":"))) <= 6144, "the most that a managed policy may have"
 
 
-def test_it_only_reads_and_no_secret() -> None:
+def test_it_is_read_only_and_reads_no_secret() -> None:
     for action in ACTIONS:
         assert action.partition(":")[2].startswith(
             ("Describe", "Get", "List", "Search", "Filter", "Simulate")
@@ -59,7 +59,7 @@ def modules_that_ask() -> list[Path]:
     return [path for path in folder.rglob("*.py") if any(name in path.read_text() for name in asks)]
 
 
-def test_the_list_is_of_what_the_code_calls() -> None:
+def test_the_list_has_what_the_code_calls() -> None:
     session = botocore.session.Session()
     services = {service for service, _ in USED} | FREE.keys()
     names = {name for service in services for name in session.get_service_model(service).operation_names}
@@ -80,7 +80,7 @@ def test_the_list_is_of_what_the_code_calls() -> None:
 
 
 def allowed(document: dict[str, Any], operations: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Which operations a policy allows."""
+    """The operations that a policy allows."""
     policies = Policies((parse("the policy", document),))
     requests = {each: Request(CALLER, ":".join(each), "*") for each in operations}
     return {each for each, asks in requests.items() if decide(asks, policies).outcome is Outcome.ALLOWED}
@@ -88,7 +88,7 @@ def allowed(document: dict[str, Any], operations: Iterable[tuple[str, str]]) -> 
 
 @cache
 def every_operation() -> frozenset[tuple[str, str]]:
-    """Every operation of every service that netcheck asks."""
+    """Every operation of every service that netcheck calls."""
     session = botocore.session.Session()
     services = {service for service, _ in USED}
     return frozenset((s, name) for s in services for name in session.get_service_model(s).operation_names)
@@ -100,7 +100,7 @@ def allowed_at_all() -> set[tuple[str, str]]:
 
 
 def govern(aws: AwsEndpoint, document: dict[str, Any]) -> None:
-    """Deny every operation that a policy, which is ours or a part of it, does not allow."""
+    """Deny every operation that a policy (ours, or a part of it) does not allow."""
     for service, name in every_operation() - allowed(document, allowed_at_all()):
         aws.deny(service, name)
 
@@ -113,7 +113,7 @@ def without(action: str) -> dict[str, Any]:
 
 
 def collected(monkeypatch: pytest.MonkeyPatch, document: dict[str, Any]) -> tuple[set[str], set[str]]:
-    """The permissions that are missing, and what was called, when a Region is collected under a policy."""
+    """The missing permissions and the calls when a Region is collected under a policy."""
     with AwsEndpoint(World(account())) as aws:
         lead_to(aws, monkeypatch)
         govern(aws, document)
@@ -122,7 +122,7 @@ def collected(monkeypatch: pytest.MonkeyPatch, document: dict[str, Any]) -> tupl
         return {gap.action for gap in found.gaps}, {f"{c.service}:{c.operation}" for c in aws.calls}
 
 
-def test_a_region_is_collected_under_it_without_a_gap_and_with_nothing_to_spare(
+def test_a_region_is_collected_under_it_without_gaps_or_unused_actions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert collected(monkeypatch, policy()) == (set(), set(OF_NETWORK))
@@ -254,7 +254,7 @@ RUNS = {"a connector": ("--connector", "orders-sink"), "a cluster": ("--cluster"
 
 
 def ran(monkeypatch: pytest.MonkeyPatch, document: dict[str, Any], name: str) -> tuple[str, set[str]]:
-    """The report of a whole run under a policy, and what was called."""
+    """The report of a whole run under a policy, and the calls."""
     pipeline = built(EVERYTHING)
     Outside(pipeline["dns"], monkeypatch)
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "netcheck")
@@ -266,7 +266,7 @@ def ran(monkeypatch: pytest.MonkeyPatch, document: dict[str, Any], name: str) ->
         return done.out, {f"{call.service}:{call.operation}" for call in aws.calls}
 
 
-def test_runs_lack_no_permission_under_it_and_have_nothing_to_spare(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_lack_no_permission_under_it_and_use_every_action(monkeypatch: pytest.MonkeyPatch) -> None:
     called = set()
     for name in RUNS:
         with monkeypatch.context() as patch:

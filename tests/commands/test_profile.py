@@ -1,4 +1,4 @@
-"""Whose credentials AWS is asked with: a profile or a role, and a recording that remembers which."""
+"""The credentials of AWS calls: a profile or a role, and a recording that remembers which."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def test_a_recording_remembers_whose_credentials_were_used(
     assert NEVER not in kept.read_text() + done.out + done.err
 
 
-def test_a_role_that_may_not_be_assumed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_role_that_cannot_be_assumed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     other = ROLE.replace("1111", "9999")
     done, _ = run(monkeypatch, "--connector", "orders-sink", "--profile", other)
     assert (done.code, done.out) == (2, "")
     assert done.err.count("\n") == 1 and "sts:AssumeRole" in done.err
 
 
-def test_a_profile_that_there_is_not_is_one_line_also_where_aws_is_not_asked(
+def test_an_unknown_profile_is_one_line_even_without_an_aws_call(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))

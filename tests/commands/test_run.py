@@ -1,4 +1,4 @@
-"""`netcheck run` and the help of every command; what runs find is tested with the checks and the probes."""
+"""`netcheck run` and the help of every command; results are tested with the checks and the probes."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def test_every_commands_help_has_examples_and_exit_codes(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "diff", "path", "snapshot", "fleet", "demo"])
-def test_the_help_says_which_variables_matter(command: str) -> None:
-    told = netcheck(command, "--help").out.partition("environment")[2]
-    assert ("AWS_PROFILE" if command in ("snapshot", "fleet") else "NO_COLOR") in told
+def test_the_help_names_the_environment_variables(command: str) -> None:
+    help = netcheck(command, "--help").out.partition("environment")[2]
+    assert ("AWS_PROFILE" if command in ("snapshot", "fleet") else "NO_COLOR") in help
 
 
 def test_the_help_lists_every_command_and_exit_code() -> None:
@@ -68,7 +68,7 @@ def test_only_and_skip_choose_checks() -> None:
     assert checks("--only", "t*", "--skip", "tls.*") == {"tcp.connects"}
 
 
-def test_a_skipped_check_still_lets_its_ground_explain() -> None:
+def test_results_are_complete_without_a_check_that_others_depend_on() -> None:
     """Without tcp.connects in the run, what was not asked for is still shown, and nothing passes."""
     done = netcheck("run", "--bootstrap", "127.0.0.1:1", "--skip", "tcp.connects", "--format", "json")
     summary = json.loads(done.out)["summary"]
@@ -110,7 +110,7 @@ def test_a_deadline_ends_the_run_and_what_was_not_finished_is_unknown() -> None:
     )
 
 
-def test_a_deadline_of_nearly_nothing_still_gives_a_report() -> None:
+def test_a_very_short_deadline_still_gives_a_report() -> None:
     done = netcheck("run", "--bootstrap", "127.0.0.1:1", "--deadline", "0.000001", "--format", "json")
     report = json.loads(done.out)
     assert (done.code, done.err) == (3, "")
@@ -145,7 +145,7 @@ def test_quiet_prints_root_causes_and_nothing_else() -> None:
     assert len(quiet.out.splitlines()) < 8
 
 
-def test_quiet_is_one_line_where_nothing_is_wrong() -> None:
+def test_quiet_is_one_line_without_failures() -> None:
     healthy = str(files("netcheck") / "demo" / "healthy.json.gz")
     quiet = netcheck("run", "--replay", healthy, "--quiet")
     assert (quiet.code, quiet.out.count("\n")) == (0, 1) and "nothing failed" in quiet.out
@@ -189,7 +189,7 @@ def on_a_terminal(*arguments: str, variables: dict[str, str] | None = None) -> s
     return seen.decode()
 
 
-def test_colours_are_for_terminals_and_can_be_left_out() -> None:
+def test_colours_are_for_terminals_and_can_be_disabled() -> None:
     assert "\x1b[" in on_a_terminal(*WRONG_PASSWORD)
     assert "\x1b[" not in on_a_terminal(*WRONG_PASSWORD, "--no-color")
     assert "\x1b[" not in on_a_terminal(*WRONG_PASSWORD, variables={"NO_COLOR": "1"})

@@ -1,4 +1,4 @@
-"""`netcheck snapshot` as a person runs it: a process of its own, against AWS's API on loopback."""
+"""`netcheck snapshot` as a separate process, against a local AWS API."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def snapshot(aws: AwsEndpoint, *arguments: object, **variables: str) -> subproce
     )
 
 
-def test_a_vpc_and_what_it_leads_to_is_saved(aws: AwsEndpoint, tmp_path: Path) -> None:
+def test_a_vpc_and_connected_vpcs_are_saved(aws: AwsEndpoint, tmp_path: Path) -> None:
     done = snapshot(aws, "--output", tmp_path / "saved", "--vpc", MSK)
     assert (done.returncode, done.stderr) == (0, "")
     calls = len(aws.calls)
@@ -43,7 +43,7 @@ def test_a_vpc_and_what_it_leads_to_is_saved(aws: AwsEndpoint, tmp_path: Path) -
     assert len(load(tmp_path / "saved").vpcs) == 4
 
 
-def test_without_vpcs_it_is_the_region_asked_for(aws: AwsEndpoint, tmp_path: Path) -> None:
+def test_without_vpcs_the_whole_region_is_saved(aws: AwsEndpoint, tmp_path: Path) -> None:
     done = snapshot(aws, "--output", tmp_path, "--region", "us-east-2")
     assert done.returncode == 0, done.stderr
     assert ": 6 VPCs, " in done.stdout

@@ -1,4 +1,4 @@
-"""Output that is closed or full, Ctrl-C before anything runs, and an environment that is not text."""
+"""Closed or full output, Ctrl-C before anything runs, and an environment that is not text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HIDDEN = b"\xff\xfeKanarie-7f3a"
 
 
 def started(command: list[str], environment: dict[bytes, bytes] | None = None) -> tuple[int, str]:
-    """The exit code and what was said on standard error."""
+    """The exit code and standard error."""
     known = {
         name: value for name, value in os.environb.items() if not name.startswith((b"AWS_", b"NETCHECK_"))
     }
@@ -28,7 +28,7 @@ def started(command: list[str], environment: dict[bytes, bytes] | None = None) -
     "command", ["explain tls.handshake", "checks", "demo", "run --bootstrap 127.0.0.1:1"]
 )
 @pytest.mark.parametrize(("where", "words"), [(">&-", "is closed"), (">/dev/full", "No space left")])
-def test_an_output_that_takes_nothing(command: str, where: str, words: str) -> None:
+def test_an_output_that_cannot_be_written(command: str, where: str, words: str) -> None:
     code, said = started(["sh", "-c", f"{' '.join(PROGRAM)} {command} {where}"])
     assert (code, said.count("\n")) == (2, 1), said
     assert words in said
@@ -64,7 +64,7 @@ def test_a_login_that_is_not_text_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", [b"AWS_SECRET_ACCESS_KEY", b"AWS_SESSION_TOKEN"])
-def test_aws_credentials_that_are_not_text_do_not_matter_to_who_needs_none(name: bytes) -> None:
+def test_aws_credentials_that_are_not_text_do_not_matter_without_aws(name: bytes) -> None:
     assert started([*PROGRAM, *BROKER], {name: HIDDEN}) == (1, "")
 
 

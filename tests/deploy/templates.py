@@ -1,4 +1,4 @@
-"""The CloudFormation templates of deploy/, read; `!Sub x` and the like as {"Fn::Sub": "x"}."""
+"""The CloudFormation templates of deploy/, parsed; short forms such as `!Sub x` become {"Fn::Sub": "x"}."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ECS = DEPLOY / "ecs" / "template.yaml"
 
 
 class _Loader(yaml.SafeLoader):
-    """Knows CloudFormation's short forms of functions."""
+    """Reads the short forms of CloudFormation's functions."""
 
 
 def _function(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def resources(path: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def policies(path: Path) -> dict[str, dict[str, Any]]:
-    """Every inline policy of a role by its name."""
+    """Every inline policy of a role, by name."""
     return {
         policy["PolicyName"]: policy["PolicyDocument"]
         for role in resources(path, "AWS::IAM::Role")
@@ -52,7 +52,7 @@ def policies(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def filled(value: Any, given: dict[str, str]) -> Any:
-    """The value with its functions worked out as far as a reader can: references by `given` or by name."""
+    """The value with its functions evaluated where possible: references by `given` or by name."""
     match value:
         case {"Ref": str(name)}:
             return given.get(name, name)

@@ -1,4 +1,4 @@
-"""The Dockerfile, without Docker: its steps are run in a folder, and what comes out as another user."""
+"""The Dockerfile, without Docker: its steps run in a folder, and the resulting image as another user."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 NOT_KEPT = ("examples-", "paginators-", "waiters-")
 
 
-NOWHERE = "import os, sys; print([path for path in sys.argv[1:] if not os.path.exists(path)])"
+BROKEN = "import os, sys; print([path for path in sys.argv[1:] if not os.path.exists(path)])"
 COMPILED = """
 import importlib.util, pathlib, sys, sysconfig
 folders = [sysconfig.get_path("stdlib"), *(path for path in sys.path if path.endswith("site-packages"))]
@@ -58,7 +58,7 @@ for path in {path for folder in sys.path[1:] for path in pathlib.Path(folder).rg
 
 @dataclass(frozen=True)
 class Instruction:
-    """One line of the Dockerfile, continuation lines joined: `RUN`, and what is run."""
+    """One instruction of the Dockerfile, continuation lines joined: `RUN` and its command."""
 
     name: str
     text: str
@@ -89,7 +89,7 @@ def test_the_final_stage_has_only_what_the_build_assembled_and_is_not_root() -> 
     build, final = stages()
     assert given(build, "FROM")[0].split()[0].endswith("-slim")
     assert given(final, "FROM") == ["scratch"]
-    assert given(final, "RUN") == [], "whatever is run there stays there"
+    assert given(final, "RUN") == [], "the result of a RUN would stay in the image"
     assert given(final, "COPY") == [f"--from=build {TREE} /"]
     [user] = given(final, "USER")
     assert user == f"{NOBODY}:{NOBODY}"
@@ -97,12 +97,12 @@ def test_the_final_stage_has_only_what_the_build_assembled_and_is_not_root() -> 
 
 
 @pytest.mark.parametrize("word", ["x86_64", "amd64", "aarch64", "arm64", "linux-gnu"])
-def test_nothing_in_the_build_names_a_kind_of_processor(word: str) -> None:
+def test_the_build_names_no_architecture(word: str) -> None:
     for path in ("Dockerfile", "deploy/image.py"):
         assert word not in (ROOT / path).read_text(), path
 
 
-def test_what_the_build_copies_is_there_and_let_through_by_dockerignore() -> None:
+def test_what_the_build_copies_exists_and_is_not_in_dockerignore() -> None:
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     for copied in given(stages()[0], "COPY"):
         *sources, _ = copied.split()
@@ -112,7 +112,7 @@ def test_what_the_build_copies_is_there_and_let_through_by_dockerignore() -> Non
 
 
 def python() -> Path:
-    """A distribution's interpreter, as the image has one, where there is any: others carry more with them."""
+    """A distribution's interpreter, as in the image, if there is one: others bring more files."""
     names = [*(f"/usr/bin/python3.{minor}" for minor in range(11, 16)), sys.executable]
     return next(path for name in names if (path := Path(name)).exists())
 
@@ -120,7 +120,7 @@ def python() -> Path:
 @dataclass(frozen=True)
 class Image:
     """What the build left, in a folder instead of at the root of an image. What the image has in /opt is in
-    `opt`, and there in the tree too.
+    `opt`, and in the tree as well.
     """
 
     opt: Path
@@ -134,7 +134,7 @@ class Image:
         return text.replace("/opt/", f"{self.opt}/")
 
     def inside(self, path: str) -> Path:
-        """Where a path of the image is, seen from outside."""
+        """A path of the image, as seen from outside."""
         return self.tree / self.here(path).lstrip("/")
 
     def packages(self) -> Path:
@@ -155,7 +155,7 @@ class Image:
         return self._run([*chroot(), *user, str(self.tree), *command])
 
     def run_read_only(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The same where nothing can be written at all, as `docker run --read-only` has it."""
+        """The same on a read-only root, as with `docker run --read-only`."""
         user = ["--userspec", f"{NOBODY}:{NOBODY}"]
         changed = [*chroot(), *user, str(self.tree), *arguments]
         return self._run(["unshare", "--mount", "sh", "-c", READ_ONLY, str(self.tree), *changed])
@@ -163,7 +163,7 @@ class Image:
     def environment(self) -> dict[str, str]:
         texts = given(stages()[1], "ENV")
         found = dict(word.split("=", 1) for text in texts for word in shlex.split(text))
-        # The tools that go in from outside have to be found as well; inside, there is none of these folders.
+        # The tools used from outside have to be found as well; the image has none of these folders.
         return {**found, "PATH": f"{self.here(found['PATH'])}:{os.defpath}:{SBIN}"}
 
     def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -179,7 +179,7 @@ class Image:
 
     @contextlib.contextmanager
     def with_file(self, path: str, text: str) -> Iterator[None]:
-        """The file as Docker, the kubelet or a user puts another in its place."""
+        """The file, replaced as Docker, the kubelet or a user does."""
         file = self.tree / path
         before = file.read_text()
         file.write_text(text)
@@ -190,7 +190,7 @@ class Image:
 
 
 def chroot() -> list[str]:
-    """The command; who is not root becomes it in a user namespace of his own, for this only."""
+    """The command, in a user namespace as root if this user is not root."""
     found = shutil.which("chroot", path=f"{os.environ['PATH']}:{SBIN}")
     if found is None:
         needs.skip_or_fail("chroot is not installed: apt-get install coreutils")
@@ -203,13 +203,13 @@ def chroot() -> list[str]:
 @pytest.fixture(scope="module")
 def image() -> Iterator[Image]:
     with tempfile.TemporaryDirectory(prefix="image-") as folder:
-        made = Image(Path(folder) / "opt", python())
-        build(made, Path(folder))
-        yield made
+        image = Image(Path(folder) / "opt", python())
+        build(image, Path(folder))
+        yield image
 
 
 def build(image: Image, folder: Path) -> None:
-    """Do what the first stage says: every COPY and every RUN, in its order."""
+    """Run the first stage: every COPY and every RUN, in order."""
     source, tools = folder / "src", folder / "tools"
     for each in (source, tools, image.opt):
         each.mkdir()
@@ -247,7 +247,7 @@ def run_step(step: str, source: Path, tools: Path) -> None:
     )
     if ran.returncode and ("NewConnectionError" in ran.stderr or "Temporary failure in name" in ran.stderr):
         needs.skip_or_fail("no package index can be reached to install from")
-    if "image: there is no" in ran.stderr:
+    if "is missing: apt-get" in ran.stderr:
         needs.skip_or_fail(ran.stderr.strip())
     assert ran.returncode == 0, f"{step}\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}"
 
@@ -263,16 +263,16 @@ def test_the_entry_point_runs_as_another_user_with_nothing_but_the_tree_and_writ
     assert image.files() == before
 
 
-def test_on_a_root_that_is_read_only_it_runs_just_so(image: Image) -> None:
+def test_it_runs_on_a_read_only_root(image: Image) -> None:
     if os.geteuid() != 0:
         needs.skip_or_fail("to make the root read-only, even for oneself alone, needs root")
     for program, package in (("unshare", "util-linux"), ("mount", "mount")):
         needs.program(program, package)
-    there = image.run_read_only("netcheck", "demo", "healthy")
-    if "mount: " in there.stderr or "unshare: " in there.stderr:
-        needs.skip_or_fail(f"no mount namespace can be made here: {there.stderr.strip()}")
-    assert (there.returncode, there.stderr) == (0, "")
-    assert there.stdout == image.run("demo", "healthy").stdout
+    inside = image.run_read_only("netcheck", "demo", "healthy")
+    if "mount: " in inside.stderr or "unshare: " in inside.stderr:
+        needs.skip_or_fail(f"no mount namespace can be made here: {inside.stderr.strip()}")
+    assert (inside.returncode, inside.stderr) == (0, "")
+    assert inside.stdout == image.run("demo", "healthy").stdout
     written = image.run_read_only("python", "-c", "open('/tmp/written', 'w')")
     assert "Read-only file system" in written.stderr
     refused = image.run_read_only("netcheck", "run", "--bootstrap", "127.0.0.1:1")
@@ -283,9 +283,9 @@ def test_on_a_root_that_is_read_only_it_runs_just_so(image: Image) -> None:
 def test_a_recorded_pipeline_gives_what_the_command_prints_here_byte_for_byte(
     name: str, image: Image
 ) -> None:
-    there, here = image.run("demo", name, "--format", "json"), netcheck("demo", name, "--format", "json")
-    assert (there.returncode, there.stderr) == (here.code, "")
-    assert timeless(there.stdout) == timeless(here.out)
+    inside, here = image.run("demo", name, "--format", "json"), netcheck("demo", name, "--format", "json")
+    assert (inside.returncode, inside.stderr) == (here.code, "")
+    assert timeless(inside.stdout) == timeless(here.out)
 
 
 def test_the_whole_image_is_small(image: Image) -> None:
@@ -309,20 +309,20 @@ def test_neither_build_tools_nor_a_shell_are_in_the_image(image: Image) -> None:
     assert not [name for name in programs if not name.startswith(("netcheck", "python"))]
 
 
-def test_nothing_in_the_image_gives_a_user_more_rights_or_can_be_written_by_all(image: Image) -> None:
+def test_nothing_in_the_image_is_setuid_or_world_writable(image: Image) -> None:
     modes = {path: path.lstat().st_mode for path in image.tree.rglob("*") if not path.is_symlink()}
     assert not [path for path, mode in modes.items() if mode & (stat.S_ISUID | stat.S_ISGID)]
     assert [path for path, mode in modes.items() if mode & stat.S_IWOTH] == [image.tree / "tmp"]
 
 
-def test_no_link_in_the_image_leads_nowhere(image: Image) -> None:
+def test_no_link_in_the_image_is_broken(image: Image) -> None:
     links = [f"/{path.relative_to(image.tree)}" for path in image.tree.rglob("*") if path.is_symlink()]
     assert len(links) > 3
-    found = image.execute("python", "-c", NOWHERE, *links)
+    found = image.execute("python", "-c", BROKEN, *links)
     assert (found.returncode, found.stdout) == (0, "[]\n"), found.stderr
 
 
-def test_nothing_has_to_be_compiled_at_the_start(image: Image) -> None:
+def test_nothing_is_compiled_at_start_up(image: Image) -> None:
     found = image.execute("python", "-c", COMPILED)
     assert (found.returncode, found.stdout) == (0, "[]\n"), found.stderr
 
@@ -336,41 +336,41 @@ def test_every_extension_module_of_the_image_finds_its_libraries(image: Image) -
 def test_every_aws_service_is_known_in_the_image(image: Image) -> None:
     installed = Path(image.here("/opt/netcheck/lib"))
     for data in installed.glob("python3.*/site-packages/botocore/data"):
-        wanted = {path.relative_to(data) for path in data.rglob("*") if path.is_file()}
-        kept = {path for path in wanted if not path.name.startswith(NOT_KEPT)}
-        there = image.packages() / "botocore" / "data"
-        assert {path.relative_to(there) for path in there.rglob("*") if path.is_file()} == kept
+        expected = {path.relative_to(data) for path in data.rglob("*") if path.is_file()}
+        kept = {path for path in expected if not path.name.startswith(NOT_KEPT)}
+        folder = image.packages() / "botocore" / "data"
+        assert {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()} == kept
         assert len(kept) > 900
     near = image.run("run", "--aws-service", "glu", "--region", "eu-west-1")
     assert near.returncode == 2 and "did you mean glue" in near.stderr
 
 
 def results(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """Each check's result, of one target."""
+    """The result of each check of one target."""
     return {one["check"]: one for one in json.loads(ran.stdout)["results"]}
 
 
-def test_the_image_trusts_its_own_root_certificates_and_those_put_in_their_place(
+def test_the_image_trusts_its_own_root_certificates_and_their_replacement(
     image: Image, tmp_path: Path
 ) -> None:
-    made = Certificates(tmp_path)
-    with peers.http(tls=made.good.server_context()) as peer:
-        asked = ("run", "--aws-service", f"https://127.0.0.1:{peer.port}", "--format", "json")
-        foreign = results(image.run(*asked))["tls.certificate"]
-        with image.with_file(BUNDLE, made.authority.certificate.read_text()):
-            trusted = results(image.run(*asked))["tls.certificate"]
+    certificates = Certificates(tmp_path)
+    with peers.http(tls=certificates.good.server_context()) as peer:
+        arguments = ("run", "--aws-service", f"https://127.0.0.1:{peer.port}", "--format", "json")
+        foreign = results(image.run(*arguments))["tls.certificate"]
+        with image.with_file(BUNDLE, certificates.authority.certificate.read_text()):
+            trusted = results(image.run(*arguments))["tls.certificate"]
     assert (foreign["status"], foreign["cause"]) == ("fail", "tls_untrusted"), foreign
     assert trusted["status"] == "pass", trusted
     assert len((image.tree / BUNDLE).read_text().split("BEGIN CERTIFICATE")) > 100
 
 
-def test_names_are_resolved_by_glibc_from_the_files_that_are_put_in(image: Image) -> None:
-    asked = ("run", "--bootstrap", "broker.example:1", "--format", "json", "--timeout", "2")
+def test_glibc_resolves_names_with_the_replaced_files(image: Image) -> None:
+    arguments = ("run", "--bootstrap", "broker.example:1", "--format", "json", "--timeout", "2")
     with image.with_file("etc/hosts", "127.0.0.1 broker.example\n"):
-        named = results(image.run(*asked))["dns.resolves"]
-    # Nothing listens there: that glibc says so, and not that there is no such name, shows that it asked.
+        named = results(image.run(*arguments))["dns.resolves"]
+    # Nothing listens there: an error other than "no such name" shows that glibc sent a query.
     with image.with_file("etc/resolv.conf", "nameserver 127.0.0.99\noptions timeout:1 attempts:1\n"):
-        unanswered = results(image.run(*asked))["dns.resolves"]
+        unanswered = results(image.run(*arguments))["dns.resolves"]
     assert named["status"] == "pass" and "127.0.0.1" in named["summary"], named
     assert unanswered["cause"] == "dns_resolver_failed", unanswered
 

@@ -1,4 +1,4 @@
-"""The Kubernetes manifests: as Kubernetes' own schemas want them, and with no more rights than are needed."""
+"""The Kubernetes manifests: valid by Kubernetes' schemas, and with minimal privileges."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ def pods() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_each_is_what_kubernetes_takes(path: Path) -> None:
+def test_each_is_valid(path: Path) -> None:
     for manifest in manifests(path):
         kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
 
 
-def test_a_wrong_one_would_be_noticed() -> None:
+def test_an_invalid_one_is_noticed() -> None:
     job = all_of("Job")
     job["spec"]["template"]["spec"]["container"] = []
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(job, kubernetes_validate.latest_version(), strict=True)
 
 
-def test_the_job_and_the_scheduled_one_run_the_same() -> None:
+def test_job_and_cron_job_run_the_same() -> None:
     assert pods()["Job"] == pods()["CronJob"]
 
 
-def test_it_runs_as_nobody_and_writes_nothing() -> None:
+def test_it_runs_without_privileges_and_writes_nothing() -> None:
     pod = pods()["Job"]
     [container] = pod["containers"]
     user = re.search(r"^USER (\d+):(\d+)", (DEPLOY.parent / "Dockerfile").read_text(), re.MULTILINE)
@@ -72,12 +72,12 @@ def test_it_runs_as_nobody_and_writes_nothing() -> None:
     }
 
 
-def test_it_runs_as_the_account_that_has_the_role() -> None:
+def test_it_runs_with_the_service_account_that_has_the_role() -> None:
     account = all_of("ServiceAccount")
     assert pods()["Job"]["serviceAccountName"] == account["metadata"]["name"]
     assert account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"] == GIVEN["ROLE"]
-    places = {all_of(kind)["metadata"]["namespace"] for kind in ("Job", "CronJob", "ServiceAccount")}
-    assert places == {all_of("Namespace")["metadata"]["name"]}
+    namespaces = {all_of(kind)["metadata"]["namespace"] for kind in ("Job", "CronJob", "ServiceAccount")}
+    assert namespaces == {all_of("Namespace")["metadata"]["name"]}
 
 
 def test_its_arguments_are_netchecks() -> None:

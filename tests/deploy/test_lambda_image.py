@@ -1,4 +1,4 @@
-"""The container image of the function: its Dockerfile, by the rules that hadolint has and by our own."""
+"""The Dockerfile of the function's container image, by hadolint's rules and our own."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ TAGGED = re.compile(r"[\w./-]+:\d[\w.-]*( AS \w+)?")
 KNOWN = {"FROM", "WORKDIR", "COPY", "RUN", "CMD"}
 
 
-def test_its_instructions_are_few_and_none_is_one_that_hadolint_minds() -> None:
+def test_its_instructions_follow_hadolints_rules() -> None:
     for stage in stages(DOCKERFILE):
         assert {instruction.name for instruction in stage} <= KNOWN
-        assert TAGGED.fullmatch(given(stage, "FROM")[0]), "a tag, and not latest"
+        assert TAGGED.fullmatch(given(stage, "FROM")[0]), "a tag other than latest"
         assert all(path.startswith("/") for path in given(stage, "WORKDIR"))
         for step in given(stage, "RUN"):
             assert "sudo" not in step and "cd " not in step
             assert "pip install" not in step or "--no-cache-dir" in step
         for command in given(stage, "CMD"):
-            assert isinstance(json.loads(command), list), "the form that needs no shell"
+            assert isinstance(json.loads(command), list), "the exec form, which needs no shell"
 
 
 def test_the_final_stage_is_lambdas_own_and_runs_nothing() -> None:
     build, final = stages(DOCKERFILE)
     image = given(final, "FROM")[0]
-    assert image == given(build, "FROM")[0].split()[0], "the same Python in both"
+    assert image == given(build, "FROM")[0].split()[0], "the same Python in both stages"
     [runtime] = re.findall(r"Runtime: python(\S+)\n      Architectures", SAM.read_text())
-    assert image == f"public.ecr.aws/lambda/python:{runtime}", "and the same as of the zip"
+    assert image == f"public.ecr.aws/lambda/python:{runtime}", "the same Python as for the zip"
     assert given(final, "RUN") == []
     assert given(final, "COPY") == ["--from=build /opt/netcheck ${LAMBDA_TASK_ROOT}"]
 
@@ -41,7 +41,7 @@ def test_it_runs_the_handler_that_the_zip_has() -> None:
     assert f"Handler: {handler}\n" in SAM.read_text()
 
 
-def test_what_the_build_copies_is_let_through_by_dockerignore() -> None:
+def test_what_the_build_copies_is_not_in_dockerignore() -> None:
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     for copied in given(stages(DOCKERFILE)[0], "COPY"):
         *sources, _ = copied.split()

@@ -1,4 +1,4 @@
-"""The CloudFormation templates: linted, with netcheck's own policy, and one name to give."""
+"""The CloudFormation templates: linted, with netcheck's own policy, and one required parameter."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ GIVEN = {
 
 
 def lint(text: str) -> list[str]:
-    """Errors and warnings; what is only for information speaks of matters of taste."""
+    """Errors and warnings; informational findings are a matter of style."""
     return [str(found) for found in lint_all(text) if not found.rule.id.startswith("I")]
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_cfn_lint_has_nothing_to_say(name: str) -> None:
+def test_cfn_lint_finds_nothing(name: str) -> None:
     assert lint(TEMPLATES[name].read_text()) == []
 
 
-def test_cfn_lint_would_have() -> None:
+def test_cfn_lint_finds_errors() -> None:
     text = SAM.read_text()
     wrong = text.replace("GetAtt WorkersRole.Arn", "GetAtt WorkersRole.Address").replace(
         "python3.13", "python2.7"
@@ -47,32 +47,32 @@ def test_cfn_lint_would_have() -> None:
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_what_it_may_do_is_what_netcheck_policy_prints(name: str) -> None:
+def test_its_policy_is_that_of_netcheck_policy(name: str) -> None:
     assert policies(TEMPLATES[name])["netcheck"] == policy(), "run python tools/write_deployments.py"
 
 
-def test_so_it_is_with_terraform() -> None:
+def test_the_terraform_policy_is_that_of_netcheck_policy() -> None:
     assert json.loads(write_deployments.POLICY.read_text()) == policy(), (
         "run python tools/write_deployments.py"
     )
 
 
 @pytest.mark.parametrize("path", write_deployments.TEMPLATES, ids=lambda path: path.parent.name)
-def test_the_parts_that_are_written_by_a_tool_are_as_it_writes_them(path: Path) -> None:
+def test_the_generated_parts_are_up_to_date(path: Path) -> None:
     assert write_deployments.written(path.read_text()) == path.read_text()
     for function in resources(path, "AWS::Lambda::Function"):
         assert function["Code"]["ZipFile"] == (DEPLOY / "workers.py").read_text()
-        assert len(function["Code"]["ZipFile"]) <= 4096, "the most that CloudFormation takes"
+        assert len(function["Code"]["ZipFile"]) <= 4096, "the limit of CloudFormation"
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_the_connectors_name_is_all_that_must_be_given(name: str) -> None:
+def test_the_connectors_name_is_the_only_required_parameter(name: str) -> None:
     parameters = read(TEMPLATES[name])["Parameters"]
-    wanted = {key for key, parameter in parameters.items() if "Default" not in parameter}
-    assert wanted - {"Image"} == {"Connector"}
+    required = {key for key, parameter in parameters.items() if "Default" not in parameter}
+    assert required - {"Image"} == {"Connector"}
 
 
-def test_the_functions_event_is_one_that_it_takes() -> None:
+def test_the_functions_event_is_valid() -> None:
     [function] = resources(SAM, "AWS::Serverless::Function")
     given = function["Events"]["Scheduled"]["Properties"]["Input"]
     event = json.loads(filled(given, GIVEN))
@@ -81,8 +81,8 @@ def test_the_functions_event_is_one_that_it_takes() -> None:
     assert {name.removeprefix("NETCHECK_").lower() for name in variables} <= set(OWN)
 
 
-def test_many_connectors_of_a_region_have_stacks_side_by_side() -> None:
-    # Names differ from connector to connector, and SAM gives none of its own.
+def test_several_connectors_of_a_region_can_have_stacks() -> None:
+    # Names contain the connector's name, and SAM generates none.
     [function] = resources(SAM, "AWS::Serverless::Function")
     assert function["Events"]["Scheduled"]["Properties"]["OmitName"] is True
     for path in TEMPLATES.values():
@@ -92,30 +92,30 @@ def test_many_connectors_of_a_region_have_stacks_side_by_side() -> None:
 
 
 @pytest.mark.parametrize(("path", "most"), [(SAM, 64), (ECS, 255)], ids=["sam", "ecs"])
-def test_a_connectors_name_makes_a_name_that_aws_takes(path: Path, most: int) -> None:
+def test_the_name_made_from_a_connectors_name_is_valid(path: Path, most: int) -> None:
     # CreateFunction: 64 letters, digits, - and _; RegisterTaskDefinition: 255 of the same.
     pattern = read(path)["Parameters"]["Connector"]["AllowedPattern"]
     assert re.fullmatch(pattern, "orders_sink-1") and not re.fullmatch(pattern, "orders.sink")
     assert not re.fullmatch(pattern, "x" * (most - len("netcheck-") + 1))
 
 
-def test_a_run_is_not_begun_again_by_itself() -> None:
+def test_a_run_is_not_retried() -> None:
     [function] = resources(SAM, "AWS::Serverless::Function")
     assert function["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
     assert function["Events"]["Scheduled"]["Properties"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
     assert "DeadLetterQueue" not in function
 
 
-def test_it_tells_changes_with_no_more_than_the_permissions_for_that() -> None:
+def test_it_sends_changes_with_minimal_permissions() -> None:
     [changes] = resources(SAM, "AWS::IAM::RolePolicy")
-    wanted = statements(TableStore("states"), topic="arn:aws:sns:eu-west-1:111122223333:changes")
+    expected = statements(TableStore("states"), topic="arn:aws:sns:eu-west-1:111122223333:changes")
     given = changes["PolicyDocument"]["Statement"]
-    assert [each["Action"] for each in given] == [each["Action"] for each in wanted]
+    assert [each["Action"] for each in given] == [each["Action"] for each in expected]
     assert [each["Resource"] for each in given] == [{"Fn::GetAtt": ["States", "Arn"]}, {"Ref": "Changes"}]
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_nothing_else_that_it_may_do_is_about_everything(name: str) -> None:
+def test_no_other_permission_is_for_all_resources(name: str) -> None:
     wide = {
         (policy_name, action)
         for policy_name, document in policies(TEMPLATES[name]).items()
@@ -135,12 +135,12 @@ def test_nothing_else_that_it_may_do_is_about_everything(name: str) -> None:
     assert wide == looking | ({("lambda", each) for each in of_lambda} if name == "sam" else set())
 
 
-def test_the_alarms_watch_metrics_that_there_are() -> None:
+def test_the_alarms_watch_existing_metrics() -> None:
     from netcheck.awslambda.metrics import NAMESPACE, Detail, documents, undelivered
     from tests.awslambda.reports import report
 
-    made = [*documents(report(), "x", Detail.SUMMARY), undelivered("x", 0)]
-    names = {metric["Name"] for one in made for metric in one["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    sent = [*documents(report(), "x", Detail.SUMMARY), undelivered("x", 0)]
+    names = {metric["Name"] for one in sent for metric in one["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     alarms = resources(SAM, "AWS::CloudWatch::Alarm")
     ours = [alarm for alarm in alarms if alarm["Namespace"] == NAMESPACE]
     assert {alarm["MetricName"] for alarm in ours} == {"Fail", "Undelivered"} <= names
@@ -152,7 +152,7 @@ def test_the_alarms_watch_metrics_that_there_are() -> None:
 
 
 def lowered(value: Any) -> Any:
-    """CloudFormation's names of members as the ECS API has them."""
+    """CloudFormation's member names, as in the ECS API."""
     match value:
         case dict():
             keep = any(key.startswith("awslogs-") for key in value)
@@ -168,7 +168,7 @@ def problems(service: str, operation: str, given: dict[str, Any]) -> str:
     return str(ParamValidator().validate(given, model.input_shape).generate_report())
 
 
-def test_ecs_takes_the_task_definition() -> None:
+def test_the_task_definition_is_valid() -> None:
     [task] = resources(ECS, "AWS::ECS::TaskDefinition")
     given = lowered(filled(task, GIVEN))
     assert problems("ecs", "RegisterTaskDefinition", given) == ""
@@ -180,7 +180,7 @@ def test_ecs_takes_the_task_definition() -> None:
     assert user is not None and container["user"] == user[1]
 
 
-def test_scheduler_takes_the_schedule() -> None:
+def test_the_schedule_is_valid() -> None:
     [schedule] = resources(ECS, "AWS::Scheduler::Schedule")
     target = filled(schedule["Target"], GIVEN)
     workers = {"Subnets": ["subnet-1"], "SecurityGroups": ["sg-1"], "AssignPublicIp": "DISABLED"}

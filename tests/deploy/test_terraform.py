@@ -1,4 +1,4 @@
-"""The Terraform module: it parses, and what it names is declared. Providers' schemas cannot be had here."""
+"""The Terraform module parses, and every name is declared. The providers' schemas are not available here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def blocks(kind: str) -> list[dict[str, Any]]:
 
 
 def declared() -> set[str]:
-    """What an expression may name."""
+    """The names that an expression can use."""
     names = {f"var.{_bare(name)}" for block in blocks("variable") for name in block}
     names |= {f"local.{_bare(name)}" for block in blocks("locals") for name in block if "__" not in name}
     for prefix, kind in (("", "resource"), ("data.", "data")):
@@ -57,12 +57,12 @@ def test_every_name_is_declared_and_every_variable_used() -> None:
     assert {name for name in declared() if name.startswith(("var.", "local."))} <= used
 
 
-def test_the_connectors_name_is_all_that_must_be_given() -> None:
+def test_the_connectors_name_is_the_only_required_variable() -> None:
     variables = {_bare(name): body for block in blocks("variable") for name, body in block.items()}
     assert [name for name, body in variables.items() if "default" not in body] == ["connector"]
 
 
-def test_it_is_what_the_template_is() -> None:
+def test_it_matches_the_template() -> None:
     for line in (
         'handler          = "netcheck.awslambda.handler"',
         'runtime          = "python3.13"',
@@ -73,6 +73,6 @@ def test_it_is_what_the_template_is() -> None:
     ):
         assert line in TEXT, line
     assert TEXT.count("maximum_retry_attempts") == 2
-    wanted = statements(TableStore("states"), topic="arn:aws:sns:eu-west-1:111122223333:changes")
-    for action in (action for statement in wanted for action in statement["Action"]):  # type: ignore[attr-defined]
+    expected = statements(TableStore("states"), topic="arn:aws:sns:eu-west-1:111122223333:changes")
+    for action in (action for statement in expected for action in statement["Action"]):  # type: ignore[attr-defined]
         assert f'"{action}"' in TEXT

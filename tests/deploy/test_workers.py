@@ -1,4 +1,4 @@
-"""The custom resource of the templates finds where a connector's workers are, and always answers."""
+"""The custom resource of the templates returns the workers' subnets and groups, and always responds."""
 
 from __future__ import annotations
 
@@ -19,33 +19,36 @@ ARN = "arn:aws:cloudformation:eu-west-1:111122223333:stack/netcheck/1"
 
 
 @pytest.fixture
-def said() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Where CloudFormation listens, and what it was told there."""
-    heard: list[dict[str, Any]] = []
+def response_url() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """CloudFormation's response URL, and what was sent to it."""
+    requests: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
-            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response_only(200)
             self.end_headers()
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/", heard
+    yield f"http://127.0.0.1:{server.server_port}/", requests
     server.shutdown()
     server.server_close()
     thread.join(10)
 
 
-def told(
-    said: tuple[str, list[dict[str, Any]]], connector: str, monkeypatch: pytest.MonkeyPatch, **more: str
+def responded(
+    response_url: tuple[str, list[dict[str, Any]]],
+    connector: str,
+    monkeypatch: pytest.MonkeyPatch,
+    **more: str,
 ) -> dict[str, Any]:
     spec = importlib.util.spec_from_file_location("workers", DEPLOY / "workers.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    url, heard = said
+    url, requests = response_url
     event = {
         "RequestType": "Create",
         "ResponseURL": url,
@@ -59,16 +62,16 @@ def told(
         for name, value in aws.environment().items():
             monkeypatch.setenv(name, value)
         module.handler(event, None)
-        [answer] = heard
+        [answer] = requests
         assert answer["StackId"] == ARN and answer["RequestId"] == "request-1"
         return {**answer, "calls": [call.operation for call in aws.calls]}
 
 
-def test_it_tells_the_workers_subnets_and_groups(
-    said: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+def test_it_returns_the_workers_subnets_and_groups(
+    response_url: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vpc = base()["connector"]["kafkaCluster"]["apacheKafkaCluster"]["vpc"]
-    answer = told(said, "orders-sink", monkeypatch)
+    answer = responded(response_url, "orders-sink", monkeypatch)
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "workers-of-orders-sink")
     assert answer["Data"] == {
         "Subnets": ",".join(vpc["subnets"]),
@@ -77,15 +80,15 @@ def test_it_tells_the_workers_subnets_and_groups(
 
 
 @pytest.mark.parametrize("name", ["orders", "nothing"])
-def test_a_connector_that_is_not_there_fails_the_stack_with_a_reason(
-    name: str, said: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+def test_a_missing_connector_fails_the_stack_with_a_reason(
+    name: str, response_url: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = told(said, name, monkeypatch)
-    assert answer["Status"] == "FAILED" and f"there is no connector {name}" in answer["Reason"]
+    answer = responded(response_url, name, monkeypatch)
+    assert answer["Status"] == "FAILED" and f"no connector {name}" in answer["Reason"]
 
 
-def test_a_stack_is_deleted_even_where_the_connector_is_gone(
-    said: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+def test_a_stack_can_be_deleted_after_its_connector(
+    response_url: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = told(said, "nothing", monkeypatch, RequestType="Delete")
+    answer = responded(response_url, "nothing", monkeypatch, RequestType="Delete")
     assert (answer["Status"], answer["calls"]) == ("SUCCESS", [])

@@ -1,4 +1,4 @@
-"""The zip of the function: small, the same bytes every time, and complete."""
+"""The zip of the function: small, reproducible and complete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tools import build_lambda as build
 
 HOST = {"x86_64": "x86_64", "aarch64": "arm64"}.get(platform.machine())
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "awslambdaric", "simplejson")
-"""What Lambda's runtime brings: boto3 with what it needs, and the runtime's own client."""
+"""The packages of Lambda's runtime: boto3 with its dependencies, and the runtime's own client."""
 LATE = """
 import boto3, clickhouse_connect, clickhouse_connect.driver.httputil, dns.message, kafka.protocol.metadata
 import kafka.protocol.sasl, lz4.frame, sys, tabulate, yaml
@@ -35,22 +35,22 @@ def pinned() -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", build.LOCK.read_text(), re.MULTILINE))
 
 
-def test_the_lock_file_pins_what_is_wanted_with_a_hash_for_each_architecture() -> None:
+def test_the_lock_file_pins_every_library_with_a_hash_per_architecture() -> None:
     assert set(pinned()) == {name.replace(".", "-").lower() for name in build.LIBRARIES}
     for entry in re.split(r"\n(?=\w)", build.LOCK.read_text())[1:]:
         assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}", entry)) in (1, 2), entry
 
 
-def test_every_dependency_of_a_run_but_boto3_is_in_it() -> None:
+def test_it_has_every_dependency_of_a_run_except_boto3() -> None:
     project = tomllib.loads((build.ROOT / "pyproject.toml").read_text())["project"]
-    wanted = {re.split(r"[<>=]", each)[0].lower() for each in project["dependencies"]} - {"boto3", "shtab"}
-    assert wanted <= set(pinned())
+    required = {re.split(r"[<>=]", each)[0].lower() for each in project["dependencies"]} - {"boto3", "shtab"}
+    assert required <= set(pinned())
 
 
 FILES = {"b.py": b"b = 1\n", "a/c.py": b"c = 2\n" * 100, "a.so": bytes(range(256))}
 
 
-def test_the_same_files_make_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
     build.write(tmp_path / "one.zip", FILES)
     build.write(tmp_path / "two.zip", dict(reversed(FILES.items())))
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
@@ -64,7 +64,7 @@ def test_the_same_files_make_the_same_bytes(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, list[Path]]]:
     """The wheels for Lambda's two architectures, and for this host's own Python."""
-    versions = tmp_path_factory.mktemp("wanted") / "requirements.txt"
+    versions = tmp_path_factory.mktemp("versions") / "requirements.txt"
     versions.write_text("".join(f"{name}=={version}\n" for name, version in pinned().items()))
     ours = f"{sys.version_info.major}.{sys.version_info.minor}"
     jobs = {arch: (arch, build.LOCK, build.PYTHON) for arch in build.MACHINES}
@@ -83,7 +83,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str,
 
 
 @pytest.mark.parametrize("arch", build.MACHINES)
-def test_the_zip_is_small_and_of_one_architecture_and_built_again_it_is_the_same(
+def test_the_zip_is_small_for_one_architecture_and_reproducible(
     arch: str, libraries: Mapping[str, list[Path]], tmp_path: Path
 ) -> None:
     for name in ("one.zip", "two.zip"):
@@ -106,7 +106,7 @@ def test_the_zip_is_small_and_of_one_architecture_and_built_again_it_is_the_same
 
 @pytest.fixture(scope="module")
 def task(libraries: Mapping[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The zip of this host, unpacked, and beside it what Lambda's runtime has."""
+    """The zip for this host, unpacked, and the packages of Lambda's runtime."""
     if not libraries["here"]:
         needs.skip_or_fail(f"Lambda has no architecture {platform.machine()}")
     task, runtime = tmp_path_factory.mktemp("task"), tmp_path_factory.mktemp("runtime")
@@ -126,12 +126,12 @@ def task(libraries: Mapping[str, list[Path]], tmp_path_factory: pytest.TempPathF
 
 
 def alone(task: tuple[Path, Path]) -> tuple[list[str], dict[str, str]]:
-    """A Python without packages of its own, and the environment in which it sees the function's."""
+    """A Python without site packages, and the environment in which it finds the function's."""
     python = [str(Path(sys.base_prefix) / "bin" / Path(sys.executable).resolve().name), "-S"]
     return python, {"PYTHONPATH": f"{task[0]}:{task[1]}", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def test_what_is_imported_late_is_there_too_and_from_the_zip(task: tuple[Path, Path]) -> None:
+def test_lazy_imports_come_from_the_zip(task: tuple[Path, Path]) -> None:
     python, environment = alone(task)
     done = subprocess.run(
         [*python, "-c", LATE],

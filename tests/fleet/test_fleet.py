@@ -258,7 +258,7 @@ def test_subnets_that_cannot_be_read_are_neither_a_pass_nor_a_bug(patch: pytest.
     assert not [one["summary"] for one in results if "a bug" in one["summary"]]
 
 
-def test_an_account_that_cannot_be_asked_leaves_the_others(patch: pytest.MonkeyPatch) -> None:
+def test_an_account_that_cannot_be_read_leaves_the_others(patch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(patch, 1, 1)
     good, bad = "arn:aws:iam::111122223333:role/netcheck", "arn:aws:iam::444455556666:role/netcheck"
 
@@ -281,14 +281,14 @@ def test_an_account_that_cannot_be_asked_leaves_the_others(patch: pytest.MonkeyP
     assert done.out.startswith("+ 1 connector, and nothing wrong")
 
 
-def test_what_is_left_out_are_checks() -> None:
+def test_the_skipped_checks_exist() -> None:
     ids = [check.id for check in plugins.find().checks]
     for glob in (*LIVE, *PER_ROLE):
         prefix = glob.removesuffix("*")
         assert any(id.startswith(prefix) for id in ids), glob
 
 
-def test_workers_in_no_known_vpc_are_asked_about_at_the_same_pace(patch: pytest.MonkeyPatch) -> None:
+def test_workers_in_an_unknown_vpc_share_the_rate_limit(patch: pytest.MonkeyPatch) -> None:
     fault = aws_error("UnauthorizedOperation", "You are not authorized to perform this operation.", 403)
     few, many = Fleet(patch, 1, 2), Fleet(patch, 1, 6)
     for fleet in (few, many):

@@ -1,9 +1,8 @@
-"""Reports as a history gets them: of one pipeline, at known times, with known answers."""
+"""Reports for a history: of one pipeline, at known times, with known results."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Report, Result, RootCause, Status, Target
@@ -28,7 +27,7 @@ def result(
 
 
 def run(ago: timedelta, results: Iterable[Result], name: str = "orders-sink", seconds: float = 1.5) -> Report:
-    """A report of so long ago; every failure is a root cause."""
+    """A report of that long ago; every failure is a root cause."""
     found = tuple(results)
     causes = tuple(
         RootCause("TIMED_OUT", str(each.target), each.finding.summary, False, (each.key,))
@@ -41,16 +40,7 @@ def run(ago: timedelta, results: Iterable[Result], name: str = "orders-sink", se
 
 
 def many(count: int, number: int) -> Report:
-    """A run with so many results."""
+    """A run with `count` results."""
     targets = [Target(Kind.KAFKA, f"b-{each}.example", 9094) for each in range(100)]
     made = (result(f"check.c{each // 100}", targets[each % 100]) for each in range(count))
     return run(timedelta(minutes=number), made, seconds=number + 0.25)
-
-
-def answered(report: Report, key: str, status: Status) -> Report:
-    """The report, with another answer to one question."""
-    changed = (
-        replace(each, finding=replace(each.finding, status=status)) if each.key == key else each
-        for each in report.results
-    )
-    return replace(report, results=tuple(changed))

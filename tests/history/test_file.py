@@ -1,4 +1,4 @@
-"""A history in a file: a line a result, whole lines whoever writes, and never a matter of the run's."""
+"""A history in a file: one line per result, no interleaving, and no effect on the run."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def rows_of(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def keep(path: Path | str, *more: str) -> Done:
+def run_with_history(path: Path | str, *more: str) -> Done:
     return netcheck(*CLOSED, "--format", "json", "--history", str(path), *more)
 
 
-def test_a_run_is_a_line_a_result(tmp_path: Path) -> None:
-    done = keep(tmp_path / "h.jsonl")
+def test_a_run_is_one_line_per_result(tmp_path: Path) -> None:
+    done = run_with_history(tmp_path / "h.jsonl")
     report, rows = json.loads(done.out), rows_of(tmp_path / "h.jsonl")
     assert (done.code, done.err) == (1, "")
     assert [row["key"] for row in rows] == [result["key"] for result in report["results"]]
@@ -50,15 +50,15 @@ def test_a_run_is_a_line_a_result(tmp_path: Path) -> None:
     assert json.loads(str(refused["evidence"])) == report["results"][rows.index(refused)]["evidence"]
 
 
-def test_runs_are_appended_and_have_names_of_their_own(tmp_path: Path) -> None:
-    keep(tmp_path / "h.jsonl")
-    keep(tmp_path / "h.jsonl")
+def test_runs_are_appended_with_distinct_ids(tmp_path: Path) -> None:
+    run_with_history(tmp_path / "h.jsonl")
+    run_with_history(tmp_path / "h.jsonl")
     runs = Counter(row["run"] for row in rows_of(tmp_path / "h.jsonl"))
     assert len(runs) == 2 and len(set(runs.values())) == 1
 
 
-def test_a_replay_has_the_name_of_the_run_that_was_recorded(tmp_path: Path) -> None:
-    keep(tmp_path / "live.jsonl", "--record", str(tmp_path / "run.json"))
+def test_a_replay_has_the_id_of_the_recorded_run(tmp_path: Path) -> None:
+    run_with_history(tmp_path / "live.jsonl", "--record", str(tmp_path / "run.json"))
     netcheck("run", "--replay", str(tmp_path / "run.json"), "--history", str(tmp_path / "again.jsonl"))
     live, again = (rows_of(tmp_path / f"{name}.jsonl") for name in ("live", "again"))
     assert [(row["run"], row["key"]) for row in live] == [(row["run"], row["key"]) for row in again]
@@ -68,15 +68,15 @@ NOWHERE = [("no folder", "{}/no/h.jsonl"), ("a full disk", "/dev/full")]
 
 
 @pytest.mark.parametrize(("case", "place"), NOWHERE, ids=[case for case, _ in NOWHERE])
-def test_a_file_that_cannot_be_written_is_one_line_and_the_run_goes_on(
+def test_a_file_that_cannot_be_written_is_one_line_and_the_run_continues(
     case: str, place: str, tmp_path: Path
 ) -> None:
-    done = keep(place.format(tmp_path))
+    done = run_with_history(place.format(tmp_path))
     assert done.code == 1 and json.loads(done.out)["root_causes"]
     assert done.err.startswith("netcheck: warning: --history ") and done.err.count("\n") == 1, case
 
 
-def test_a_line_that_was_torn_is_closed_first(tmp_path: Path) -> None:
+def test_a_truncated_line_is_terminated_first(tmp_path: Path) -> None:
     path = tmp_path / "h.jsonl"
     path.write_bytes(b'{"torn":')
     jsonlines.append(str(path), [b'{"a":1}\n', b'{"a":2}\n'])
@@ -92,7 +92,7 @@ for number in range(50):
 """
 
 
-def test_two_writers_tear_nothing(tmp_path: Path) -> None:
+def test_two_writers_do_not_interleave(tmp_path: Path) -> None:
     path = tmp_path / "h.jsonl"
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, name, str(path)]) for name in "ab"]
     assert [writer.wait(60) for writer in writers] == [0, 0]

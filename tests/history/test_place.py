@@ -1,4 +1,4 @@
-"""`--history PLACE`: what is a file, what is a table, and what is refused without showing a password."""
+"""`--history PLACE`: files, tables, and invalid places, which are rejected without showing a password."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "words"), REFUSED, ids=[text for text, _ in REFUSED])
-def test_what_is_no_place_is_one_line_without_its_password(text: str, words: str) -> None:
+def test_an_invalid_place_is_one_line_without_its_password(text: str, words: str) -> None:
     done = netcheck("run", "--bootstrap", "127.0.0.1:1", "--history", text)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("netcheck: --history: ") and done.err.count("\n") == 1
     assert words in done.err and CANARY not in done.err
 
 
-def test_a_history_is_a_key_of_the_configuration_too(tmp_path: Path) -> None:
+def test_history_is_also_a_key_of_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text(f"bootstrap: 127.0.0.1:1\nhistory: {tmp_path}/h.jsonl\n")
     assert netcheck("run", "--config", str(tmp_path / "run.yaml"), "--only", "tcp.*").code == 1
     assert (tmp_path / "h.jsonl").read_text().count("\n") == 1

@@ -1,4 +1,4 @@
-"""A history in a real ClickHouse: in batches, the same however often it is sent, never in the run's way."""
+"""A history in a real ClickHouse: in batches, idempotent, and without effect on the run."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def login(server: ChdbFront) -> ClickHouseLogin:
 
 
 def asked(server: ChdbFront, sql: str) -> list[list[str]]:
-    """The rows of a query, as plain HTTP has them."""
+    """The rows of a query over plain HTTP."""
     context = ssl.create_default_context(cafile=str(server.certificates.authority.certificate))
     connection = http.client.HTTPSConnection(server.host, server.port, timeout=30, context=context)
     token = base64.b64encode(f"admin:{server.users['admin']}".encode()).decode()
@@ -67,13 +67,13 @@ def send(server: ChdbFront, name: str, *reports: Report) -> list[int]:
     return [write(Deadline(60), place_on(server, name), login(server), lines(each)) for each in reports]
 
 
-def test_the_document_has_the_schema_that_is_made(chdb_server: ChdbFront) -> None:
+def test_the_document_has_the_schema(chdb_server: ChdbFront) -> None:
     assert STATEMENTS[0] == schema(place_on(chdb_server, table.__name__)).replace(
         f"empty.{table.__name__}", "netcheck_results"
     )
 
 
-def test_a_hundred_thousand_results_in_batches_and_sending_them_again_changes_nothing(
+def test_a_hundred_thousand_results_in_batches_and_sending_them_again(
     chdb_server: ChdbFront,
 ) -> None:
     runs = [many(25_000, number) for number in range(4)]
@@ -93,7 +93,7 @@ def test_batches_are_bounded_in_rows_and_bytes() -> None:
     assert list(table.batches([])) == []
 
 
-def test_a_run_that_was_sent_in_part_is_completed(chdb_server: ChdbFront) -> None:
+def test_a_partially_sent_run_is_completed(chdb_server: ChdbFront) -> None:
     whole = run(timedelta(0), [result("tcp.connects", target) for target in (B1, B2, CLICKHOUSE)])
     part = list(lines(whole))[1:2]
     assert write(Deadline(30), place_on(chdb_server, "part"), login(chdb_server), part) == 1
@@ -101,7 +101,7 @@ def test_a_run_that_was_sent_in_part_is_completed(chdb_server: ChdbFront) -> Non
     assert asked(chdb_server, "SELECT count(), uniqExact(key) FROM part") == [["3", "3"]]
 
 
-def test_two_that_send_the_same_run_at_once_leave_one(chdb_server: ChdbFront) -> None:
+def test_two_writers_of_the_same_run_leave_one(chdb_server: ChdbFront) -> None:
     """Neither saw the other's rows: FINAL shows them once, and merging makes them one."""
     same = run(timedelta(0), [result("tcp.connects", B1), result("tcp.connects", B2)])
     send(chdb_server, "twice", same)
@@ -112,7 +112,7 @@ def test_two_that_send_the_same_run_at_once_leave_one(chdb_server: ChdbFront) ->
     assert asked(chdb_server, "SELECT count() FROM twice") == [["2"]]
 
 
-def test_what_peers_write_comes_back_as_it_was(chdb_server: ChdbFront) -> None:
+def test_text_from_a_peer_is_stored_unchanged(chdb_server: ChdbFront) -> None:
     odd = "tab\there, 'quotes' \"twice\", \\ back, %(x)s {y:String}, ; -- €🙂\x00\x1f"
     report = run(timedelta(0), [result("tcp.connects", B1, evidence={"said": odd})])
     [one] = report.results
@@ -129,14 +129,14 @@ HOURS = 3600
 
 
 def a_history() -> Sequence[Report]:
-    """b-1 flaps: good, failing, good, failing; b-2 fails twice in a row and is good since; ClickHouse is slow
+    """b-1 flaps: good, failing, good, failing; b-2 fails twice and is good since; ClickHouse is slow
     and its certificate nears its end. Another pipeline is well.
     """
     good, bad = Status.PASS, Status.FAIL
-    told = []
+    reports = []
     for hours, first, second in ((4, good, bad), (3, bad, bad), (2, good, good), (1, bad, good)):
         chain: list[object] = [{"expires_in_days": 20.0 - (4 - hours) / 24}, {"expires_in_days": 900.0}]
-        told.append(
+        reports.append(
             run(
                 timedelta(hours=hours),
                 [
@@ -147,11 +147,11 @@ def a_history() -> Sequence[Report]:
                 ],
             )
         )
-    return (*told, run(timedelta(hours=1), [result("tcp.connects", B1)], "payments-sink", seconds=9.0))
+    return (*reports, run(timedelta(hours=1), [result("tcp.connects", B1)], "payments-sink", seconds=9.0))
 
 
-def holds(ask: Ask) -> None:
-    """What each query of the document answers about that history."""
+def check_queries(ask: Ask) -> None:
+    """Check the result of each query of the document for that history."""
     b1, b2, slow = str(B1), str(B2), str(CLICKHOUSE)
     found = {name: ask(query) for name, query in QUERIES.items()}
     assert [(row[0], row[2], row[3], row[5], row[6]) for row in found["current state"]] == [
@@ -176,9 +176,9 @@ def holds(ask: Ask) -> None:
     assert [(row[0], row[1]) for row in found["certificate days left"]] == [(slow, "19.875")]
 
 
-def test_the_queries_of_the_document_on_todays_clickhouse(chdb_server: ChdbFront) -> None:
+def test_the_queries_of_the_document_on_current_clickhouse(chdb_server: ChdbFront) -> None:
     send(chdb_server, "netcheck_results", *a_history())
-    holds(lambda sql: asked(chdb_server, sql))
+    check_queries(lambda sql: asked(chdb_server, sql))
 
 
 def test_the_same_schema_lines_and_queries_on_clickhouse_18(clickhouse_server: ClickHouse) -> None:
@@ -194,7 +194,7 @@ def test_the_same_schema_lines_and_queries_on_clickhouse_18(clickhouse_server: C
         answer = server.query(sql.replace("netcheck_results", named))
         return [line.split("\t") for line in answer.splitlines()]
 
-    holds(ask)
+    check_queries(ask)
     server.query("DROP DATABASE kept")
 
 
@@ -278,10 +278,10 @@ def test_a_run_that_version_0_1_has_sent_is_not_sent_again(chdb_server: ChdbFron
 CLOSED = ("run", "--bootstrap", "127.0.0.1:1", "--only", "tcp.*")
 
 
-def told(
+def history_of(
     monkeypatch: pytest.MonkeyPatch, server: ChdbFront | ClickHouse, port: int, place: str
 ) -> tuple[int, str]:
-    """Exit code and standard error of a run whose history goes there."""
+    """Exit code and standard error of a run with this history."""
     monkeypatch.setenv("NETCHECK_HISTORY_PASSWORD", server.users["admin"])
     ca = server.certificates.authority.certificate
     url = f"clickhouse://admin@{server.host}:{port}/{place}{'&' if '?' in place else '?'}ca={ca}"
@@ -292,33 +292,33 @@ def told(
 
 
 def test_the_command_writes_there(chdb_server: ChdbFront, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told(monkeypatch, chdb_server, chdb_server.port, "empty?table=by_command") == (1, "")
+    assert history_of(monkeypatch, chdb_server, chdb_server.port, "empty?table=by_command") == (1, "")
     assert asked(chdb_server, "SELECT check, status, root_cause FROM by_command") == [
         ["tcp.connects", "fail", "CONNECTION_REFUSED"]
     ]
 
 
-def test_a_database_that_is_not_there(chdb_server: ChdbFront, monkeypatch: pytest.MonkeyPatch) -> None:
-    code, err = told(monkeypatch, chdb_server, chdb_server.port, "nowhere")
+def test_a_missing_database(chdb_server: ChdbFront, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, err = history_of(monkeypatch, chdb_server, chdb_server.port, "nowhere")
     assert code == 1 and err.count("\n") == 1
     assert err.startswith("netcheck: warning: --history clickhouse://127.0.0.1:") and "nowhere" in err
 
 
 def test_a_wrong_password(chdb_server: ChdbFront, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(chdb_server.users, "admin", "not-the-password")
-    code, err = told(monkeypatch, chdb_server, chdb_server.port, "empty")
+    code, err = history_of(monkeypatch, chdb_server, chdb_server.port, "empty")
     assert code == 1 and err.count("\n") == 1 and "516" in err
 
 
-def test_a_clickhouse_that_the_library_does_not_speak_with(
+def test_a_clickhouse_that_the_library_does_not_support(
     clickhouse_server: ClickHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of 2018: its SQL would do, clickhouse-connect's first question does not."""
-    code, err = told(monkeypatch, clickhouse_server, clickhouse_server.https, "orders")
+    """Version 18.16 supports the SQL, but not clickhouse-connect's first query."""
+    code, err = history_of(monkeypatch, clickhouse_server, clickhouse_server.https, "orders")
     assert code == 1 and err.count("\n") == 1 and "not written" in err
 
 
-def test_a_server_that_is_silent_costs_what_is_left_and_a_little_more(
+def test_a_silent_server_takes_the_rest_of_the_deadline_and_a_little_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("netcheck.history.append.OWN_SECONDS", 0.5)
@@ -329,13 +329,13 @@ def test_a_server_that_is_silent_costs_what_is_left_and_a_little_more(
     assert "not written" in done.err
 
 
-def test_a_server_that_is_not_there_is_told_in_the_systems_words() -> None:
+def test_a_refused_connection_is_the_systems_error() -> None:
     done = netcheck(*CLOSED, "--history", "clickhouse://127.0.0.1:1/db?tls=no")
     assert done.code == 1
     assert done.err.endswith(": not written: Connection refused\n") and done.err.count("\n") == 1
 
 
-def test_nothing_is_left_of_the_time() -> None:
+def test_no_time_is_left() -> None:
     place = TablePlace(False, "127.0.0.1", 1, None, "db", "t")
     with pytest.raises(NotWritten):
         write(Deadline(0), place, ClickHouseLogin("default", Secret(""), "db"), [b"{}\n"])
