@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from checks import path_findings
-from netcheck.core.check import Check, answer, warning
+from netcheck.core.check import Check, Survey, finding_from, warning
 from netcheck.core.components import Concern
 from netcheck.core.context import Context, FactUnavailable, PrerequisiteFailed, Skip
-from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.model import Cause, Explains, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.problem import Problem, Trait
 from netcheck.engine import facts
 
 if TYPE_CHECKING:
@@ -22,6 +23,67 @@ NEAR_SKEW_SECONDS, MOST_SKEW_SECONDS, MOST_SKEW_OF_S3_SECONDS = 240.0, 300.0, 90
 """AWS refuses a signature that is five minutes off
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html), Amazon S3 one of fifteen
 (RequestTimeTooSkewed, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
+
+ANSWER_PROBLEMS = (
+    Problem(
+        Cause.AWS_UNEXPECTED_ANSWER,
+        "what answers is not AWS",
+        "A proxy or captive portal answers in place of the AWS endpoint: bypass it, or use a VPC endpoint.",
+    ),
+    Problem(
+        Cause.CLOCK_SKEW,
+        "this host's clock is wrong",
+        "Set it by NTP (on AWS: chrony with 169.254.169.123); AWS refuses signatures five minutes off.",
+        traits=frozenset({Trait.HOST_WIDE, Trait.CLOCK}),
+    ),
+)
+
+MISDIRECTED = Explains(kinds=frozenset({Kind.AWS_SERVICE}), same_target=True, blocked=True)
+"""The name leads past the endpoint that serves it: what blocks packets on that path need not be fixed."""
+
+PATH_PROBLEMS = (
+    Problem(
+        Cause.ENDPOINT_PRIVATE_DNS_OFF,
+        "the VPC endpoint is there, and the service's name does not lead to it",
+        "Switch its private DNS on: aws ec2 modify-vpc-endpoint --vpc-endpoint-id VPCE "
+        "--private-dns-enabled. The VPC needs enableDnsSupport and enableDnsHostnames for it.",
+        traits=frozenset({Trait.BLOCKS_PACKETS}),
+        refuted_by="tcp.connects",
+        explains=(MISDIRECTED,),
+    ),
+    Problem(
+        Cause.ENDPOINT_NOT_AVAILABLE,
+        "the VPC endpoint is not available",
+        "pendingAcceptance: the service's owner has to accept it (for ClickHouse Cloud add the endpoint's "
+        "id to the service's private endpoints). rejected, failed, expired: create it again.",
+        traits=frozenset({Trait.BLOCKS_PACKETS}),
+        refuted_by="tcp.connects",
+    ),
+    Problem(
+        Cause.ENDPOINT_UNUSED,
+        "traffic leaves by NAT although a VPC endpoint is there",
+        "It works, and costs twice; it ends when the NAT gateway goes. Switch the endpoint's private DNS "
+        "on: aws ec2 modify-vpc-endpoint --vpc-endpoint-id VPCE --private-dns-enabled.",
+    ),
+    Problem(
+        Cause.STS_GLOBAL_NAME,
+        "sts.amazonaws.com is public, only the Region's own name is private",
+        "Have the connector use the regional name: awsStsRegion in the JAAS configuration of "
+        "aws-msk-iam-auth, AWS_STS_REGIONAL_ENDPOINTS=regional elsewhere; or give the workers a NAT "
+        "gateway.",
+        traits=frozenset({Trait.BLOCKS_PACKETS}),
+        explains=(MISDIRECTED,),
+    ),
+)
+
+POLICY_PROBLEMS = (
+    Problem(
+        Cause.ENDPOINT_POLICY,
+        "the VPC endpoint's policy does not allow it",
+        "Allow the connector's actions in the endpoint's policy; AWS answers AccessDenied without it, "
+        "whatever the role allows.",
+    ),
+)
 
 
 class Answers(Check):
@@ -39,25 +101,27 @@ class Answers(Check):
 
     id = "aws-service.answers"
     kinds = frozenset({Kind.AWS_SERVICE})
-    after = frozenset({"tcp.connects", "tls.handshake", "tls.certificate"})
+    survey = Survey.LIVE
+    depends_on = frozenset({"tcp.connects", "tls.handshake", "tls.certificate"})
+    problems = ANSWER_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.aws_answer, target)
         if seen.cause is not None:
             text = f"{target.endpoint} does not answer as AWS does: {seen.detail}"
-            yield answer(seen.cause, text, Layer.AWS, seen)
+            yield finding_from(seen.cause, text, Layer.AWS, seen)
         elif seen.clock_skew is not None and abs(seen.clock_skew) > NEAR_SKEW_SECONDS:
             way = "behind" if seen.clock_skew > 0 else "ahead of"
             text = f"this host's clock is {abs(seen.clock_skew):.0f} s {way} AWS's"
             most = MOST_SKEW_OF_S3_SECONDS if _is_s3(target.host) else MOST_SKEW_SECONDS
             if abs(seen.clock_skew) > most:
                 refused = f"{text}: AWS refuses signatures that are {most:.0f} s off"
-                yield answer(Cause.CLOCK_SKEW, refused, Layer.AGENT, seen)
+                yield finding_from(Cause.CLOCK_SKEW, refused, Layer.AGENT, seen)
             else:
                 near = f"{text}: signatures that are {MOST_SKEW_SECONDS:.0f} s off are refused"
                 yield warning(Cause.CLOCK_SKEW, near, Layer.AGENT, seen)
         else:
-            yield answer(None, f"AWS answers with HTTP {seen.status}", Layer.AWS, seen)
+            yield finding_from(None, f"AWS answers with HTTP {seen.status}", Layer.AWS, seen)
 
 
 def _is_s3(host: str) -> bool:
@@ -81,6 +145,7 @@ class HasPath(Check):
 
     id = "aws-service.path"
     kinds = frozenset({Kind.AWS_SERVICE})
+    problems = PATH_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         ways = _ways(target, ctx)
@@ -119,7 +184,8 @@ class AllowsByPolicy(Check):
 
     id = "aws-service.policy"
     kinds = frozenset({Kind.AWS_SERVICE})
-    after = frozenset({"aws-service.path"})
+    depends_on = frozenset({"aws-service.path"})
+    problems = POLICY_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         from netcheck.path.service_access import AccessKind
@@ -200,7 +266,8 @@ def _unnamed(ways: Sequence[ServicePath], target: Target) -> Iterator[Finding]:
             )
             yield Finding(
                 Status.FAIL, text, Cause.ENDPOINT_PRIVATE_DNS_OFF, Layer.DNS, evidence,
-                code="ENDPOINT_PRIVATE_DNS_OFF", component=endpoint.id,
+                code="ENDPOINT_PRIVATE_DNS_OFF", components=(endpoint.id,),
+                subnets=tuple(way.subnet for way in lost),
             )  # fmt: skip
         elif all(way.works for way in these):
             out = ", ".join(dict.fromkeys(way.component for way in these))
@@ -226,20 +293,26 @@ def _blocked(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
 def _global(stop: Finding, target: Target) -> Finding:
     """The name is what is to be mended: a way to where it leads would be the wrong one."""
     text = f"{target.host} is the global name of STS, which no VPC endpoint serves: {stop.summary}"
-    evidence = {key: value for key, value in stop.evidence.items() if key not in ("paths", "brief")}
-    return replace(stop, summary=text, code="STS_GLOBAL_NAME", component=target.host, evidence=evidence)
+    return replace(
+        stop,
+        summary=text,
+        code="STS_GLOBAL_NAME",
+        components=(target.host,),
+        evidence={},
+        paths=(),
+        title="",
+    )
 
 
 def _unknown(ways: Sequence[ServicePath], target: Target) -> Iterator[Finding]:
     for text, action in dict.fromkeys((way.unknown, way.action) for way in ways if way.unknown):
-        evidence: dict[str, Json] = {"missing_permission": action} if action else {}
         needs = f" (needs {action})" if action else ""
         yield Finding(
             Status.UNKNOWN,
             f"which way workers reach {target.host} is not known: {text}{needs}",
             Cause.PATH_UNKNOWN,
             Layer.ROUTE,
-            evidence,
+            missing_permissions=(action,) if action else (),
         )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from checks.connector_findings import (
+    IGNORED_SETTING,
     configured,
     consumer_number,
     doubtful,
@@ -25,6 +26,7 @@ from checks.connector_findings import (
 from netcheck.core.check import Check
 from netcheck.core.context import Context, Skip
 from netcheck.core.model import Cause, Finding, Kind, Layer, Status, Target
+from netcheck.core.problem import Problem
 from netcheck.core.secret import HIDDEN
 from netcheck.pipeline.clickhouse_sink import is_reference as has_reference
 from netcheck.pipeline.config_providers import usual_class
@@ -58,6 +60,15 @@ CONFLUENT = frozenset(
 )
 GLUE = re.compile(r"com\.amazonaws\.services\.schemaregistry\.kafkaconnect\..*Converter")
 
+SECRETS_PROBLEMS = (
+    Problem(
+        Cause.SECRET_IN_CLEAR,
+        "a password stands in the connector's configuration in clear text",
+        "Keep it in AWS Secrets Manager and name it with a config provider: everybody who may call "
+        "kafkaconnect:DescribeConnector reads it.",
+    ),
+)
+
 
 class PasswordIsKept(Check):
     """No password stands in the configuration in clear text.
@@ -70,6 +81,10 @@ class PasswordIsKept(Check):
 
     id = "connector.secrets"
     kinds = PIPELINES
+    problems = (
+        *SECRETS_PROBLEMS,
+        Problem("SECRET_IN_CLEAR_*", "a plaintext secret in the configuration"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = configured(ctx)
@@ -97,6 +112,7 @@ class ProvidersConfigured(Check):
 
     id = "connector.providers"
     kinds = PIPELINES
+    problems = (Problem("CONFIG_PROVIDER_MISSING_*", "a config provider is not set up on the workers"),)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = configured(ctx)
@@ -192,6 +208,10 @@ class ErrorsAreSeen(Check):
 
     id = "connector.errors"
     kinds = PIPELINES
+    problems = (
+        Problem("ERRORS_DROPPED_UNSEEN", "records with errors are dropped without a trace"),
+        Problem("ERRORS_RETRY_UNIT", "errors.retry.timeout is in milliseconds"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = configured(ctx)
@@ -245,6 +265,11 @@ class OverridesApply(Check):
 
     id = "connector.overrides"
     kinds = PIPELINES
+    problems = (
+        Problem("CONSUMER_MANAGED_*", "MSK Connect sets this consumer setting itself"),
+        Problem("OVERRIDE_POLICY", "the workers refuse consumer overrides"),
+        IGNORED_SETTING,
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = configured(ctx)
@@ -320,6 +345,7 @@ class FetchFitsPoll(Check):
 
     id = "connector.fetch"
     kinds = PIPELINES
+    problems = (Problem("CONSUMER_FETCH_SMALL", "the consumer fetches less than it polls for"),)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = configured(ctx)
@@ -355,6 +381,12 @@ class TopicsAreNamed(Check):
 
     id = "connector.topics"
     kinds = PIPELINES
+    problems = (
+        Problem("TOPICS_DEAD_LETTER", "the dead letter queue is one of the topics read"),
+        Problem("TOPICS_MAP", "topic2TableMap does not fit the topics"),
+        Problem("TOPICS_MISSING", "no topics are named"),
+        Problem("TOPICS_TWICE", "topics and topics.regex exclude each other"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = configured(ctx)
@@ -409,6 +441,7 @@ class TasksAreNumbered(Check):
 
     id = "connector.tasks"
     kinds = PIPELINES
+    problems = (Problem("TASKS_INVALID", "tasks.max is not a positive number"),)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = configured(ctx)

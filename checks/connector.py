@@ -6,6 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from checks.connector_findings import (
+    IGNORED_SETTING,
+    SETTINGS_PROBLEMS,
+    WRONG_SINK_HOST,
+    WRONG_SINK_LISTENER,
     configured,
     consumer_number,
     doubtful,
@@ -23,6 +27,7 @@ from checks.connector_findings import (
 from netcheck.core.check import Check
 from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Kind, Target
+from netcheck.core.problem import Problem
 from netcheck.pipeline.clickhouse_sink import (
     BARE_HOST,
     CLASS,
@@ -70,6 +75,11 @@ class ClassIsRight(Check):
 
     id = "connector.class"
     kinds = PIPELINES
+    problems = (
+        *SETTINGS_PROBLEMS,
+        Problem("CONNECTOR_CLASS_MISSING", "connector.class is missing"),
+        Problem("CONNECTOR_CLASS_NOT_FOUND", "connector.class is not the sink's class name"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = configured(ctx)
@@ -104,6 +114,14 @@ class NothingInvisible(Check):
 
     id = "connector.whitespace"
     kinds = PIPELINES
+    problems = (
+        Problem("SETTING_INVISIBLE_PORT", "invisible characters in port", explains=(WRONG_SINK_LISTENER,)),
+        Problem("SETTING_INVISIBLE_SSL", "invisible characters in ssl", explains=(WRONG_SINK_LISTENER,)),
+        Problem(
+            "SETTING_INVISIBLE_HOSTNAME", "invisible characters in hostname", explains=(WRONG_SINK_HOST,)
+        ),
+        Problem("SETTING_INVISIBLE_*", "invisible characters in a setting"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = configured(ctx)
@@ -135,7 +153,12 @@ class HostnameIsBare(Check):
 
     id = "connector.hostname"
     kinds = PIPELINES
-    after = frozenset({"connector.class", "connector.whitespace"})
+    depends_on = frozenset({"connector.class", "connector.whitespace"})
+    problems = (
+        Problem("SINK_HOSTNAME_BORROWED", "hostname is not the name in ClickHouse's certificate"),
+        Problem("SINK_HOSTNAME_MISSING", "hostname is missing"),
+        Problem("SINK_HOSTNAME_NOT_BARE", "hostname is more than a host name", explains=(WRONG_SINK_HOST,)),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject, task = sink(ctx)
@@ -212,7 +235,15 @@ class PortIsHttp(Check):
 
     id = "connector.port"
     kinds = PIPELINES
-    after = frozenset({"connector.class", "connector.whitespace"})
+    depends_on = frozenset({"connector.class", "connector.whitespace"})
+    problems = (
+        Problem("SINK_PORT_INVALID", "port is not a port number", explains=(WRONG_SINK_LISTENER,)),
+        Problem(
+            "SINK_PORT_NATIVE",
+            "port is the native protocol's, and the sink speaks HTTP",
+            explains=(WRONG_SINK_LISTENER,),
+        ),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject, task = sink(ctx)
@@ -259,7 +290,15 @@ class SslFitsPort(Check):
 
     id = "connector.ssl"
     kinds = PIPELINES
-    after = frozenset({"connector.class", "connector.port", "connector.whitespace"})
+    depends_on = frozenset({"connector.class", "connector.port", "connector.whitespace"})
+    problems = (
+        Problem("SINK_SSL_INVALID", "ssl is neither true nor false", explains=(WRONG_SINK_LISTENER,)),
+        Problem(
+            "SINK_SSL_MISSING", "ssl is not true, and the port expects TLS", explains=(WRONG_SINK_LISTENER,)
+        ),
+        Problem("SINK_SSL_OFF", "plain HTTP to ClickHouse Cloud"),
+        Problem("SINK_SSL_ON_PLAIN_PORT", "ssl=true on a plain HTTP port", explains=(WRONG_SINK_LISTENER,)),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject, task = sink(ctx)
@@ -311,7 +350,11 @@ class CertificateIsVerified(Check):
 
     id = "connector.verification"
     kinds = PIPELINES
-    after = frozenset({"connector.class"})
+    depends_on = frozenset({"connector.class"})
+    problems = (
+        Problem("SINK_SNI_UNVERIFIED", "ssl_socket_sni turns off certificate verification"),
+        Problem("SINK_SSLMODE_NONE", "sslmode=none turns off certificate verification"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject, task = sink(ctx)
@@ -350,7 +393,8 @@ class NothingIgnored(Check):
 
     id = "connector.ignored"
     kinds = PIPELINES
-    after = frozenset({"connector.class"})
+    depends_on = frozenset({"connector.class"})
+    problems = (IGNORED_SETTING,)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject, _ = sink(ctx)
@@ -399,7 +443,8 @@ class FilesExist(Check):
 
     id = "connector.files"
     kinds = PIPELINES
-    after = frozenset({"connector.class"})
+    depends_on = frozenset({"connector.class"})
+    problems = (Problem("FILE_NOT_ON_WORKER_*", "a setting names a file that the workers do not have"),)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = configured(ctx)
@@ -430,7 +475,12 @@ class ExactlyOnceWorks(Check):
 
     id = "connector.exactly-once"
     kinds = PIPELINES
-    after = frozenset({"connector.class", "connector.whitespace"})
+    depends_on = frozenset({"connector.class", "connector.whitespace"})
+    problems = (
+        Problem("CLICKHOUSE_KEEPER_MAP", "exactlyOnce needs KeeperMap on this server"),
+        Problem("SINK_SNI_EXACTLY_ONCE", "exactlyOnce and ssl_socket_sni exclude each other"),
+        Problem("SINK_ZKPATH", "zkPath does not begin with a slash"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject, task = sink(ctx)
@@ -486,7 +536,13 @@ class ClientFits(Check):
 
     id = "connector.client"
     kinds = PIPELINES
-    after = frozenset({"connector.class"})
+    depends_on = frozenset({"connector.class"})
+    problems = (
+        Problem("SINK_PROXY_INCOMPLETE", "a proxy without host or port"),
+        Problem("SINK_PROXY_TYPE", "an unknown proxyType is read as none"),
+        Problem("SINK_V2_RETRIES", "client V2 does not retry a refused connection"),
+        Problem("SINK_V2_SOCKS", "client V2 cannot use a SOCKS proxy"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject, task = sink(ctx)
@@ -540,7 +596,12 @@ class TimeoutsFit(Check):
 
     id = "connector.timeouts"
     kinds = PIPELINES
-    after = frozenset({"connector.class", "connector.whitespace"})
+    depends_on = frozenset({"connector.class", "connector.whitespace"})
+    problems = (
+        Problem("CONSUMER_POLL_INTERVAL", "max.poll.interval.ms is shorter than one insert may take"),
+        Problem("SINK_TIMEOUTSECONDS_RANGE", "timeoutSeconds is out of range"),
+        Problem("SINK_RETRYCOUNT_RANGE", "retryCount is out of range"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject, task = sink(ctx)

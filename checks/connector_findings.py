@@ -9,12 +9,99 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 from netcheck.core.context import Context, FactUnavailable, PrerequisiteFailed, Skip
-from netcheck.core.model import Cause, Finding, Json, Layer, Status
+from netcheck.core.model import Cause, Explains, Finding, Fix, Json, Kind, Layer, Status
+from netcheck.core.problem import Problem
 from netcheck.engine import facts
 from netcheck.pipeline.clickhouse_sink import CLASS, Sink, is_sink, read
 from netcheck.pipeline.model import Connector, Pipeline
 
 LONGEST_SHOWN = 120
+
+IGNORED_SETTING = Problem("SETTING_IGNORED_*", "a setting that has no effect")
+
+BROKERS = frozenset({Kind.KAFKA})
+CLICKHOUSE = frozenset({Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE})
+
+CONNECTION_TERMINATED = frozenset(
+    {
+        Cause.CONNECTION_RESET,
+        Cause.CONNECTION_CLOSED,
+        Cause.TLS_CLOSED_AFTER_CLIENT_HELLO,
+        Cause.TLS_RESET_AFTER_CLIENT_HELLO,
+        Cause.TLS_NAME_REFUSED,
+    }
+)
+"""What a client sees of a peer that accepts the connection and ends it."""
+
+WRONG_LISTENER = CONNECTION_TERMINATED | {
+    Cause.CONNECTION_REFUSED,
+    Cause.PLAINTEXT_ON_TLS_PORT,
+    Cause.TLS_NOT_SUPPORTED,
+    Cause.TLS_SILENT_AFTER_CLIENT_HELLO,
+    Cause.WRONG_PROTOCOL,
+}
+"""What a client sees of the wrong port or protocol."""
+
+WRONG_SINK_LISTENER = Explains(
+    WRONG_LISTENER
+    | {
+        Cause.CLICKHOUSE_NATIVE_PORT,
+        Cause.CLICKHOUSE_NOT_CLICKHOUSE,
+        Cause.HTTP_MALFORMED,
+        Cause.HTTP_ERROR,
+        Cause.HTTP_SILENT,
+    },
+    frozenset({Kind.CLICKHOUSE_HTTPS}),
+)
+"""What ClickHouse's listener makes of a wrong port or ssl setting."""
+
+WRONG_SINK_HOST = Explains(
+    frozenset({Cause.DNS_NXDOMAIN, Cause.DNS_NO_ADDRESS}), frozenset({Kind.CLICKHOUSE_HTTPS})
+)
+"""What comes of a hostname setting that is no host name."""
+
+WRONG_KAFKA_LISTENER = Explains(
+    WRONG_LISTENER
+    | {
+        Cause.TLS_CLIENT_CERTIFICATE_WANTED,
+        Cause.KAFKA_SASL_REQUIRED,
+        Cause.KAFKA_SASL_NOT_ENABLED,
+        Cause.KAFKA_SASL_MECHANISM,
+        Cause.KAFKA_SILENT,
+        Cause.KAFKA_MALFORMED,
+    },
+    BROKERS,
+)
+"""What a broker's listener makes of the wrong authentication, encryption or port."""
+
+SETTINGS_PROBLEMS = (
+    Problem(
+        Cause.SETTING_WRONG,
+        "a setting of the connector cannot work as it is written",
+        "Write it as the finding says, and update the connector's configuration.",
+    ),
+    Problem(
+        Cause.SETTING_MISSING,
+        "a setting that the connector needs is missing",
+        "Add the line that the finding gives to the connector's or to the worker's configuration.",
+    ),
+    Problem(
+        Cause.SETTING_IGNORED,
+        "nobody reads this setting",
+        "Remove it, or write it in the place and under the name that is read.",
+    ),
+    Problem(
+        Cause.SETTING_RISKY,
+        "a setting that works, and not always",
+        "Change it as the finding says, unless it is meant like that.",
+    ),
+    Problem(
+        Cause.SETTINGS_CONTRADICT,
+        "settings that contradict each other or the cluster",
+        "Bring authentication, encryption and port into agreement. MSK Connect cannot change them later: "
+        "create the connector anew.",
+    ),
+)
 
 
 def connector(ctx: Context) -> Connector:
@@ -70,8 +157,10 @@ def not_read(ctx: Context, text: str, *about: str) -> Finding | None:
             told = f"{text}: {one.reason}"
             if one.action and one.action not in told:
                 told += f" (needs {one.action})"
-            evidence: dict[str, Json] = {"missing_permission": one.action} if one.action else {}
-            return Finding(Status.UNKNOWN, told, Cause.FACT_UNAVAILABLE, Layer.AWS, evidence)
+            needed = (one.action,) if one.action else ()
+            return Finding(
+                Status.UNKNOWN, told, Cause.FACT_UNAVAILABLE, Layer.AWS, missing_permissions=needed
+            )
     return None
 
 
@@ -94,11 +183,12 @@ def wrong(
     code: str,
     cause: Cause,
     text: str,
-    fix: str | Mapping[str, Json] | None = None,
+    fix: str | Fix | None = None,
     settings: Mapping[str, str] | None = None,
+    explains: tuple[Explains, ...] | None = None,
 ) -> Finding:
     """A failure for which the connector's configuration is to blame. `fix` is the line to write instead."""
-    return _told(Status.FAIL, subject, code, cause, text, fix, settings or {})
+    return _told(Status.FAIL, subject, code, cause, text, fix, settings or {}, explains)
 
 
 def doubtful(
@@ -106,11 +196,12 @@ def doubtful(
     code: str,
     cause: Cause,
     text: str,
-    fix: str | Mapping[str, Json] | None = None,
+    fix: str | Fix | None = None,
     settings: Mapping[str, str] | None = None,
+    explains: tuple[Explains, ...] | None = None,
 ) -> Finding:
     """The same as a warning: it works, or may work, and not as well as it looks."""
-    return _told(Status.WARN, subject, code, cause, text, fix, settings or {})
+    return _told(Status.WARN, subject, code, cause, text, fix, settings or {}, explains)
 
 
 def _told(
@@ -119,13 +210,23 @@ def _told(
     code: str,
     cause: Cause,
     text: str,
-    fix: str | Mapping[str, Json] | None,
+    fix: str | Fix | None,
     settings: Mapping[str, str],
+    explains: tuple[Explains, ...] | None,
 ) -> Finding:
+    fixes = (Fix("properties", fix) if isinstance(fix, str) else fix,) if fix is not None else ()
     evidence: dict[str, Json] = {"connector": subject.name, "settings": dict(settings)}
-    if fix is not None:
-        evidence["fix"] = {"kind": "properties", "text": fix} if isinstance(fix, str) else dict(fix)
-    return Finding(status, text, cause, Layer.CONFIG, evidence, code=code, component=subject.name)
+    return Finding(
+        status,
+        text,
+        cause,
+        Layer.CONFIG,
+        evidence,
+        code=code,
+        components=(subject.name,),
+        fixes=fixes,
+        explains=explains,
+    )
 
 
 def given(subject: Connector, *names: str) -> dict[str, str]:

@@ -51,11 +51,12 @@ def _unknown(group: Sequence[Missing]) -> Finding:
     whats = list(dict.fromkeys(each.what for each in group))
     more = f" and {len(whats) - MOST_NAMED} more" if len(whats) > MOST_NAMED else ""
     evidence: dict[str, Json] = {"missing": [*whats]}
-    if first.action:
-        evidence["missing_permission"] = first.action
+    needed = (first.action,) if first.action else ()
     verb = "is" if len(whats) == 1 and not whats[0].endswith("s") else "are"
     text = f"{', '.join(whats[:MOST_NAMED])}{more} {verb} not known: {first.reason}"
-    return Finding(Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.AWS, evidence)
+    return Finding(
+        Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.AWS, evidence, missing_permissions=needed
+    )
 
 
 def _read(pipeline: Pipeline) -> str:

@@ -4,12 +4,108 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck.core.check import Check, answer, warning
+from netcheck.core.check import Check, Survey, finding_from, warning
 from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.hostport import is_address
-from netcheck.core.model import WITH_PORT, Cause, Finding, Kind, Layer, Target
+from netcheck.core.model import WITH_PORT, Cause, Explains, Finding, Kind, Layer, Target
+from netcheck.core.problem import Problem, Trait
 from netcheck.engine import facts
 from netcheck.probe.dns.resolve import NameServer, NameServers, Resolution, compare
+
+RESOLUTION_PROBLEMS = (
+    Problem(
+        Cause.DNS_NXDOMAIN,
+        "the name does not exist",
+        "Compare the name with the source of truth (aws kafka get-bootstrap-brokers, ClickHouse Cloud's "
+        "Connect page). If it is right, this VPC does not see its zone: a PrivateLink name needs a "
+        "private hosted zone associated with the VPC, an MSK Serverless name resolves only in the VPCs of "
+        "its VpcConfigs, and a private zone for a parent domain hides public names.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT}),
+    ),
+    Problem(
+        Cause.DNS_NO_ADDRESS,
+        "the name exists and has no address",
+        "Add the A (or AAAA) record; a private hosted zone that holds the name hides the public record.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT}),
+    ),
+    Problem(
+        Cause.DNS_SERVFAIL,
+        "the name server failed",
+        "Look at the name server's forwarders: SERVFAIL means that it could not get the answer itself. "
+        "Compare with the VPC's own resolver, 169.254.169.253.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT, Trait.HOST_WIDE}),
+    ),
+    Problem(
+        Cause.DNS_REFUSED,
+        "the name server refuses to answer this host",
+        "Allow this VPC's addresses on the name server, or name another server in the VPC's DHCP options.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT, Trait.HOST_WIDE}),
+    ),
+    Problem(
+        Cause.DNS_TIMED_OUT,
+        "the name server does not answer",
+        "Open UDP and TCP port 53 to the name servers of the VPC's DHCP options, both ways, or use "
+        "AmazonProvidedDNS; enableDnsSupport has to be on.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT, Trait.HOST_WIDE}),
+        doubt="what is silent is certain; where packets are lost is not",
+    ),
+    Problem(
+        Cause.DNS_MALFORMED,
+        "the name server answers nonsense",
+        "Something else listens on port 53, or a middlebox rewrites DNS; query the server with dig and "
+        "compare.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT, Trait.HOST_WIDE}),
+    ),
+    Problem(
+        Cause.DNS_RESOLVER_FAILED,
+        "this host's resolver failed",
+        "Look at /etc/resolv.conf and /etc/nsswitch.conf of the host or container that netcheck runs in.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT, Trait.HOST_WIDE}),
+    ),
+)
+
+NAME_SERVERS_PROBLEMS = (
+    Problem(
+        Cause.DNS_VIEWS_DIFFER,
+        "name servers disagree",
+        "Find out which view the workers use (the VPC's DHCP options) and make the servers agree, or name "
+        "only one kind of server.",
+    ),
+    Problem(
+        Cause.DNS_LOSSY,
+        "a name server loses questions",
+        "Look-ups fail or wait now and then. Route 53's resolver answers 1,024 packets a second for each "
+        "network interface and drops the rest: cache names, or look for who asks so much. Of a name "
+        "server of your own look at its load, and at the network on the way to it.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT}),
+    ),
+    Problem(
+        Cause.DNS_NAME_SILENT,
+        "the name server answers for other names, and not for this one",
+        "The name server is there; whom it asks about this zone is not. Look at its forwarder for the "
+        "zone, or at the VPC's Route 53 Resolver rule: the outbound endpoint's security group has to let "
+        "UDP and TCP port 53 out, and the target servers have to let its addresses in.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT}),
+    ),
+    Problem(
+        Cause.DNS_SERVER_DEAD,
+        "one of several name servers is dead",
+        "Each look-up that begins at it waits for 5 seconds before the next server is asked. Take it out "
+        "of the VPC's DHCP options, bring it back, or open UDP and TCP port 53 to it both ways.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT}),
+    ),
+)
+
+BROKER_NAMES_PROBLEMS = (
+    Problem(
+        Cause.DNS_STALE,
+        "the name leads to an address that the broker does not have",
+        "Find who still gives the old address: a hosts file, a private zone with records of one's own, a "
+        "forwarder that caches. Brokers get new addresses when they are replaced, so never write one "
+        "down; then restart the connector, as its workers keep what they resolved.",
+        explains=(Explains(kinds=frozenset({Kind.KAFKA}), same_target=True, blocked=True),),
+    ),
+)
 
 
 class Resolves(Check):
@@ -25,23 +121,25 @@ class Resolves(Check):
 
     id = "dns.resolves"
     kinds = WITH_PORT
-    after = frozenset({"resolver.zones", "resolver.firewall", "privatelink.endpoint"})
+    survey = Survey.LIVE
+    depends_on = frozenset({"resolver.zones", "resolver.firewall", "privatelink.endpoint"})
+    problems = RESOLUTION_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.resolution, target.host)
         if is_address(target.host) and seen.cause is None:
             raise Skip("an address was given, there is no name to resolve")
         if seen.cause is Cause.DNS_TIMED_OUT and (lost := _loss(ctx, target)):
-            yield answer(*lost, Layer.DNS, seen)
+            yield finding_from(*lost, Layer.DNS, seen)
             return
         if seen.cause is not None:
             cause, detail = _known_better(seen, ctx, target)
             text = f"{target.host} does not resolve here: {_why(cause, detail)}"
-            yield answer(cause, text, Layer.DNS, seen)
+            yield finding_from(cause, text, Layer.DNS, seen)
             return
         kinds = {"private" if one.private else "public" for one in seen.addresses}
         told = ", ".join(one.address for one in seen.addresses)
-        yield answer(None, f"{target.host} is {told} ({' and '.join(sorted(kinds))})", Layer.DNS, seen)
+        yield finding_from(None, f"{target.host} is {told} ({' and '.join(sorted(kinds))})", Layer.DNS, seen)
 
 
 class BrokerIsThere(Check):
@@ -56,7 +154,9 @@ class BrokerIsThere(Check):
 
     id = "dns.brokers"
     kinds = frozenset({Kind.KAFKA})
-    after = frozenset({"dns.resolves"})
+    survey = Survey.LIVE
+    depends_on = frozenset({"dns.resolves"})
+    problems = BROKER_NAMES_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         cluster = ctx.get(facts.pipeline).cluster
@@ -70,7 +170,7 @@ class BrokerIsThere(Check):
         if not given:
             raise PrerequisiteFailed("no address to compare with")
         if address in given:
-            yield answer(None, f"{target.host} is {address}, as MSK says", Layer.DNS, seen)
+            yield finding_from(None, f"{target.host} is {address}, as MSK says", Layer.DNS, seen)
             return
         text = f"{target.host} gives {', '.join(given)}, and MSK says that the broker is at {address}"
         answers = any(
@@ -79,7 +179,7 @@ class BrokerIsThere(Check):
         if answers:
             yield warning(Cause.DNS_STALE, f"{text}: something else answers there", Layer.DNS, seen)
         else:
-            yield answer(Cause.DNS_STALE, text, Layer.DNS, seen)
+            yield finding_from(Cause.DNS_STALE, text, Layer.DNS, seen)
 
 
 class ServersAgree(Check):
@@ -98,7 +198,9 @@ class ServersAgree(Check):
 
     id = "dns.servers"
     kinds = WITH_PORT
-    after = frozenset({"dns.resolves"})
+    survey = Survey.LIVE
+    depends_on = frozenset({"dns.resolves"})
+    problems = NAME_SERVERS_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         if is_address(target.host):
@@ -120,7 +222,7 @@ class ServersAgree(Check):
             yield warning(_of_names(bad[0].cause), text, Layer.DNS, seen)
         else:
             told = ", ".join(one.address for one in seen.servers)
-            yield answer(None, f"the name servers agree: {told}", Layer.DNS, seen)
+            yield finding_from(None, f"the name servers agree: {told}", Layer.DNS, seen)
 
 
 _NO_ANSWER = frozenset(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from checks.connector_findings import configured
-from netcheck.core.check import Check
+from netcheck.core.check import Check, Survey
 from netcheck.core.context import Context, PrerequisiteFailed, Skip
-from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.model import Cause, Explains, Finding, Fix, Json, Kind, Layer, Status, Target
+from netcheck.core.problem import Problem, Trait
 from netcheck.engine import facts
 from netcheck.pipeline.model import Pipeline
 
@@ -20,7 +22,56 @@ if TYPE_CHECKING:
 PIPELINE = frozenset({Kind.PIPELINE})
 SCRAM_PREFIX = "AmazonMSK_"
 SYMMETRIC = "SYMMETRIC_DEFAULT"
+CLUSTER_NEED = "Cluster"
+"""The need to connect to the cluster, as netcheck.iam.needs names it: without it a login is refused."""
+BROKERS = frozenset({Kind.KAFKA})
 AS_READ = "as its policies read: iam:SimulatePrincipalPolicy is not allowed here"
+
+TRUST_PROBLEMS = (
+    Problem(
+        Cause.IAM_NOT_TRUSTED,
+        "MSK Connect may not assume the execution role",
+        "Name kafkaconnect.amazonaws.com as the Service in the role's trust policy; conditions on "
+        "aws:SourceAccount and aws:SourceArn have to fit this account and this connector.",
+    ),
+)
+
+PERMISSIONS_PROBLEMS = (
+    Problem(
+        Cause.IAM_DENIED,
+        "the execution role may not do what the connector needs",
+        "Add the statement to a policy of the role; where a Deny or the policy of the resource decides, "
+        "change that one: no Allow helps against it.",
+    ),
+    Problem(
+        Cause.IAM_DISAGREES,
+        "IAM's simulation and the policies as read do not agree",
+        "IAM's own word counts: look for a policy of the organisation (SCP) that cannot be read from here.",
+    ),
+    Problem(
+        Cause.IAM_UNKNOWN,
+        "what the execution role may do is not known well enough",
+        "Grant the IAM action that is named (netcheck only reads; `netcheck policy` lists them all).",
+        traits=frozenset({Trait.AGENT}),
+    ),
+)
+
+LEAST_PRIVILEGE_PROBLEMS = (
+    Problem(
+        Cause.IAM_OVERLY_PERMISSIVE,
+        "the execution role may do more than the connector needs",
+        "Put the narrow statements in the place of the wide one, and restart the connector to be sure.",
+    ),
+)
+
+SCRAM_PROBLEMS = (
+    Problem(
+        Cause.IAM_SCRAM_SECRET,
+        "a SCRAM secret that MSK cannot use",
+        "The secret's name has to begin with AmazonMSK_, its key has to be a symmetric customer managed "
+        "one, and it has to be associated with the cluster (aws kafka batch-associate-scram-secret).",
+    ),
+)
 
 
 class Trusted(Check):
@@ -35,6 +86,13 @@ class Trusted(Check):
 
     id = "iam.trust"
     kinds = PIPELINE
+    survey = Survey.ON_REQUEST
+    problems = (
+        *TRUST_PROBLEMS,
+        Problem("IAM_ROLE_MISSING", "the execution role does not exist"),
+        Problem("IAM_ROLE_SERVICE_LINKED", "a service-linked role cannot be an execution role"),
+        Problem("IAM_ROLE_TRUST", "the role's trust policy does not let MSK Connect assume it"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         from netcheck.iam import judge
@@ -43,12 +101,12 @@ class Trusted(Check):
         role = _role(pipeline)
         if role in seen.absent:
             text = f"{role} does not exist: MSK Connect cannot assume it"
-            yield _fails(text, Cause.IAM_NOT_TRUSTED, "IAM_ROLE_MISSING", role, {})
+            yield _fails(text, Cause.IAM_NOT_TRUSTED, "IAM_ROLE_MISSING", role)
         elif seen.role is None:
             yield from _unread(seen, "the role", f"whether MSK Connect may assume {role} is not known")
         elif seen.role.path.startswith(judge.SERVICE_LINKED):
             text = f"{role} is a service-linked role, which cannot be an execution role: make one of your own"
-            yield _fails(text, Cause.IAM_NOT_TRUSTED, "IAM_ROLE_SERVICE_LINKED", role, {})
+            yield _fails(text, Cause.IAM_NOT_TRUSTED, "IAM_ROLE_SERVICE_LINKED", role)
         else:
             yield self._judged(pipeline, seen, role)
 
@@ -64,7 +122,7 @@ class Trusted(Check):
                 return Finding(Status.PASS, text, None, Layer.IAM, {})
             case Outcome.DENIED:
                 text = f"{SERVICE} may not assume {role}: {answer.why}"
-                fix = _fix("iam-trust", _trust(pipeline))
+                fix = Fix("iam-trust", _trust(pipeline))
                 return _fails(text, Cause.IAM_NOT_TRUSTED, "IAM_ROLE_TRUST", role, fix)
             case Outcome.UNKNOWN:
                 return _unknown(f"whether MSK Connect may assume {role} is not known: {answer.why}", "", role)
@@ -85,6 +143,16 @@ class Allowed(Check):
 
     id = "iam.permissions"
     kinds = PIPELINE
+    survey = Survey.ON_REQUEST
+    problems = (
+        *PERMISSIONS_PROBLEMS,
+        Problem(
+            "IAM_PERMISSION_MISSING",
+            "the execution role lacks a permission that the connector needs",
+            explains=(Explains(frozenset({Cause.KAFKA_ACCESS_DENIED}), BROKERS),),
+        ),
+        Problem("AWS_RESOURCE_NOT_FOUND", "the configuration names a resource that does not exist"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         from netcheck.iam import judge
@@ -122,6 +190,8 @@ class Least(Check):
 
     id = "iam.least-privilege"
     kinds = PIPELINE
+    survey = Survey.ON_REQUEST
+    problems = LEAST_PRIVILEGE_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         from netcheck.iam import judge
@@ -143,27 +213,24 @@ class Least(Check):
             ]
             more = [one for one in found if not one.limits]
             note = f"; {more[0].statement} could name the sink's topics alone" if more else ""
-            fix = _fix("iam", more[0].narrow) if more else {}
+            fixes = (Fix("iam", more[0].narrow),) if more else ()
             text = f"{role} may write nothing but what it needs{''.join(limited)}{note}"
-            yield Finding(Status.PASS, text, None, Layer.IAM, fix)
+            yield Finding(Status.PASS, text, None, Layer.IAM, fixes=fixes)
 
 
 def _too_wide(one: OverGrant, role: str) -> Finding:
     text = f"{one.statement} of {role} also allows {_listed(one.grants)} on {one.on}"
     if not one.narrow:
         text += "; the connector needs none of them"
-    evidence: dict[str, Json] = {
-        "actions": [*one.grants],
-        **(_fix("iam", one.narrow) if one.narrow else {}),
-    }
     return Finding(
         Status.WARN,
         text,
         Cause.IAM_OVERLY_PERMISSIVE,
         Layer.IAM,
-        evidence,
+        {"actions": [*one.grants]},
         code="IAM_OVERLY_PERMISSIVE",
-        component=role,
+        components=(role,),
+        fixes=(Fix("iam", one.narrow),) if one.narrow else (),
     )
 
 
@@ -180,6 +247,15 @@ class ScramSecrets(Check):
 
     id = "iam.scram"
     kinds = PIPELINE
+    survey = Survey.ON_REQUEST
+    problems = (
+        *SCRAM_PROBLEMS,
+        Problem("MSK_SCRAM_NO_SECRET", "the cluster has SCRAM on and no secret associated"),
+        Problem("MSK_SCRAM_SECRET_KEY", "MSK cannot use the key that encrypts the SCRAM secret"),
+        Problem("MSK_SCRAM_SECRET_MISSING", "the SCRAM secret does not exist any more"),
+        Problem("MSK_SCRAM_SECRET_NAME", "the SCRAM secret's name does not begin with AmazonMSK_"),
+    )
+    explains = (Explains(frozenset({Cause.KAFKA_AUTH}), BROKERS),)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         pipeline = ctx.get(facts.pipeline)
@@ -197,10 +273,8 @@ class ScramSecrets(Check):
                 text,
                 Cause.IAM_SCRAM_SECRET,
                 Layer.IAM,
-                {},
-                (),
-                "MSK_SCRAM_NO_SECRET",
-                cluster.arn,
+                code="MSK_SCRAM_NO_SECRET",
+                components=(cluster.arn,),
             )
             return
         seen = ctx.get(facts.execution_role)
@@ -214,12 +288,12 @@ def _scram(arn: str, seen: RoleSnapshot) -> Iterator[Finding]:
     name = arn.partition(":secret:")[2]
     if not name.startswith(SCRAM_PREFIX):
         text = f"the SCRAM secret {name} has no name that begins with {SCRAM_PREFIX}: make one that has"
-        yield _fails(text, Cause.IAM_SCRAM_SECRET, "MSK_SCRAM_SECRET_NAME", arn, {})
+        yield _fails(text, Cause.IAM_SCRAM_SECRET, "MSK_SCRAM_SECRET_NAME", arn)
     secret = next((one for one in seen.secrets if one.asked == arn), None)
     if secret is None:
         if arn in seen.absent:
             text = f"the SCRAM secret {name} is associated with the cluster and does not exist any more"
-            yield _fails(text, Cause.IAM_SCRAM_SECRET, "MSK_SCRAM_SECRET_MISSING", arn, {})
+            yield _fails(text, Cause.IAM_SCRAM_SECRET, "MSK_SCRAM_SECRET_MISSING", arn)
         yield from _unread(seen, f"secret {arn}", f"which key encrypts {name} is not known")
         return
     yield from _scram_key(secret, next((key for key in seen.keys if key.asked == secret.key), None), seen)
@@ -229,18 +303,18 @@ def _scram_key(secret: Secret, key: Key | None, seen: RoleSnapshot) -> Iterator[
     code = "MSK_SCRAM_SECRET_KEY"
     if secret.key is None or (key and key.manager == "AWS"):
         text = f"the SCRAM secret {secret.name} has Secrets Manager's own key, which MSK cannot use"
-        yield _fails(text, Cause.IAM_SCRAM_SECRET, code, secret.arn, {})
+        yield _fails(text, Cause.IAM_SCRAM_SECRET, code, secret.arn)
     elif secret.key in seen.absent:
         text = f"the key {secret.key} of the SCRAM secret {secret.name} does not exist any more"
-        yield _fails(text, Cause.IAM_SCRAM_SECRET, code, secret.arn, {})
+        yield _fails(text, Cause.IAM_SCRAM_SECRET, code, secret.arn)
     elif key is None:
         yield from _unread(seen, f"key {secret.key}", f"what key encrypts {secret.name} is not known")
     elif key.spec != SYMMETRIC:
         text = f"the key {key.arn} of the SCRAM secret {secret.name} is asymmetric ({key.spec})"
-        yield _fails(text, Cause.IAM_SCRAM_SECRET, code, secret.arn, {})
+        yield _fails(text, Cause.IAM_SCRAM_SECRET, code, secret.arn)
     elif key.state != "Enabled":
         text = f"the key {key.arn} of the SCRAM secret {secret.name} is {key.state}"
-        yield _fails(text, Cause.IAM_SCRAM_SECRET, code, secret.arn, {})
+        yield _fails(text, Cause.IAM_SCRAM_SECRET, code, secret.arn)
 
 
 # Findings
@@ -255,8 +329,9 @@ def _need(one: Judged, role: str, seen: RoleSnapshot) -> Iterator[Finding]:
         evidence["not_simulated"] = AS_READ
     if denied:
         text = f"{role} may not {_on(denied)}, which is needed since {one.need.why}: {denied[0].answer.why}"
-        fix = {} if denied[0].answer.explicit else _fix("iam", one.need.as_text)
-        yield _fails(text, Cause.IAM_DENIED, "IAM_PERMISSION_MISSING", role, evidence | fix)
+        fix = None if denied[0].answer.explicit else Fix("iam", one.need.as_text)
+        finding = _fails(text, Cause.IAM_DENIED, "IAM_PERMISSION_MISSING", role, fix, evidence)
+        yield finding if one.need.name == CLUSTER_NEED else replace(finding, explains=())
     elif unknown:
         action = next((verdict.answer.action for verdict in unknown if verdict.answer.action), "")
         text = f"whether {role} may {_on(unknown)} is not known: {unknown[0].answer.why}"
@@ -287,7 +362,7 @@ def _lost(pipeline: Pipeline, seen: RoleSnapshot, role: str) -> Iterator[Finding
             text = f"{name}, which the connector's configuration names, does not exist here"
             if name in keys:
                 text = f"{name}, with which a secret of the connector is encrypted, does not exist"
-            yield _fails(text, Cause.IAM_DENIED, "AWS_RESOURCE_NOT_FOUND", name, {})
+            yield _fails(text, Cause.IAM_DENIED, "AWS_RESOURCE_NOT_FOUND", name)
     for missing in seen.missing:
         if missing.what in keys.values():
             yield _unknown(f"{missing.what} could not be read: {missing.reason}", missing.action, role)
@@ -308,27 +383,38 @@ def _as_read(seen: RoleSnapshot) -> str:
     return "" if simulated else f", {AS_READ}"
 
 
-def _fails(text: str, cause: Cause, code: str, component: str, evidence: dict[str, Json]) -> Finding:
-    return Finding(Status.FAIL, text, cause, Layer.IAM, evidence, (), code, component)
+def _fails(
+    text: str,
+    cause: Cause,
+    code: str,
+    component: str,
+    fix: Fix | None = None,
+    evidence: dict[str, Json] | None = None,
+) -> Finding:
+    return Finding(
+        Status.FAIL,
+        text,
+        cause,
+        Layer.IAM,
+        evidence or {},
+        code=code,
+        components=(component,),
+        fixes=(fix,) if fix else (),
+    )
 
 
 def _unknown(text: str, action: str, component: str, evidence: dict[str, Json] | None = None) -> Finding:
-    permission: dict[str, Json] = {"missing_permission": action} if action else {}
     needs = f" (needs {action})" if action and action not in text else ""
     return Finding(
         Status.UNKNOWN,
         text + needs,
         Cause.IAM_UNKNOWN,
         Layer.IAM,
-        (evidence or {}) | permission,
-        (),
-        "IAM_UNKNOWN",
-        component,
+        evidence or {},
+        code="IAM_UNKNOWN",
+        components=(component,),
+        missing_permissions=(action,) if action else (),
     )
-
-
-def _fix(kind: str, text: str) -> dict[str, Json]:
-    return {"fix": {"kind": kind, "text": text}}
 
 
 def _trust(pipeline: Pipeline) -> str:

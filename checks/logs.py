@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from netcheck.core.check import Check
+from checks.log_confirmations import CONFIRMED_BY
+from netcheck.core.check import Check, Survey
 from netcheck.core.context import Context, FactUnavailable, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.problem import Problem
 from netcheck.engine import facts
 from netcheck.pipeline.clickhouse_sink import read
 from netcheck.pipeline.model import Pipeline
@@ -22,6 +25,24 @@ MINUTES = 180
 """How far back: a connector that failed retries for long, and older lines are of another story."""
 ASKING_SECONDS = 15.0
 MOST_SHOWN = 5
+HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?|[0-9a-f:]{3,39}")
+"""What may be a host's name or address in a line."""
+
+ERRORS_PROBLEMS = (
+    Problem(
+        Cause.WORKER_LOG_ERROR,
+        "the worker log shows a known failure",
+        "The finding says what the lines mean, and which check looks at the same thing from here.",
+    ),
+)
+
+ADDRESSES_PROBLEMS = (
+    Problem(
+        Cause.WORKER_LOG_DIFFERS,
+        "the workers see something else than netcheck does from here",
+        "Trust the workers' view, and run netcheck from one of their subnets with their resolver.",
+    ),
+)
 
 
 def worker_log(ctx: Context) -> WorkerLog:
@@ -68,6 +89,9 @@ class NothingKnown(Check):
 
     id = "logs.errors"
     kinds = PIPELINES
+    survey = Survey.LIVE
+    needs_only = "worker_log"
+    problems = ERRORS_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         from netcheck.pipeline import log_signatures
@@ -102,7 +126,10 @@ class AddressesAgree(Check):
 
     id = "logs.addresses"
     kinds = PIPELINES
-    after = frozenset({"logs.errors"})
+    survey = Survey.LIVE
+    needs_only = "worker_log"
+    depends_on = frozenset({"logs.errors"})
+    problems = ADDRESSES_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         from netcheck.pipeline import log_signatures
@@ -126,19 +153,21 @@ def _finding(match: Match, past: bool, timing: str) -> Finding:
     text = f"worker log: {signature.meaning}{timing} ({len(match.lines)} x{when})"
     if past:
         text += "; a later ping succeeded"
-    shown: list[Json] = [_shown(line) for line in match.lines[-MOST_SHOWN:]]
-    evidence: dict[str, Json] = {
-        "signature": signature.name,
-        "count": len(match.lines),
-        "lines": shown,
-        "confirms": list(signature.confirms),
-    }
+    shown = [_shown(line) for line in match.lines[-MOST_SHOWN:]]
     doubt = past or signature.shows is Shows.DOUBT
-    status = Status.WARN if doubt else Status.FAIL
-    return Finding(status, text, signature.cause or Cause.WORKER_LOG_ERROR, Layer.CONFIG, evidence)
+    return Finding(
+        Status.WARN if doubt else Status.FAIL,
+        text,
+        signature.cause or Cause.WORKER_LOG_ERROR,
+        Layer.CONFIG,
+        {"signature": signature.name, "count": len(match.lines), "lines": [*shown]},
+        from_workers=True,
+        confirms=CONFIRMED_BY.get(signature.topic, ()),
+        hosts=tuple(dict.fromkeys(host for line in shown for host in HOST.findall(line))),
+    )
 
 
-def _shown(line: Line) -> Json:
+def _shown(line: Line) -> str:
     from netcheck.pipeline.log_signatures import clock
 
     return f"{clock(line.time)} {line.text}" if line.time is not None else line.text
@@ -175,11 +204,11 @@ def _compared(host: str, theirs: tuple[str, ...], here: tuple[str, ...]) -> Find
         return Finding(Status.PASS, f"{said}: both public", None, Layer.DNS, evidence)
     if kinds == ({True}, {True}):
         text = f"{said}: an old address, or another view of the name"
-        return Finding(Status.FAIL, text, Cause.WORKER_LOG_DIFFERS, Layer.DNS, evidence)
+        return Finding(Status.FAIL, text, Cause.WORKER_LOG_DIFFERS, Layer.DNS, evidence, from_workers=True)
     text = (
         f"{said}: the one is private and the other public, so the workers ask another resolver than netcheck"
     )
-    return Finding(Status.FAIL, text, Cause.WORKER_LOG_DIFFERS, Layer.DNS, evidence)
+    return Finding(Status.FAIL, text, Cause.WORKER_LOG_DIFFERS, Layer.DNS, evidence, from_workers=True)
 
 
 def _is_private(address: str) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from checks.connector_findings import (
+    BROKERS,
+    WRONG_KAFKA_LISTENER,
     configured,
     connector,
     doubtful,
@@ -20,7 +22,8 @@ from checks.connector_findings import (
 from netcheck.core.check import Check
 from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.hostport import EndpointError, parse_endpoint
-from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.model import Cause, Explains, Finding, Fix, Json, Kind, Layer, Status, Target
+from netcheck.core.problem import Problem, Trait
 from netcheck.engine import facts
 from netcheck.pipeline.model import Cluster, Connector, Pipeline, Plugin
 from netcheck.pipeline.msk_listeners import (
@@ -40,6 +43,10 @@ PIPELINES = frozenset({Kind.PIPELINE})
 CREATING_MINUTES = 20
 """Creation gives up a little after twenty minutes when the workers do not reach the brokers."""
 PLUGIN_VERSION = re.compile(r"clickhouse-kafka-connect-v?(\d+)\.(\d+)\.(\d+)")
+NOT_A_BROKER = frozenset(
+    {Cause.DNS_NXDOMAIN, Cause.DNS_NO_ADDRESS, Cause.TIMED_OUT, Cause.CONNECTION_REFUSED}
+)
+"""What a client sees of a name that is not a broker's (any more)."""
 INSERT_TIMEOUT_SINCE = (1, 3, 10)
 SMALL_BROKERS = ("kafka.t3.small",)
 SMALL_BROKER_TASKS = 4
@@ -69,6 +76,58 @@ OF_SETTINGS = frozenset(
 )
 """What explains a connector that does not run."""
 
+CLUSTER_PROBLEMS = (
+    Problem(
+        Cause.CLUSTER_NOT_USABLE,
+        "the cluster offers no authentication that MSK Connect can use",
+        "Enable IAM access control on the cluster (it may stay beside SCRAM or mutual TLS).",
+    ),
+)
+
+STATE_PROBLEMS = (
+    Problem(
+        Cause.CONNECTOR_NOT_RUNNING,
+        "the connector is not running",
+        "The API tells no cause: the worker log does (netcheck run --worker-log FILE reads one), and so "
+        "do the other findings.",
+        traits=frozenset({Trait.SYMPTOM, Trait.STATE}),
+    ),
+)
+
+OPERATIONS_PROBLEMS = (
+    Problem(
+        Cause.CONNECTOR_OPERATION_FAILED,
+        "the last operation on the connector failed",
+        "The connector goes on with what it had before: mend what the operation's error names, and update "
+        "again.",
+        traits=frozenset({Trait.SYMPTOM}),
+    ),
+)
+
+PLUGIN_PROBLEMS = (
+    Problem(
+        Cause.PLUGIN_UNUSABLE,
+        "the custom plugin cannot be used",
+        "Upload the connector's release as ZIP or JAR, with all its libraries, and create a plugin of it.",
+    ),
+)
+
+LOGS_PROBLEMS = (
+    Problem(
+        Cause.LOGS_NOT_DELIVERED,
+        "worker logs are not kept",
+        "Give the connector a log destination: without one MSK Connect tells no reason for any failure.",
+    ),
+)
+
+CAPACITY_PROBLEMS = (
+    Problem(
+        Cause.SUBNET_FULL,
+        "a worker subnet is short of addresses",
+        "Every worker takes one address: free some, or create the connector in larger subnets.",
+    ),
+)
+
 
 class AuthenticationFits(Check):
     """Authentication, encryption and port of the connector belong together.
@@ -84,7 +143,11 @@ class AuthenticationFits(Check):
 
     id = "connector.authentication"
     kinds = PIPELINES
-    after = frozenset({"connector.cluster"})
+    depends_on = frozenset({"connector.cluster"})
+    problems = (
+        Problem("MSK_CONNECT_AUTHENTICATION", "authentication, encryption and port contradict each other"),
+    )
+    explains = (WRONG_KAFKA_LISTENER,)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject, cluster = connector(ctx), _pipeline(ctx).cluster
@@ -116,6 +179,13 @@ class ClusterIsUsable(Check):
 
     id = "connector.cluster"
     kinds = PIPELINES
+    problems = (
+        *CLUSTER_PROBLEMS,
+        Problem(
+            "MSK_NO_USABLE_AUTHENTICATION", "the cluster offers no authentication that MSK Connect can use"
+        ),
+    )
+    explains = (WRONG_KAFKA_LISTENER, Explains(checks=frozenset({"connector.authentication"})))
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         cluster = _cluster(ctx)
@@ -135,15 +205,15 @@ class ClusterIsUsable(Check):
                 f"{cluster.name} offers {methods} only, and MSK Connect knows NONE and IAM: enable IAM "
                 "access control as well"
             )
-            evidence: dict[str, Json] = {"fix": {"kind": "awscli", "text": command}, "cluster": cluster.arn}
             yield Finding(
                 Status.FAIL,
                 text,
                 Cause.CLUSTER_NOT_USABLE,
                 Layer.AWS,
-                evidence,
+                {"cluster": cluster.arn},
                 code="MSK_NO_USABLE_AUTHENTICATION",
-                component=cluster.arn,
+                components=(cluster.arn,),
+                fixes=(Fix("awscli", command),),
             )
         else:
             raise Skip(f"which methods {cluster.name} offers AWS does not say")
@@ -162,6 +232,14 @@ class BootstrapIsOfCluster(Check):
 
     id = "connector.bootstrap"
     kinds = PIPELINES
+    problems = (
+        Problem("MSK_BOOTSTRAP_ALIAS", "the bootstrap servers are not MSK's own names"),
+        Problem("MSK_BOOTSTRAP_IPV6", "an IPv6 listener, and the connector's network type is IPv4"),
+        Problem("MSK_BOOTSTRAP_PUBLIC", "the bootstrap servers are public names"),
+        Problem("MSK_BOOTSTRAP_SINGLE", "only one bootstrap server is named"),
+        Problem("MSK_BOOTSTRAP_UNKNOWN", "a bootstrap server is not a broker of the cluster"),
+        Problem("MSK_CONNECT_BOOTSTRAP", "a bootstrap server is not host:port"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject, cluster = connector(ctx), _pipeline(ctx).cluster
@@ -196,6 +274,7 @@ class BrokersBearTasks(Check):
 
     id = "connector.iam-connection-rate"
     kinds = PIPELINES
+    problems = (Problem("MSK_IAM_CONNECTION_RATE", "more IAM connections a second than the brokers accept"),)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject, cluster = configured(ctx), _cluster(ctx)
@@ -227,7 +306,8 @@ class Runs(Check):
 
     id = "connector.state"
     kinds = PIPELINES
-    after = OF_SETTINGS
+    depends_on = OF_SETTINGS
+    problems = STATE_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = connector(ctx)
@@ -274,7 +354,8 @@ class OperationsSucceed(Check):
 
     id = "connector.operations"
     kinds = PIPELINES
-    after = OF_SETTINGS
+    depends_on = OF_SETTINGS
+    problems = OPERATIONS_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = connector(ctx)
@@ -324,6 +405,11 @@ class PluginIsUsable(Check):
 
     id = "connector.plugin"
     kinds = PIPELINES
+    problems = (
+        *PLUGIN_PROBLEMS,
+        Problem("MSK_CONNECT_PLUGIN", "the custom plugin cannot be used"),
+        Problem("SINK_BEFORE_1_3_10", "a sink version whose inserts have no timeout"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = connector(ctx)
@@ -348,6 +434,10 @@ class LogsAreKept(Check):
 
     id = "connector.logs"
     kinds = PIPELINES
+    problems = (
+        *LOGS_PROBLEMS,
+        Problem("MSK_CONNECT_NO_LOGS", "the connector delivers its worker logs nowhere"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = connector(ctx)
@@ -372,6 +462,10 @@ class SubnetsHaveRoom(Check):
 
     id = "connector.subnet-capacity"
     kinds = PIPELINES
+    problems = (
+        *CAPACITY_PROBLEMS,
+        Problem("SUBNET_NO_FREE_ADDRESSES", "a worker subnet has no free addresses"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = connector(ctx)
@@ -385,7 +479,7 @@ class SubnetsHaveRoom(Check):
         total, wanted = sum(known.values()), subject.most_workers or 1
         told = ", ".join(f"{name} {free}" for name, free in known.items())
         evidence: dict[str, Json] = {"free": dict(known), "workers": wanted}
-        full = listed(name for name, free in known.items() if free == 0)
+        full = tuple(name for name, free in known.items() if free == 0)
         if total >= wanted and not full:
             yield Finding(Status.PASS, f"free addresses: {told}", None, Layer.AWS, evidence)
             return
@@ -398,7 +492,7 @@ class SubnetsHaveRoom(Check):
             Layer.AWS,
             evidence,
             code="SUBNET_NO_FREE_ADDRESSES",
-            component=full or ", ".join(known),
+            components=full or tuple(known),
         )
 
 
@@ -458,8 +552,10 @@ def _not_enabled(subject: Connector, cluster: Cluster | None) -> str | None:
 def _recreate(subject: Connector, cluster: Cluster | None, spoken: set[Listener], why: str) -> Finding:
     """The failure, with what to create the connector with: MSK Connect cannot change these in place."""
     ways = uses(cluster) if cluster is not None else ()
+    explains: tuple[Explains, ...] = (WRONG_KAFKA_LISTENER,)
     if ways:
         what = str(ways[0])
+        explains = (WRONG_KAFKA_LISTENER, misdirected(ways[0].bootstrap))
     else:
         fitting = [one for one in spoken if one.login is not Login.SCRAM]
         one = fitting[0] if fitting else Listener(Login.IAM, tls=True)
@@ -467,9 +563,15 @@ def _recreate(subject: Connector, cluster: Cluster | None, spoken: set[Listener]
         if not fitting:
             what += " and the brokers on port 9098"
     text = f"{_types(subject)} with {shown(subject.bootstrap)}: {why}. Create the connector with {what}"
-    fix: dict[str, Json] = {"kind": "text", "text": f"create the connector anew with {what}"}
+    fix = Fix("text", f"create the connector again with {what}")
     told = {"bootstrapServers": subject.bootstrap}
-    return wrong(subject, "MSK_CONNECT_AUTHENTICATION", Cause.SETTINGS_CONTRADICT, text, fix, told)
+    return wrong(subject, "MSK_CONNECT_AUTHENTICATION", Cause.SETTINGS_CONTRADICT, text, fix, told, explains)
+
+
+def misdirected(instead: str) -> Explains:
+    """What AWS's configuration blocks on the way to a listener that is not the connector's: all but these."""
+    right = frozenset(f"{host}:{port}" for host, port in endpoints(instead))
+    return Explains(kinds=BROKERS, blocked=True, unless=right)
 
 
 def _unreadable(subject: Connector) -> Iterator[Finding]:
@@ -506,8 +608,9 @@ def _foreign(subject: Connector, cluster: Cluster | None) -> Iterator[Finding]:
                 f"{host} is not a broker of {cluster.name}: a cluster that was created again has new names. "
                 f"Create the connector with {_string(cluster, subject)}"
             )
-            fix: dict[str, Json] = {"kind": "text", "text": _string(cluster, subject)}
-            yield wrong(subject, "MSK_BOOTSTRAP_UNKNOWN", Cause.SETTING_WRONG, text, fix, told)
+            fix = Fix("text", _string(cluster, subject))
+            explains = (Explains(NOT_A_BROKER, BROKERS, hosts=frozenset({host})), *_instead(cluster, subject))
+            yield wrong(subject, "MSK_BOOTSTRAP_UNKNOWN", Cause.SETTING_WRONG, text, fix, told, explains)
 
 
 def _gone(host: str, cluster: Cluster) -> bool:
@@ -519,12 +622,20 @@ def _gone(host: str, cluster: Cluster) -> bool:
 
 
 def _string(cluster: Cluster, subject: Connector) -> str:
-    ways = uses(cluster)
-    same = [way for way in ways if way.authentication == subject.authentication]
-    best = (same or list(ways))[:1]
-    return (
-        f"bootstrapServers={best[0].bootstrap}" if best else "the string of aws kafka get-bootstrap-brokers"
-    )
+    best = _best(cluster, subject)
+    return f"bootstrapServers={best}" if best else "the string of aws kafka get-bootstrap-brokers"
+
+
+def _best(cluster: Cluster, subject: Connector) -> str:
+    """The cluster's bootstrap string for the connector's authentication, else for another one, else ""."""
+    offered = uses(cluster)
+    same = [one for one in offered if one.authentication == subject.authentication]
+    return next((one.bootstrap for one in (*same, *offered)), "")
+
+
+def _instead(cluster: Cluster | None, subject: Connector) -> tuple[Explains, ...]:
+    best = _best(cluster, subject) if cluster else ""
+    return (misdirected(best),) if best else ()
 
 
 def _reach(subject: Connector, cluster: Cluster | None) -> Iterator[Finding]:
@@ -541,7 +652,10 @@ def _reach(subject: Connector, cluster: Cluster | None) -> Iterator[Finding]:
             "bootstrapServers are of an IPv6 listener and the connector's networkType is IPV4: create it "
             f"with networkType DUAL, or with {_string(cluster, subject) if cluster else 'the IPv4 names'}"
         )
-        yield wrong(subject, "MSK_BOOTSTRAP_IPV6", Cause.SETTINGS_CONTRADICT, text, settings=told)
+        explains = _instead(cluster, subject)
+        yield wrong(
+            subject, "MSK_BOOTSTRAP_IPV6", Cause.SETTINGS_CONTRADICT, text, settings=told, explains=explains
+        )
 
 
 def _lonely(subject: Connector, cluster: Cluster | None) -> list[Finding]:
@@ -557,7 +671,7 @@ def _lonely(subject: Connector, cluster: Cluster | None) -> list[Finding]:
 
 
 def _not_running(status: Status, subject: Connector, text: str, told: dict[str, Json]) -> Finding:
-    return Finding(status, text, Cause.CONNECTOR_NOT_RUNNING, Layer.AWS, told, component=subject.name)
+    return Finding(status, text, Cause.CONNECTOR_NOT_RUNNING, Layer.AWS, told, components=(subject.name,))
 
 
 def _minutes(created: str | None, ctx: Context) -> float | None:
@@ -605,5 +719,5 @@ def _unusable(plugin: Plugin, text: str, told: dict[str, Json]) -> Finding:
         Layer.AWS,
         told,
         code="MSK_CONNECT_PLUGIN",
-        component=plugin.arn,
+        components=(plugin.arn,),
     )

@@ -9,6 +9,7 @@ from checks.connector_findings import doubtful, fine, given, listed, shown, sink
 from netcheck.core.check import Check
 from netcheck.core.context import Context, Skip
 from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.problem import Problem
 from netcheck.engine import facts
 from netcheck.pipeline.clickhouse_sink import KEEPER_PATH, is_reference, is_sink, read
 from netcheck.pipeline.model import Connector
@@ -33,7 +34,11 @@ class StateIsItsOwn(Check):
 
     id = "connector.state-store"
     kinds = frozenset({Kind.PIPELINE})
-    after = frozenset({"connector.class", "connector.whitespace"})
+    depends_on = frozenset({"connector.class", "connector.whitespace"})
+    problems = (
+        Problem("STATE_SHARED", "two connectors keep their state in one place"),
+        Problem("STATE_PERHAPS_SHARED", "two connectors may keep their state in one place"),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject, task = sink(ctx)

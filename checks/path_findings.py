@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from netcheck.aws.ec2.addresses import format_address
 from netcheck.core.components import Concern
+from netcheck.core.evidence import Passing, Reachability, TracedPath
 from netcheck.core.model import Cause, Finding, Json, Layer, Status, Target
 
 if TYPE_CHECKING:
@@ -30,12 +31,10 @@ def stopped(
             f"{_from(group, traced)} to {target.endpoint}: {group.text}",
             cause,
             layer,
-            {
-                "brief": _brief(group, traced),
-                **_evidence([one for one in traced if one.source in group.sources]),
-            },
             code=group.code.value,
-            component=", ".join(group.components),
+            components=group.components,
+            title=_brief(group, traced),
+            **_traced([one for one in traced if one.source in group.sources]),
         )
 
 
@@ -51,9 +50,6 @@ def undecided(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
     from netcheck.path.aggregate import unknowns
 
     for unknown in unknowns(traced):
-        evidence = _evidence(traced)
-        if unknown.action:
-            evidence["missing_permission"] = unknown.action
         text = (
             f"whether {sources(traced)} reach {target.endpoint} is not known: {unknown.text}{_needs(unknown)}"
         )
@@ -62,9 +58,10 @@ def undecided(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
             text,
             Cause.PATH_UNKNOWN,
             Layer.ROUTE,
-            evidence,
             code=unknown.code.value,
-            component=unknown.component,
+            components=(unknown.component,),
+            missing_permissions=(unknown.action,) if unknown.action else (),
+            **_traced(traced),
         )
 
 
@@ -73,11 +70,11 @@ def _needs(unknown: Unknown) -> str:
 
 
 def passes(text: str, traced: Sequence[Traced], layer: Layer) -> Finding:
-    return Finding(Status.PASS, text, None, layer, _evidence(traced))
+    return Finding(Status.PASS, text, None, layer, **_traced(traced))
 
 
 def differs(text: str, traced: Sequence[Traced]) -> Finding:
-    return Finding(Status.FAIL, text, Cause.PATH_PARTIAL, Layer.ROUTE, _evidence(traced))
+    return Finding(Status.FAIL, text, Cause.PATH_PARTIAL, Layer.ROUTE, **_traced(traced))
 
 
 def is_undecided(traced: Iterable[Traced]) -> bool:
@@ -164,13 +161,18 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(distinct[:MOST_SHOWN]) + more
 
 
-def _evidence(traced: Iterable[Traced]) -> dict[str, Json]:
-    paths: list[Json] = [{"source": one.source, **_plain(_answer(one))} for one in traced]
-    return {"paths": paths}
+def _traced(traced: Sequence[Traced]) -> dict[str, Any]:
+    """The fields of a finding that rests on these paths: typed, and as evidence for people."""
+    answers = [_answer(one) for one in traced]
+    shown: list[Json] = [
+        {"source": one.source, **answer} for one, answer in zip(traced, answers, strict=True)
+    ]
+    typed = tuple(_typed(one, answer) for one, answer in zip(traced, answers, strict=True))
+    return {"evidence": {"paths": shown}, "paths": typed}
 
 
-def _answer(one: Traced) -> dict[str, object]:
-    """The path, and where it is stopped each hop's rule too: a report draws it."""
+def _answer(one: Traced) -> dict[str, Any]:
+    """The path, and where it is blocked each hop's rule too: a report draws it."""
 
     from netcheck.path.query import as_json, steps
 
@@ -178,5 +180,20 @@ def _answer(one: Traced) -> dict[str, object]:
     return as_json(one.path) | drawn
 
 
-def _plain(answer: dict[str, object]) -> dict[str, Json]:
-    return {str(key): value for key, value in answer.items()}  # type: ignore[misc]
+def _typed(one: Traced, answer: Mapping[str, Any]) -> TracedPath:
+    return TracedPath(
+        answer["source"],
+        answer["destination"],
+        Reachability(one.path.verdict),
+        answer["protocol"],
+        one.path.port,
+        tuple((blocker.code.value, blocker.component) for blocker in one.path.blockers),
+        tuple(_passing(rectangle) for rectangle in answer.get("passing", ())),
+        tuple(dict.fromkeys(unknown.action for unknown in one.path.unknowns if unknown.action)),
+        one.path.assumptions,
+    )
+
+
+def _passing(rectangle: Mapping[str, Any]) -> Passing:
+    ports = tuple((low, high) for low, high in rectangle["source_ports"])
+    return Passing(tuple(rectangle["source_addresses"]), ports, "translated" in rectangle)

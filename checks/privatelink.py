@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from checks import path_findings
+from checks.connector_findings import CONNECTION_TERMINATED
 from netcheck.aws.ec2.addresses import format_address
 from netcheck.core.check import Check
 from netcheck.core.context import Context, FactUnavailable, PrerequisiteFailed, Skip
-from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.model import Cause, Explains, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.problem import Problem
 from netcheck.engine import facts
 
 if TYPE_CHECKING:
@@ -24,6 +26,47 @@ PUBLIC_CLOUD = ".aws.clickhouse.cloud"
 WAKING = frozenset({"idle", "awaking"})
 DOWN = frozenset(
     {"stopped", "stopping", "terminating", "terminated", "softdeleting", "softdeleted", "failed"}
+)
+
+ENDPOINT_PROBLEMS = (
+    Problem(
+        Cause.PRIVATELINK_NO_RECORD,
+        "nothing in the workers' VPC answers for ClickHouse's private name",
+        "Switch the endpoint's private DNS on, or associate a private hosted zone for the name with this "
+        "VPC whose record is an alias of the endpoint.",
+        refuted_by="dns.resolves",
+    ),
+    Problem(
+        Cause.PRIVATELINK_UNUSED,
+        "ClickHouse is reached over the internet although PrivateLink is set up",
+        "Put the service's private name (*.vpce.aws.clickhouse.cloud) into the connector's hostname.",
+    ),
+)
+
+ACCESS_LIST_PROBLEMS = (
+    Problem(
+        Cause.CLICKHOUSE_ACCESS_LIST,
+        "ClickHouse Cloud does not let the workers in",
+        "Add the addresses of all NAT gateways to the service's IP access list, or, for PrivateLink, the "
+        "id of the VPC endpoint to its private endpoints (Settings, Security).",
+        refuted_by="tls.handshake",
+    ),
+    Problem("CLICKHOUSE_PRIVATE_ENDPOINT", "the service does not accept the VPC endpoint"),
+)
+
+SERVICE_PROBLEMS = (
+    Problem(
+        Cause.CLICKHOUSE_STOPPED,
+        "the ClickHouse Cloud service is stopped",
+        "Start it in the console: a connection wakes an idle service, never a stopped one.",
+        refuted_by="clickhouse.ping",
+    ),
+    Problem(
+        Cause.CLICKHOUSE_IDLE,
+        "the ClickHouse Cloud service is idle",
+        "The first connection wakes it, in 20 to 60 seconds: set timeoutSeconds=60 and retryCount=5 in "
+        "the sink, or switch idling off.",
+    ),
 )
 
 
@@ -42,6 +85,7 @@ class EndpointIsUp(Check):
 
     id = "privatelink.endpoint"
     kinds = CLICKHOUSE
+    problems = ENDPOINT_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         private = target.host.lower().endswith(facts.CLICKHOUSE_PRIVATE)
@@ -69,7 +113,11 @@ class LetsWorkersIn(Check):
 
     id = "clickhouse.access_list"
     kinds = CLICKHOUSE
-    after = frozenset({"dns.resolves", "routes.reaches", "routes.nat", "security.groups", "security.acls"})
+    depends_on = frozenset(
+        {"dns.resolves", "routes.reaches", "routes.nat", "security.groups", "security.acls"}
+    )
+    problems = ACCESS_LIST_PROBLEMS
+    explains = (Explains(CONNECTION_TERMINATED, CLICKHOUSE, same_target=True),)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         from netcheck.path.verdict import Verdict
@@ -104,6 +152,15 @@ class ServiceRuns(Check):
 
     id = "clickhouse.service"
     kinds = CLICKHOUSE
+    problems = SERVICE_PROBLEMS
+    explains = (
+        Explains(
+            CONNECTION_TERMINATED
+            | {Cause.TLS_SILENT_AFTER_CLIENT_HELLO, Cause.TLS_STALLED, Cause.HTTP_SILENT},
+            CLICKHOUSE,
+            same_target=True,
+        ),
+    )
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.cloud_service, target)

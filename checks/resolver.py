@@ -11,7 +11,8 @@ from checks import path_findings
 from netcheck.core.check import Check
 from netcheck.core.components import Concern
 from netcheck.core.context import Context, FactUnavailable, Skip
-from netcheck.core.model import WITH_PORT, Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.model import WITH_PORT, Cause, Explains, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.problem import Problem
 from netcheck.engine import facts
 
 if TYPE_CHECKING:
@@ -23,6 +24,59 @@ if TYPE_CHECKING:
 ROUTING = frozenset({Concern.ROUTE, Concern.INTERNET, Concern.ENDPOINT})
 SERVERLESS = ".kafka-serverless."
 """In the names of MSK Serverless (Amazon MSK developer guide, Port information)."""
+
+NEED_NAMES = frozenset(
+    {
+        "aws-service.answers",
+        "aws-service.path",
+        "aws-service.policy",
+        "resolver.firewall",
+        "resolver.servers",
+        "resolver.zones",
+    }
+)
+"""Checks that ask what a name leads to in the workers' VPC: where nobody answers there, they cannot run."""
+
+ZONES_PROBLEMS = (
+    Problem(
+        Cause.DNS_SHADOWED,
+        "a private hosted zone hides the name",
+        "The zone is asked in place of public DNS and does not hold the name: add the record to it, or "
+        "take the zone away from the workers' VPC (aws route53 disassociate-vpc-from-hosted-zone).",
+        refuted_by="dns.resolves",
+    ),
+    Problem("PRIVATE_ZONE_LACKS_RECORD", "a private hosted zone hides the name"),
+    Problem("SERVERLESS_VPC_MISSING", "the serverless cluster's names do not resolve in this VPC"),
+)
+
+SERVERS_PROBLEMS = (
+    Problem(
+        Cause.VPC_DNS_OFF,
+        "the VPC's DNS is switched off",
+        "Switch enableDnsSupport and enableDnsHostnames on: aws ec2 modify-vpc-attribute --vpc-id VPC "
+        "--enable-dns-support (then --enable-dns-hostnames). Private DNS of endpoints and private hosted "
+        "zones need both.",
+        explains=(Explains(checks=NEED_NAMES, not_run=True),),
+    ),
+    Problem(
+        Cause.RESOLVERS_MIXED,
+        "the DHCP options name AWS's resolver and others side by side",
+        "Each lookup may go to any of them, and only AWS's knows private zones and endpoints. Name "
+        "AmazonProvidedDNS alone and forward your own domains by a Resolver rule.",
+    ),
+    Problem("VPC_DNS_SUPPORT_OFF", "the VPC's enableDnsSupport is off"),
+)
+
+FIREWALL_PROBLEMS = (
+    Problem(
+        Cause.DNS_FIREWALL,
+        "DNS Firewall blocks the name",
+        "Add the name to a list that an ALLOW rule of lower priority number names, or take it off the "
+        "list that blocks it.",
+        refuted_by="dns.resolves",
+    ),
+    Problem("DNS_FIREWALL_BLOCKS", "a DNS Firewall rule blocks the name"),
+)
 
 
 class ServersAnswer(Check):
@@ -43,6 +97,8 @@ class ServersAnswer(Check):
 
     id = "resolver.servers"
     kinds = frozenset({Kind.PIPELINE})
+    problems = SERVERS_PROBLEMS
+    explains = (Explains(frozenset({Cause.DNS_TIMED_OUT, Cause.DNS_RESOLVER_FAILED}), same_place=True),)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002 - the same for all
         for vpc in ctx.get(facts.worker_vpcs):
@@ -67,6 +123,7 @@ class NothingHides(Check):
 
     id = "resolver.zones"
     kinds = WITH_PORT
+    problems = ZONES_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         from netcheck.path.name_resolution import ResolvedBy
@@ -104,6 +161,7 @@ class FirewallAllows(Check):
 
     id = "resolver.firewall"
     kinds = WITH_PORT
+    problems = FIREWALL_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         _is_a_name(target)
@@ -136,8 +194,8 @@ def _not_collected(vpc: str, action: str) -> Finding:
         f"which name servers {vpc} uses is not known (needs {action})",
         Cause.PATH_UNKNOWN,
         Layer.DNS,
-        {"missing_permission": action},
-        component=vpc,
+        components=(vpc,),
+        missing_permissions=(action,),
     )
 
 
@@ -234,9 +292,16 @@ def _not_known(seen: NameResolution, target: Target, ctx: Context) -> Finding:
     if ctx.config.snapshot:
         raise Skip(seen.text)
     action = seen.missing.action if seen.missing else ""
-    evidence: dict[str, Json] = {"missing_permission": action} if action else {}
+    needed = (action,) if action else ()
     text = f"whether a private zone hides {target.host} is not known: {seen.text}"
-    return Finding(Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.DNS, evidence, component=seen.component)
+    return Finding(
+        Status.UNKNOWN,
+        text,
+        Cause.PATH_UNKNOWN,
+        Layer.DNS,
+        component=seen.component,
+        missing_permissions=needed,
+    )
 
 
 def _is_in_cluster(vpc: str, ctx: Context) -> bool:
@@ -269,10 +334,15 @@ def _fired(host: str, vpc: str, rules: tuple[FirewallRule, ...], found: Listed) 
             )
         if rule.domains in unread and rule.action == "BLOCK":
             gap = unread[rule.domains]
-            if gap.action:
-                evidence["missing_permission"] = gap.action
+            needed = (gap.action,) if gap.action else ()
             text = f"whether {rule.group} blocks {host} is not known: {gap.reason}"
             return Finding(
-                Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.DNS, evidence, component=rule.group
+                Status.UNKNOWN,
+                text,
+                Cause.PATH_UNKNOWN,
+                Layer.DNS,
+                evidence,
+                component=rule.group,
+                missing_permissions=needed,
             )
     return Finding(Status.PASS, f"DNS Firewall of {vpc} does not name {host}", None, Layer.DNS)

@@ -5,14 +5,51 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checks import path_findings
+from checks.path_codes import INTERNET_CODES, ROUTE_CODES
 from netcheck.core.check import Check
 from netcheck.core.components import Concern
 from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.model import WITH_PORT, Cause, Finding, Layer, Target
+from netcheck.core.problem import Problem, Trait
 from netcheck.engine import facts
 
 INTERNET = frozenset({Concern.INTERNET})
 ROUTING = frozenset({Concern.ROUTE, Concern.ENDPOINT})
+
+ROUTES_PROBLEMS = (
+    Problem(
+        Cause.PATH_NO_ROUTE,
+        "no route leads there, or none leads back",
+        "Add the route to the table that is named, or associate the subnet with a table that has it.",
+        traits=frozenset({Trait.BLOCKS_PACKETS}),
+    ),
+    Problem(
+        Cause.PATH_UNKNOWN,
+        "AWS's configuration is not known well enough",
+        "Grant the IAM action that is named (netcheck only reads), or look at the component by hand.",
+        traits=frozenset({Trait.AGENT}),
+    ),
+)
+
+INTERNET_PROBLEMS = (
+    Problem(
+        Cause.PATH_NO_INTERNET,
+        "the way out to the internet does not work",
+        "Put the workers into private subnets whose 0.0.0.0/0 leads to an available public NAT gateway, "
+        "itself in a subnet whose 0.0.0.0/0 leads to an internet gateway.",
+        traits=frozenset({Trait.BLOCKS_PACKETS}),
+    ),
+)
+
+CONSISTENCY_PROBLEMS = (
+    Problem(
+        Cause.PATH_PARTIAL,
+        "it works from some workers only",
+        "Make route tables and network ACLs of the worker subnets alike, and allow the whole ephemeral "
+        "range of ports.",
+        traits=frozenset({Trait.PATHS_DIFFER}),
+    ),
+)
 
 
 class LeadsThere(Check):
@@ -30,7 +67,8 @@ class LeadsThere(Check):
 
     id = "routes.reaches"
     kinds = WITH_PORT
-    after = frozenset({"dns.resolves"})
+    depends_on = frozenset({"dns.resolves"})
+    problems = (*ROUTES_PROBLEMS, *ROUTE_CODES)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         traced = ctx.get(facts.paths, target)
@@ -60,7 +98,8 @@ class LeavesByNat(Check):
 
     id = "routes.nat"
     kinds = WITH_PORT
-    after = frozenset({"dns.resolves", "routes.reaches"})
+    depends_on = frozenset({"dns.resolves", "routes.reaches"})
+    problems = (*INTERNET_PROBLEMS, *INTERNET_CODES)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         traced = ctx.get(facts.paths, target)
@@ -89,7 +128,10 @@ class PathConsistent(Check):
 
     id = "routes.consistent"
     kinds = WITH_PORT
-    after = frozenset({"dns.resolves", "routes.reaches", "routes.nat", "security.groups", "security.acls"})
+    depends_on = frozenset(
+        {"dns.resolves", "routes.reaches", "routes.nat", "security.groups", "security.acls"}
+    )
+    problems = CONSISTENCY_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         from netcheck.path.verdict import Verdict

@@ -6,16 +6,37 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from checks import path_findings
+from checks.path_codes import ACL_CODES, GROUP_CODES
 from netcheck.core.check import Check
 from netcheck.core.components import Concern
 from netcheck.core.context import Context, PrerequisiteFailed
 from netcheck.core.model import WITH_PORT, Cause, Finding, Layer, Target
+from netcheck.core.problem import Problem, Trait
 from netcheck.engine import facts
 
 if TYPE_CHECKING:
     from netcheck.path.aggregate import Traced
 
 NOT_FILTERS = frozenset(Concern) - {Concern.SECURITY_GROUP, Concern.NETWORK_ACL}
+
+GROUPS_PROBLEMS = (
+    Problem(
+        Cause.PATH_SECURITY_GROUP,
+        "no security group rule allows it",
+        "Allow egress to the target's port in the workers' group, or ingress from the workers' group in "
+        "the target's; name the other group rather than a range of addresses.",
+        traits=frozenset({Trait.BLOCKS_PACKETS}),
+    ),
+)
+
+ACLS_PROBLEMS = (
+    Problem(
+        Cause.PATH_NETWORK_ACL,
+        "a network ACL denies it",
+        "Add an allow with a lower rule number than the deny; the reply goes to ports 1024-65535.",
+        traits=frozenset({Trait.BLOCKS_PACKETS}),
+    ),
+)
 
 
 class GroupsAllow(Check):
@@ -32,7 +53,8 @@ class GroupsAllow(Check):
 
     id = "security.groups"
     kinds = WITH_PORT
-    after = frozenset({"dns.resolves", "routes.reaches", "routes.nat"})
+    depends_on = frozenset({"dns.resolves", "routes.reaches", "routes.nat"})
+    problems = (*GROUPS_PROBLEMS, *GROUP_CODES)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         traced = ctx.get(facts.paths, target)
@@ -54,7 +76,8 @@ class AclsAllow(Check):
 
     id = "security.acls"
     kinds = WITH_PORT
-    after = frozenset({"dns.resolves", "routes.reaches", "routes.nat"})
+    depends_on = frozenset({"dns.resolves", "routes.reaches", "routes.nat"})
+    problems = (*ACLS_PROBLEMS, *ACL_CODES)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         traced = ctx.get(facts.paths, target)

@@ -4,11 +4,75 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck.core.check import Check, answer, warning
+from netcheck.core.check import Check, Survey, finding_from, warning
 from netcheck.core.context import Context
+from netcheck.core.evidence import AddressOutcome, Answered, ConnectionOutcome
 from netcheck.core.model import WITH_PORT, Cause, Finding, Layer, Target
+from netcheck.core.problem import Problem, Trait
 from netcheck.engine import facts
-from netcheck.probe.transport.tcp import Connection
+from netcheck.probe.transport.tcp import Connection, Connections
+
+CONNECTION_PROBLEMS = (
+    Problem(
+        Cause.TIMED_OUT,
+        "no answer: packets are swallowed on the way",
+        "Something on the path drops packets without a word: a security group, a network ACL (also for "
+        "the reply, on ports 1024-65535), a missing route or NAT gateway, or a host that is gone. Check, "
+        "in this order: egress of the worker's security group, ingress of the target's, both subnets' "
+        "network ACLs both ways, the subnets' route tables.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT}),
+        doubt="what is silent is certain; where packets are lost is not",
+    ),
+    Problem(
+        Cause.CONNECTION_REFUSED,
+        "nothing listens on that port",
+        "The path is good both ways: a refusal came back. Compare the port with those that the service "
+        "listens on (for MSK: aws kafka get-bootstrap-brokers), or wait while it restarts.",
+    ),
+    Problem(
+        Cause.CONNECTION_RESET,
+        "the connection was reset",
+        "The path is good as far as whoever sent the reset: the service itself, a load balancer without "
+        "healthy targets, or a firewall that rejects. Look at the service's own log for the time of this "
+        "run.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT}),
+    ),
+    Problem(
+        Cause.CONNECTION_CLOSED,
+        "the peer closed the connection without a word",
+        "Usually the wrong protocol for the port (plain text to a TLS listener, or the other way round), "
+        "or a proxy without a backend. Check port and security protocol against each other.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT}),
+    ),
+    Problem(
+        Cause.HOST_UNREACHABLE,
+        "a router or the kernel says the host cannot be reached",
+        "AWS itself never sends this: a router or firewall outside AWS, or this host's own route table "
+        "does. netcheck run --format json names who sent it.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT}),
+    ),
+    Problem(
+        Cause.NETWORK_UNREACHABLE,
+        "this host has no route to that network",
+        "Nothing was sent: the host or container that netcheck runs in has no route for this address "
+        "family. For IPv6 targets use the IPv4 bootstrap string, or add an IPv6 route.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT, Trait.HOST_WIDE}),
+    ),
+    Problem(
+        Cause.PERMISSION_DENIED,
+        "this host's own firewall forbids the connection",
+        "A local packet filter, a prohibit route or a container policy stops it before it leaves; the "
+        "target says nothing about it.",
+        traits=frozenset({Trait.VANTAGE_DEPENDENT, Trait.HOST_WIDE}),
+    ),
+    Problem(
+        Cause.FAMILY_SPLIT,
+        "it connects over one family of IP and not over the other",
+        "Clients that try the silent family first wait for it, and some never try the other. For IPv6 the "
+        "subnet's route table needs ::/0 or the peer's range, and security groups and network ACLs need "
+        "rules of their own for IPv6. Else use names that have addresses of one family only.",
+    ),
+)
 
 
 class Connects(Check):
@@ -25,27 +89,66 @@ class Connects(Check):
 
     id = "tcp.connects"
     kinds = WITH_PORT
-    after = frozenset({"dns.resolves", "dns.brokers", "tcp.source-ports", "tcp.other-ports", "tcp.internet"})
+    survey = Survey.LIVE
+    depends_on = frozenset(
+        {"dns.resolves", "dns.brokers", "tcp.source-ports", "tcp.other-ports", "tcp.internet"}
+    )
+    problems = CONNECTION_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         from checks.silence import of_families
 
         seen = ctx.get(facts.connections, target.host, target.port)
+        outcome = _outcome(seen, seen.cause)
         failed = [one for one in seen.connections if one.cause is not None]
         told = "; ".join(_told(one) for one in failed)
         if seen.cause is not None:
-            yield answer(seen.cause, f"{target.endpoint} {told}", Layer.TCP, seen)
+            yield finding_from(seen.cause, f"{target.endpoint} {told}", Layer.TCP, seen, connection=outcome)
         elif split := of_families(target.endpoint, seen):
-            yield warning(Cause.FAMILY_SPLIT, split, Layer.TCP, seen)
+            outcome = _outcome(seen, Cause.FAMILY_SPLIT)
+            yield warning(Cause.FAMILY_SPLIT, split, Layer.TCP, seen, connection=outcome)
         elif failed and (cause := failed[0].cause) and _worth_a_warning(failed):
             good = len(seen.connections) - len(failed)
             text = f"{target.endpoint} connects at {good} of {len(seen.connections)} addresses: {told}"
-            yield warning(cause, text, Layer.TCP, seen)
+            yield warning(cause, text, Layer.TCP, seen, connection=_outcome(seen, cause))
         else:
             first = next(one for one in seen.connections if one.cause is None)
-            yield answer(
-                None, f"connected to {first.address} in {first.seconds * 1000:.1f} ms", Layer.TCP, seen
+            yield finding_from(
+                None,
+                f"connected to {first.address} in {first.seconds * 1000:.1f} ms",
+                Layer.TCP,
+                seen,
+                connection=outcome,
             )
+
+
+def _outcome(seen: Connections, cause: Cause | None) -> ConnectionOutcome:
+    """What became of each address, and by `cause` of all of them. A refusal and a reset have crossed the
+    path both ways. That a host is unreachable this host's own kernel may have found out, where nobody
+    answered ARP: so it is for an address that nothing has, in a subnet of one's own. A router that says so
+    has a name.
+    """
+    unreachable = [one for one in seen.connections if one.cause is Cause.HOST_UNREACHABLE]
+    routed = any(one.icmp for one in unreachable)
+    addresses = tuple(
+        AddressOutcome(one.address, _answered(one.cause, routed=one.icmp is not None))
+        for one in seen.connections
+    )
+    return ConnectionOutcome(_answered(cause, routed=routed or not unreachable), addresses)
+
+
+def _answered(cause: Cause | None, *, routed: bool) -> Answered:
+    match cause:
+        case None:
+            return Answered.CONNECTED
+        case Cause.CONNECTION_REFUSED | Cause.CONNECTION_RESET | Cause.CONNECTION_CLOSED:
+            return Answered.REFUSED
+        case Cause.TIMED_OUT:
+            return Answered.SILENT
+        case Cause.HOST_UNREACHABLE if not routed:
+            return Answered.SILENT
+        case _:
+            return Answered.NOTHING
 
 
 def _worth_a_warning(failed: list[Connection]) -> bool:

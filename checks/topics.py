@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from checks.connector_findings import configured, doubtful, fine, listed, shown, whole
-from netcheck.core.check import Check, answer
+from netcheck.core.check import Check, Survey, finding_from
 from netcheck.core.context import Context, DeadlineExceeded, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.problem import Problem
 from netcheck.engine import facts, targets
 from netcheck.pipeline.clickhouse_sink import is_reference
 from netcheck.pipeline.model import Connector
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
 MOST_BROKERS = 3
 """Brokers that are tried, until one answers: every login counts against a limit."""
 MOST_NAMED = 4
+
+DESCRIBE = "kafka-cluster:DescribeTopic"
+
+TOPICS_PROBLEMS = (
+    Problem(
+        Cause.KAFKA_NO_TOPIC,
+        "a topic of the connector does not exist",
+        "Create the topic, or correct topics in the connector's configuration; MSK creates none by itself "
+        "unless auto.create.topics.enable is true in the cluster's configuration.",
+    ),
+)
 
 
 class TopicsAreThere(Check):
@@ -38,6 +50,8 @@ class TopicsAreThere(Check):
 
     id = "kafka.topics"
     kinds = frozenset({Kind.PIPELINE})
+    survey = Survey.LIVE
+    problems = (*TOPICS_PROBLEMS, Problem("TASKS_IDLE", "more tasks than partitions"))
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = configured(ctx)
@@ -46,7 +60,7 @@ class TopicsAreThere(Check):
         seen = ctx.get(facts.kafka_topics, broker, names, pattern)
         if seen.cause is not None:
             text = f"{broker.endpoint} does not tell of the connector's topics: {seen.detail}"
-            evidence = answer(None, text, Layer.KAFKA, seen).evidence
+            evidence = finding_from(None, text, Layer.KAFKA, seen).evidence
             yield Finding(Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.KAFKA, evidence)
         elif pattern and not seen.topics:
             yield _nothing_fits(pattern, seen)
@@ -102,8 +116,8 @@ def _nothing_fits(pattern: str, seen: KafkaTopics) -> Finding:
         f"none of the {seen.told} topics that this login may see fits topics.regex={shown(pattern)}: there "
         "is none yet, or it may not see them (needs kafka-cluster:DescribeTopic, or Describe in Kafka's ACLs)"
     )
-    evidence: dict[str, Json] = {"missing_permission": "kafka-cluster:DescribeTopic"}
-    return Finding(Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.KAFKA, evidence)
+    cause = Cause.FACT_UNAVAILABLE
+    return Finding(Status.UNKNOWN, text, cause, Layer.KAFKA, missing_permissions=(DESCRIBE,))
 
 
 def _of(seen: KafkaTopics, *states: TopicState) -> list[Topic]:
@@ -141,9 +155,10 @@ def _untold(seen: KafkaTopics, broker: Target) -> Iterator[Finding]:
         }
         text = f"whether {_named(dark)} exist and how many partitions there are is not known: {dark[0].error}"
         if denied:
-            evidence["missing_permission"] = "kafka-cluster:DescribeTopic"
             text += " (needs kafka-cluster:DescribeTopic with IAM, else Describe in Kafka's ACLs)"
-        yield Finding(Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.KAFKA, evidence)
+        needed = (DESCRIBE,) if denied else ()
+        cause = Cause.FACT_UNAVAILABLE
+        yield Finding(Status.UNKNOWN, text, cause, Layer.KAFKA, evidence, missing_permissions=needed)
 
 
 def _tasks(subject: Connector, pattern: str, seen: KafkaTopics) -> Iterator[Finding]:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck.core.check import Check
+from netcheck.core.check import Check, Survey
 from netcheck.core.context import Context, Skip
 from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.problem import Problem
 from netcheck.engine import facts
+
+VANTAGE_PROBLEMS = (
+    Problem(
+        Cause.VANTAGE_DIFFERS,
+        "netcheck does not look from where the workers are",
+        "Run it in one of the workers' subnets with the workers' security groups (the container or the "
+        "Lambda function in deploy/).",
+    ),
+)
 
 
 class LooksFromTheWorkers(Check):
@@ -25,6 +35,8 @@ class LooksFromTheWorkers(Check):
 
     id = "vantage.parity"
     kinds = frozenset({Kind.PIPELINE})
+    survey = Survey.LIVE
+    problems = VANTAGE_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002 - the same for all
         from netcheck.engine.vantage_parity import Parity

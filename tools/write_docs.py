@@ -39,7 +39,7 @@ def pages() -> dict[str, str]:
     own = [check for check in plugins.find().checks if type(check).__module__.startswith("checks.")]
     return {
         "checks.md": check_docs.markdown(own),
-        "causes.md": check_docs.causes(),
+        "causes.md": check_docs.causes(own),
         "history.md": _with_view((DOCS / "history.md").read_text(encoding="utf-8")),
     }
 

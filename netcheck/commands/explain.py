@@ -5,27 +5,14 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from netcheck.core import aliases
-from netcheck.core.components import Concern
-from netcheck.core.model import Cause
-from netcheck.diagnose.advice import ADVICE
+from netcheck.core.catalogue import Catalogue
+from netcheck.core.check import Check
 from netcheck.engine import plugins
-from netcheck.engine.check_docs import Page, listed, page, plain
-from netcheck.path.codes import Code, concern_of
+from netcheck.engine.check_docs import Page, listed, page, plain, problem
 from netcheck.settings.config import UsageError
-
-ANALYZER_CODE = """why a flow is blocked, an explanation code of the AWS VPC Reachability Analyzer
-
-The finding names the resource and the change to make. AWS's list of these codes:
-https://docs.aws.amazon.com/vpc/latest/reachability/explanation-codes.html"""
-
-_CHECKS = {
-    Concern.SECURITY_GROUP: "security.groups",
-    Concern.NETWORK_ACL: "security.acls",
-    Concern.INTERNET: "routes.nat",
-}
 
 EPILOG = """examples:
   netcheck explain tls.handshake
@@ -58,16 +45,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Print the explanation. Returns 2 for an unknown id."""
     try:
-        pages = {check.id: page(check) for check in plugins.find(args.plugins).checks}
+        checks = plugins.find(args.plugins).checks
     except UsageError as error:
         print(f"netcheck: {error}", file=sys.stderr)
         return 2
+    pages = {check.id: page(check) for check in checks}
     name = args.id if args.id in pages else _current(args.id)
-    text = _explanation(name, pages)
+    text = _explanation(name, pages, checks)
     if text is None:
-        near = difflib.get_close_matches(args.id, pages, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "netcheck checks lists them"
-        print(f"netcheck: unknown check, concern or code {args.id!r}: {hint}", file=sys.stderr)
+        print(
+            f"netcheck: unknown check, concern or code {args.id!r}: {_hint(args.id, checks)}", file=sys.stderr
+        )
         return 2
     if name != args.id:
         print(f"{args.id} is now called {name}.\n")
@@ -83,20 +71,20 @@ def _current(name: str) -> str:
     return f"{aliases.current_concern(concern)}{dot}{star}" if star in ("", "*") else renamed
 
 
-def _explanation(name: str, pages: Mapping[str, Page]) -> str | None:
+def _explanation(name: str, pages: Mapping[str, Page], checks: Sequence[Check]) -> str | None:
     if name in pages:
         return plain(pages[name])
     if concern := [entry for id, entry in pages.items() if id.startswith(f"{name.removesuffix('.*')}.")]:
         return listed(concern)
-    if name.lower() in set(Cause):
-        advice = ADVICE[Cause(name.lower())]
-        return f"{name.upper()}: {advice.title}\n\nFix: {advice.mend}"
-    if name.upper() in set(Code):
-        return _analyzer_code(Code(name.upper()))
-    return None
+    catalogue = Catalogue.made_of(checks)
+    declared = catalogue.problem(name.lower()) or catalogue.problem(name.upper())
+    return problem(declared, name.upper(), checks) if declared else None
 
 
-def _analyzer_code(code: Code) -> str:
-    """What the code means, and which check reports it."""
-    check = _CHECKS.get(concern_of(code), "routes.reaches")
-    return f"{code}: {ANALYZER_CODE}\n\nSee also: netcheck explain {check}"
+def _hint(name: str, checks: Sequence[Check]) -> str:
+    """The ids and codes that look like this one."""
+    known = {
+        one.lower(): one for one in (*(check.id for check in checks), *Catalogue.made_of(checks).problems)
+    }
+    near = [known[one] for one in difflib.get_close_matches(name.lower(), known, n=3)]
+    return f"did you mean {' or '.join(near)}?" if near else "netcheck checks lists them"

@@ -220,10 +220,10 @@ class _Survey:
         )
 
     def _skipped(self) -> tuple[str, ...]:
-        from netcheck.fleet.survey import LIVE, PER_ROLE
+        from netcheck.engine import plugins
+        from netcheck.fleet.survey import left_out
 
-        roles = () if any(glob.startswith("iam") for glob in self._args.only) else PER_ROLE
-        return (*(() if self._args.live else LIVE), *roles)
+        return left_out(plugins.find().checks, self._args.only, live=self._args.live)
 
     def _check_selection(self) -> None:
         """Raises UsageError before any AWS call."""

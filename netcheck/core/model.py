@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from netcheck.core.aliases import CAUSES
+from netcheck.core.evidence import ConnectionOutcome, TracedPath
 
 Scalar = str | int | float | bool | None
 Json = Scalar | list["Json"] | dict[str, "Json"]
@@ -235,25 +236,6 @@ class Cause(StrEnum):
     RESOURCES = "resources"
 
 
-AGENT_CAUSES = frozenset(
-    {
-        Cause.NOT_ASKED,
-        Cause.PATH_UNKNOWN,
-        Cause.IAM_UNKNOWN,
-        Cause.CONFIG_OBSERVATION_MISMATCH,
-        Cause.DEADLINE,
-        Cause.NOT_RECORDED,
-        Cause.INTERRUPTED,
-        Cause.CHECK_BUG,
-        Cause.PLUGIN_BROKEN,
-        Cause.FACT_UNAVAILABLE,
-        Cause.TOO_MANY_TARGETS,
-        Cause.RESOURCES,
-    }
-)
-"""Causes that say nothing of the network: a result with one of them is `unknown`."""
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Target:
     """One thing to reach. `host` is a name or a bare address; `port` is 0 for the pipeline."""
@@ -279,22 +261,100 @@ PIPELINE = Target(Kind.PIPELINE, "", 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check yields: an answer about its target, in one sentence, with its evidence.
+class Fix:
+    """A change that fixes a root cause, in the words of one tool (`awscli`, `terraform`, `text`, ...)."""
 
-    `discovered` names targets learnt on the way (a broker advertised by another): the runner sends
-    every check that fits down to them as well. `code` is AWS's explanation code and `component` where one
-    would mend it, where AWS's configuration is to blame.
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explains:
+    """Failures that follow from another one: all that fit every field.
+
+    `causes` and `checks` are theirs (empty: any), `kinds` those of their targets, `hosts` their names (empty:
+    any). `same_target`: only about the target of what explains them. `same_place`: only as far as this run
+    looks from where the workers are. `silent`: only where nothing answered. `not_run`: checks that could not
+    run, rather than failures.
+
+    `blocked`: what AWS's configuration stops on a path that packets take only because of this mistake, but
+    for `unless` (endpoints as `host:port`). Any other result with a code stands for itself, unless `checks`
+    names its check.
+    """
+
+    causes: frozenset[str] = frozenset()
+    kinds: frozenset[Kind] = frozenset(Kind)
+    checks: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()
+    same_target: bool = False
+    same_place: bool = False
+    silent: bool = False
+    not_run: bool = False
+    blocked: bool = False
+    unless: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Confirms:
+    """A check that looks at the same thing live: its failure about a target of this kind is the cause."""
+
+    check: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check yields: an answer about its target, in one sentence.
+
+    `cause` is why, as the check (or another one) declares it; `code` is more exact, where there is one,
+    such as AWS's explanation code. `evidence` is for people: nothing is computed from it. `discovered`
+    names targets found on the way (a broker advertised by another): every check that fits runs on them as
+    well.
+
+    What the rest of netcheck computes with:
+
+    - `components` are where one would fix it, ids as the AWS console prints them; of several any one will do.
+      `component` is the same as one text, and may be given in place of them.
+    - `title` is the summary without the target, for a root cause that several targets share.
+    - `fixes` are the changes that the check itself proposes.
+    - `paths` are the traced paths that it rests on, `connection` what became of connecting to it.
+    - `missing_permissions` are IAM actions that would settle it, `assumptions` what it takes for granted,
+      `observed` the observation that it was derived from.
+    - `explains` is what follows from this finding, where that is not what its code, cause and check declare.
+    - `from_workers` is true where the workers themselves report it (their log); `confirms` are then the
+    checks
+      that look at the same thing live, and `hosts` the hosts that the lines name.
+    - `subnets` are the worker subnets it is about; `days_left` is the time until a certificate expires.
     """
 
     status: Status
     summary: str
-    cause: Cause | None = None
+    cause: str | None = None
     layer: Layer | None = None
     evidence: Mapping[str, Json] = field(default_factory=dict)
     discovered: tuple[Target, ...] = ()
     code: str | None = None
     component: str | None = None
+    components: tuple[str, ...] = ()
+    title: str = ""
+    fixes: tuple[Fix, ...] = ()
+    paths: tuple[TracedPath, ...] = ()
+    connection: ConnectionOutcome | None = None
+    missing_permissions: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    observed: str = ""
+    hosts: tuple[str, ...] = ()
+    explains: tuple[Explains, ...] | None = None
+    confirms: tuple[Confirms, ...] = ()
+    from_workers: bool = False
+    subnets: tuple[str, ...] = ()
+    days_left: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.components:
+            object.__setattr__(self, "component", ", ".join(self.components))
+        elif isinstance(self.component, str):
+            object.__setattr__(self, "components", tuple(self.component.split(", ")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,32 +377,48 @@ class Result:
         return self.finding.status
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """A change that mends a root cause, in the words of one tool (`awscli`, `terraform`, `text`)."""
+class Side(StrEnum):
+    """Who says something of a root cause: a probe or the workers, or AWS's configuration."""
 
-    kind: str
+    OBSERVED = "observed"
+    CONFIGURED = "configured"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence of evidence for a root cause, and who says so."""
+
+    side: Side
     text: str
+
+    def __str__(self) -> str:
+        return f"{self.side}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
 class RootCause:
     """What is left when consequences are folded under causes; `results` are the keys that show it.
 
-    `evidence` is one sentence from each side that has something to say: what was observed, what AWS's
-    configuration says. `doubt` says why it is not certain, and what would make it so; "" where it is.
+    `components` are where to fix it, `component` is the same as one text. `evidence` is one sentence from
+    each side that has something to say. `doubt` says why it is not certain, and what would make it so; ""
+    where it is.
     """
 
     code: str
-    component: str
+    components: tuple[str, ...]
     title: str
     certain: bool
     results: tuple[str, ...]
     explains: tuple[str, ...] = ()
     fix: tuple[Fix, ...] = ()
     fix_proved: bool = False
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[Statement, ...] = ()
     doubt: str = ""
+
+    @property
+    def component(self) -> str:
+        """Where to fix it, as one text."""
+        return ", ".join(self.components)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,58 +1,51 @@
-"""From results to root causes: holds both sides against each other, and folds what follows. Pure: no network,
-no AWS.
-"""
+"""From results to root causes: holds both sides against each other, and folds consequences. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from netcheck.core.catalogue import Catalogue
 from netcheck.core.model import Result, RootCause
-from netcheck.diagnose.correlator import DELIVERED
-from netcheck.diagnose.fold import After, explain, settle
-from netcheck.diagnose.join import AGREES, contradictions, delivered
-from netcheck.diagnose.place import HERE, Place, Where, place_of
+from netcheck.core.place import HERE, Place
+from netcheck.diagnose.fold import explain, settle
 from netcheck.diagnose.roots import root_causes
 
-__all__ = [
-    "HERE",
-    "JOINED",
-    "After",
-    "Diagnosis",
-    "Place",
-    "Where",
-    "diagnose",
-    "explain",
-    "place_of",
-    "root_causes",
-    "settle",
-]
+if TYPE_CHECKING:
+    from netcheck.core.check import DerivedCheck
 
-JOINED = frozenset({AGREES, DELIVERED})
-"""The checks whose findings are made here, of the results of all others."""
+__all__ = ["Diagnosis", "diagnose", "explain", "root_causes", "settle"]
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Every result with what explains it, what the join found among them, and the root causes."""
+    """Every result with what explains it, what was derived from them, and the root causes."""
 
     results: tuple[Result, ...]
     root_causes: tuple[RootCause, ...]
 
 
 def diagnose(
-    results: Sequence[Result], after: After, place: Place = HERE, asked: Collection[str] = JOINED
+    results: Sequence[Result], catalogue: Catalogue, place: Place = HERE, derived: Iterable[DerivedCheck] = ()
 ) -> Diagnosis:
-    """Judge the results of a run together. `asked` are the ids of checks that were asked for: of `JOINED`
-    those are answered, too. What explains what does not depend on the order of the results.
+    """Judge the results of a run together. `catalogue` is what the checks declare, `derived` are the derived
+    checks that were asked for. What explains what does not depend on the order of the results.
     """
-    ordered = sorted(results, key=_number)
-    held = contradictions(ordered, place) if AGREES in asked else tuple(ordered)
-    if DELIVERED in asked:
-        held = (*held, *delivered(explain(held, after, place), place))
-    told = {one.key: one for one in settle(explain(held, after, place))}
-    explained = tuple(told[key] for key in dict.fromkeys([*(one.key for one in results), *told]))
-    return Diagnosis(explained, root_causes(explained, place))
+    held = sorted(results, key=_number)
+    checks = tuple(derived)
+    for check in (one for one in checks if not one.after_folding):
+        held = _merged(held, check.derive(held, place, catalogue))
+    for check in (one for one in checks if one.after_folding):
+        held = _merged(held, check.derive(explain(held, catalogue, place), place, catalogue))
+    found = {one.key: one for one in settle(explain(held, catalogue, place))}
+    ordered = tuple(found[key] for key in dict.fromkeys([*(one.key for one in results), *found]))
+    return Diagnosis(ordered, root_causes(ordered, catalogue, place))
+
+
+def _merged(results: Sequence[Result], changed: Iterable[Result]) -> list[Result]:
+    """The results with those that changed in their places, and those that are new at the end."""
+    return list({one.key: one for one in (*results, *changed)}.values())
 
 
 def _number(result: Result) -> tuple[str, int, str]:

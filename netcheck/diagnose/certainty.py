@@ -1,8 +1,8 @@
 """How certain a root cause is, and what would make it so; and what each side says of it. Pure.
 
-What AWS is configured to stop is certain, as it is computed; that it is why something is silent is certain
-only where a worker could have heard the silence. What answered speaks for itself wherever it was heard from,
-but for what belongs to a place: names, routes, who is let in.
+What AWS is configured to block is certain, as it is computed; that it is why something is silent is certain
+only where a worker could have observed the silence. What answered is certain wherever it was observed,
+except what depends on the vantage point: names, routes, who is let in.
 """
 
 from __future__ import annotations
@@ -10,187 +10,180 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from netcheck.core.model import Cause, Json, Result, Status, Target
-from netcheck.diagnose.confidence import EARNED, NOW_AND_THEN
-from netcheck.diagnose.correlator import OF_THE_PLACE, STOPS_PACKETS
-from netcheck.diagnose.decision_table import Reading, read
-from netcheck.diagnose.place import Place, Where
+from netcheck.core.catalogue import Catalogue
+from netcheck.core.evidence import TracedPath
+from netcheck.core.model import Result, Side, Statement, Status, Target
+from netcheck.core.place import Place, Where
+from netcheck.core.problem import Problem, Trait
+from netcheck.diagnose.correlator import is_blocker
+from netcheck.diagnose.decision_table import JointVerdict, decide
 from netcheck.diagnose.sides import (
-    CONNECTS,
     Configured,
     Observed,
-    Seen,
-    Way,
     by_target,
     configured,
-    in_question,
     is_silent,
     observed,
-    ways,
-    ways_of,
+    paths,
+    relevant_paths,
 )
 
-OF_DATES = frozenset({Cause.TLS_CERTIFICATE_EXPIRED, Cause.TLS_CERTIFICATE_NOT_YET_VALID})
-DENIED_BY = {
-    Cause.DNS_SHADOWED: "dns.resolves",
-    Cause.DNS_FIREWALL: "dns.resolves",
-    Cause.PRIVATELINK_NO_RECORD: "dns.resolves",
-    Cause.ENDPOINT_PRIVATE_DNS_OFF: "tcp.connects",
-    Cause.ENDPOINT_NOT_AVAILABLE: "tcp.connects",
-    Cause.CLICKHOUSE_ACCESS_LIST: "tls.handshake",
-    Cause.CLICKHOUSE_STOPPED: "clickhouse.ping",
-}
-"""What is said of a target from outside, and the check that could not pass here if it were so. A hosts file
-or another way out of this host may make it pass all the same: that is a doubt, and no contradiction."""
-LOST = "what is silent is certain; where it is lost is not"
-UNSEEN = (
-    "AWS's configuration of this path is not known (give --connector, or --source-subnet and "
+CONFIGURATION_UNKNOWN = (
+    "AWS's configuration of this path is unknown (add --connector, or --source-subnet and "
     "--source-security-group)"
 )
 ASSUMED = "the path through AWS is computed on an assumption: "
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """All explained results of a report, and where they were seen from."""
+class ReportIndex:
+    """All explained results of a report, what their checks declare, and where they were observed from."""
 
     results: Sequence[Result]
+    catalogue: Catalogue
     place: Place
     targets: Mapping[Target, Sequence[Result]]
 
     @staticmethod
-    def seen_from(place: Place, results: Sequence[Result]) -> Whole:
-        return Whole(results, place, by_target(results))
+    def made_of(results: Sequence[Result], catalogue: Catalogue, place: Place) -> ReportIndex:
+        """The index of these results."""
+        return ReportIndex(results, catalogue, place, by_target(results))
 
-    def of(self, target: Target) -> Sequence[Result]:
+    def about(self, target: Target) -> Sequence[Result]:
+        """All results about a target."""
         return self.targets.get(target, ())
 
+    def problem(self, result: Result) -> Problem:
+        """The declaration of a result's cause."""
+        return self.catalogue.cause_of(result.finding)
 
-def doubt(group: Sequence[Result], explained: Sequence[Result], report: Whole) -> str:
-    """Why this is not certain, and what would make it so; "" where it is."""
-    first = group[0]
-    match first.finding.cause:
-        case _ if passing := _denied(group, report):
-            said = passing.finding.summary
-            return f"from here {passing.check} passes all the same ({said}): see whether the workers differ"
-        case cause if cause in STOPS_PACKETS and first.finding.code:
-            return "" if _is_told_by_workers(explained) else _doubt_of_stop(group, explained, report)
-        case Cause.TIMED_OUT if is_silent(first):
-            return _doubt_of_silence(group, report, LOST) or f"{LOST}: AWS's configuration delivers it"
-        case cause if cause in EARNED and first.finding.code is None:
-            return _doubt_of_silence(group, report, str(EARNED[cause]))
-        case Cause.INTERMITTENT if first.finding.code is None:
-            return _both(NOW_AND_THEN, _from_elsewhere(report))
-        case Cause.TIMED_OUT | Cause.DNS_TIMED_OUT:
-            return LOST
-        case Cause.SILENT_PAST_AWS:
-            assumed = [text for one in group for text in _texts(one.finding.evidence.get("assumptions"))]
-            return f"{ASSUMED}{assumed[0]}" if assumed else ""
-        case cause if cause in OF_DATES and (skewed := _clock(report)):
-            return f"{skewed}: mend that first, and look again"
-        case cause if first.finding.code is None and cause in OF_THE_PLACE and not _is_of_log(first):
-            return _from_elsewhere(report)
-        case _ if any(one.finding.cause in OF_THE_PLACE and not _is_of_log(one) for one in explained):
-            return _from_elsewhere(report)
+
+def doubt(group: Sequence[Result], explained: Sequence[Result], report: ReportIndex) -> str:
+    """Why a root cause is not certain, and what would make it so; "" where it is certain.
+
+    `group` are the results that show it, `explained` those that follow from it.
+    """
+    first, problem = group[0], report.problem(group[0])
+    if passing := _refuted(group, report):
+        said = passing.finding.summary
+        return f"{passing.check} passes from here all the same ({said}): check whether the workers differ"
+    if is_blocker(first, report.catalogue):
+        return "" if _reported_by_workers(explained) else _doubt_of_blocker(group, explained, report)
+    if is_silent(first) and problem.doubt:
+        open_ = problem.doubt
+        return _doubt_of_silence(group, report, open_) or f"{open_}: AWS's configuration delivers it"
+    if problem.confidence and first.finding.code is None:
+        return _doubt_of_silence(group, report, str(problem.confidence))
+    if problem.doubt:
+        return _both(problem.doubt, _from_elsewhere(report))
+    if assumptions := [text for one in group for text in one.finding.assumptions]:
+        return f"{ASSUMED}{assumptions[0]}"
+    if problem.has(Trait.CLOCK_DEPENDENT) and (skewed := _clock(report)):
+        return f"{skewed}: fix that first, and run again"
+    of_this_host = first.finding.code is None and _depends_on_vantage(first, report)
+    if of_this_host or any(_depends_on_vantage(one, report) for one in explained):
+        return _from_elsewhere(report)
     return ""
 
 
-def _denied(group: Sequence[Result], report: Whole) -> Result | None:
-    """The check that passes here although it could not: from elsewhere it may."""
+def _refuted(group: Sequence[Result], report: ReportIndex) -> Result | None:
+    """The check that passes here although it could not: from elsewhere it may.
+
+    A hosts file or another route of this host may make it pass all the same: a doubt, and no contradiction.
+    """
     if report.place.where is Where.ELSEWHERE:
         return None
-    pairs = {(one.target, DENIED_BY[one.finding.cause]) for one in group if one.finding.cause in DENIED_BY}
-    told = (one for one in report.results if (one.target, one.check) in pairs)
-    return next((one for one in told if one.status is Status.PASS), None)
+    pairs = {(one.target, report.problem(one).refuted_by) for one in group}
+    passing = (one for one in report.results if (one.target, one.check) in pairs)
+    return next((one for one in passing if one.status is Status.PASS), None)
 
 
-def _is_of_log(result: Result) -> bool:
-    return result.check.startswith("logs.")
+def _depends_on_vantage(result: Result, report: ReportIndex) -> bool:
+    return report.problem(result).has(Trait.VANTAGE_DEPENDENT) and not result.finding.from_workers
 
 
-def _is_told_by_workers(explained: Sequence[Result]) -> bool:
-    """Whether the workers' own log says the same: then both sides speak of the workers, wherever we are."""
-    return any(_is_of_log(one) and one.status is Status.FAIL for one in explained)
+def _reported_by_workers(explained: Sequence[Result]) -> bool:
+    """Whether the workers' own log says the same: then both sides are about the workers, wherever we are."""
+    return any(one.finding.from_workers and one.status is Status.FAIL for one in explained)
 
 
-def _doubt_of_stop(group: Sequence[Result], explained: Sequence[Result], report: Whole) -> str:
-    """Of what AWS is configured to stop: what was observed of the same targets has to fit."""
+def _doubt_of_blocker(group: Sequence[Result], explained: Sequence[Result], report: ReportIndex) -> str:
+    """Of what AWS is configured to block: what was observed of the same targets has to fit."""
     silent = [one for one in explained if is_silent(one)]
-    for stop in group:
-        seen = observed(report.of(stop.target))
-        own = ways_of(stop)
-        chosen = in_question(own, report.place, seen.silent | seen.answered)
-        reading = read(seen.observed, configured(chosen, report.place), report.place.where)
+    for blocker in group:
+        seen = observed(report.about(blocker.target))
+        chosen = relevant_paths(blocker.finding.paths, report.place, seen.silent | seen.answered)
+        verdict = decide(seen.observed, configured(chosen, report.place), report.place.where)
         if report.place.where is Where.UNKNOWN and seen.answered:
-            return f"{stop.target.endpoint} answers here, and {_whose_place(report)}"
-        shown = any(one.finding.cause is Cause.SOURCE_PORT_FILTERED for one in explained)
-        if reading is Reading.PARTLY_BLOCKED and silent and not shown:
+            return f"{blocker.target.endpoint} answers here, and {_unknown_place(report)}"
+        if verdict is JointVerdict.PARTLY_BLOCKED and silent and not _shows_part(explained, report):
             return (
-                "AWS's configuration stops only a part of the source addresses and ports; whether what was "
-                "silent was of that part is not certain"
+                "AWS's configuration blocks only part of the source addresses and ports; whether what was "
+                "silent was in that part is not certain"
             )
-    # Of several blockers only the first explains the silence, which is as far from each of them.
-    heard = silent or any(is_silent(one) for stop in group for one in report.of(stop.target))
+    # Of several blockers only the first explains the silence, which was observed as far from each of them.
+    heard = silent or any(is_silent(one) for blocker in group for one in report.about(blocker.target))
     return _from_elsewhere(report) if heard else ""
 
 
-def delivers(group: Sequence[Result], report: Whole) -> bool:
-    """Whether AWS's configuration would deliver all of what is silent, as seen from the workers' place."""
-    return {reading for reading, *_ in _readings(group, report)} == {Reading.PAST_AWS}
+def _shows_part(explained: Sequence[Result], report: ReportIndex) -> bool:
+    """Whether a follow-up probe has shown that only part of the source ports is silent."""
+    return any(report.problem(one).has(Trait.PARTIAL_SILENCE) for one in explained)
 
 
-def _readings(group: Sequence[Result], report: Whole) -> Iterator[tuple[Reading, Target, Sequence[Way]]]:
-    """What silence means with what AWS's configuration says, for each target, and of which paths."""
+def delivers(group: Sequence[Result], report: ReportIndex) -> bool:
+    """Whether AWS's configuration delivers all of what is silent, as seen from the workers' place."""
+    return {verdict for verdict, *_ in _verdicts(group, report)} == {JointVerdict.PAST_AWS}
+
+
+def _verdicts(
+    group: Sequence[Result], report: ReportIndex
+) -> Iterator[tuple[JointVerdict, Target, Sequence[TracedPath]]]:
+    """What silence means together with AWS's configuration, for each target, and over which paths."""
     for one in group:
-        chosen = _in_question(one, report)
+        chosen = _paths_of_silence(one, report)
         known = configured(chosen, report.place)
-        yield read(Observed.SILENT, known, report.place.where), one.target, chosen
+        yield decide(Observed.SILENT, known, report.place.where), one.target, chosen
 
 
-def _in_question(one: Result, report: Whole) -> Sequence[Way]:
-    """The paths that a silent result speaks of."""
-    own = report.of(one.target)
-    return in_question(ways(own), report.place, _silence(one, own).silent)
+def _paths_of_silence(one: Result, report: ReportIndex) -> Sequence[TracedPath]:
+    """The paths that a silent result is about: a follow-up probe looked at the addresses of a connection."""
+    own = report.about(one.target)
+    seen = observed([one] if one.finding.connection else own)
+    return relevant_paths(paths(own), report.place, seen.silent)
 
 
-def _silence(one: Result, own: Sequence[Result]) -> Seen:
-    """What is known of a silent result's addresses: a closer look was at those that a connection met."""
-    return observed([one] if one.check == CONNECTS else own)
-
-
-def _doubt_of_silence(group: Sequence[Result], report: Whole, open_: str) -> str:
-    """Of silence that nothing explains: what the other side says of it, for the target that tells most. ""
-    where AWS's configuration would deliver. `open_` is what nobody knows without that side.
+def _doubt_of_silence(group: Sequence[Result], report: ReportIndex, open_: str) -> str:
+    """Of silence that nothing explains: what the other side says of it, for the target that says most. ""
+    where AWS's configuration delivers. `open_` is what stays unknown without that side.
     """
-    found = list(_readings(group, report))
-    told = {reading: target for reading, target, _ in reversed(found)}
-    for reading in (Reading.OWN_WAY, Reading.WHOSE_WAY):
-        if reading in told:
-            because = _from_elsewhere(report)
-            return f"AWS's configuration lets the workers reach {told[reading].endpoint}; {because}"
-    if Reading.CANNOT_TELL in told:
-        target = told[Reading.CANNOT_TELL]
-        needs = _needs(
-            report.of(target), [way for _, one, chosen in found if one == target for way in chosen]
-        )
-        why = f"whether AWS's configuration stops {target.endpoint} is not known{needs}"
+    found = list(_verdicts(group, report))
+    by_verdict = {verdict: target for verdict, target, _ in reversed(found)}
+    for verdict in (JointVerdict.LOCAL_PATH, JointVerdict.MAY_BE_LOCAL):
+        if verdict in by_verdict:
+            where, because = by_verdict[verdict].endpoint, _from_elsewhere(report)
+            return f"AWS's configuration lets the workers reach {where}; {because}"
+    if JointVerdict.CANNOT_TELL in by_verdict:
+        target = by_verdict[JointVerdict.CANNOT_TELL]
+        chosen = [path for _, one, relevant in found if one == target for path in relevant]
+        needs = _needs(report.about(target), chosen)
+        why = f"whether AWS's configuration blocks {target.endpoint} is unknown{needs}"
         return _both(f"{open_}: {why}", _from_elsewhere(report))
-    if Reading.ONE_SIDED in told:
-        return _both(f"{open_}: {UNSEEN}", _from_elsewhere(report))
-    if set(told) == {Reading.PAST_AWS}:
-        return next(
-            (ASSUMED + text for *_, chosen in found for way in chosen for text in way.assumptions), ""
-        )
-    if set(told) <= {Reading.BLOCKED, Reading.MAY_BE_BLOCKED}:
-        return f"{open_}: AWS's configuration stops it, and the check that says where was left out"
-    return f"{open_}: AWS's configuration stops a part of it"
+    if JointVerdict.ONE_SIDED in by_verdict:
+        return _both(f"{open_}: {CONFIGURATION_UNKNOWN}", _from_elsewhere(report))
+    if set(by_verdict) == {JointVerdict.PAST_AWS}:
+        assumed = (text for *_, relevant in found for path in relevant for text in path.assumptions)
+        return next((ASSUMED + text for text in assumed), "")
+    if set(by_verdict) <= {JointVerdict.BLOCKED, JointVerdict.MAY_BE_BLOCKED}:
+        return f"{open_}: AWS's configuration blocks it, and the check that says where was left out"
+    return f"{open_}: AWS's configuration blocks part of it"
 
 
-def _needs(own: Sequence[Result], chosen: Sequence[Way]) -> str:
-    """The permissions that would tell."""
-    of_ways = (action for way in chosen for action in way.permissions)
-    of_checks = _texts([each.finding.evidence.get("missing_permission") for each in own])
-    needed = ", ".join(dict.fromkeys([*of_ways, *of_checks]))
+def _needs(own: Sequence[Result], chosen: Sequence[TracedPath]) -> str:
+    """The permissions that would settle it."""
+    of_paths = (action for path in chosen for action in path.permissions)
+    of_checks = (action for one in own for action in one.finding.missing_permissions)
+    needed = ", ".join(dict.fromkeys([*of_paths, *of_checks]))
     return f" (needs {needed})" if needed else ""
 
 
@@ -198,82 +191,67 @@ def _both(one: str, other: str) -> str:
     return f"{one}; {other}" if other else one
 
 
-def _from_elsewhere(report: Whole) -> str:
+def _from_elsewhere(report: ReportIndex) -> str:
     match report.place.where:
         case Where.SAME:
             return ""
         case Where.ELSEWHERE:
             return (
-                "it was observed from elsewhere than the workers are: run netcheck in one of their subnets, "
-                "with their security groups"
+                "it was not observed from where the workers are: run netcheck in one of their subnets, with "
+                "their security groups"
             )
         case Where.UNKNOWN:
-            return _whose_place(report)
+            return _unknown_place(report)
 
 
-def _whose_place(report: Whole) -> str:
-    said = next((one.finding.summary for one in report.results if one.check == "vantage.parity"), "")
-    because = said.partition(" is not known: ")[2]
-    return "whether this run looks from where the workers are is not known" + (
-        f": {because}" if because else ""
-    )
+def _unknown_place(report: ReportIndex) -> str:
+    because = f": {report.place.why_unknown}" if report.place.why_unknown else ""
+    return f"whether this run looks from where the workers are is unknown{because}"
 
 
-def _clock(report: Whole) -> str:
-    found = (one.finding.summary for one in report.results if one.finding.cause is Cause.CLOCK_SKEW)
-    return next(found, "")
+def _clock(report: ReportIndex) -> str:
+    """What says that this host's clock is off, "" where nothing does."""
+    off = (one for one in report.results if report.problem(one).has(Trait.CLOCK))
+    return next((one.finding.summary for one in off), "")
 
 
-def evidence(first: Result, explained: Sequence[Result], report: Whole) -> Iterator[str]:
+def evidence(first: Result, explained: Sequence[Result], report: ReportIndex) -> Iterator[Statement]:
     """One sentence from each side that has something to say of this root cause."""
-    of_aws = first.finding.code is not None
-    own = report.of(first.target)
-    if of_aws:
-        seen = observed(own).result
-        shown = next((one for one in explained if one.finding.layer is not None and _is_seen(one)), seen)
+    if first.finding.code is not None:
+        seen = observed(report.about(first.target)).result
+        shown = next((one for one in explained if one.finding.layer is not None and _is_observed(one)), seen)
         if shown is not None:
-            yield f"observed: {shown.finding.summary}"
-        yield f"configured: {first.finding.summary}"
+            yield Statement(Side.OBSERVED, shown.finding.summary)
+        yield Statement(Side.CONFIGURED, first.finding.summary)
         return
-    silent = first.finding.evidence.get("observed") if first.finding.cause is Cause.SILENT_PAST_AWS else None
-    yield f"observed: {silent or first.finding.summary}"
-    said = _configured_of(first, report)
-    if said:
-        yield f"configured: {said}"
+    yield Statement(Side.OBSERVED, first.finding.observed or first.finding.summary)
+    if said := _configuration_of(first, report):
+        yield Statement(Side.CONFIGURED, said)
 
 
-def _is_seen(result: Result) -> bool:
+def _is_observed(result: Result) -> bool:
     """Whether it was observed, by a probe or by the workers."""
     return result.status in (Status.FAIL, Status.WARN) and result.finding.code is None
 
 
-def _configured_of(first: Result, report: Whole) -> str:
+def _configuration_of(first: Result, report: ReportIndex) -> str:
     """What AWS's configuration says of the path to an observed failure's target, "" where nobody looked."""
-    own = report.of(first.target)
-    every = _in_question(first, report) if _is_silence(first) else ways(own)
+    own = report.about(first.target)
+    every = _paths_of_silence(first, report) if _is_silence(first, report) else paths(own)
     match configured(every, report.place):
         case Configured.REACHABLE:
-            sources = ", ".join(dict.fromkeys(way.source for way in every))
-            where = first.target.endpoint
-            return f"AWS would deliver: its configuration lets {sources} reach {where}, and the replies back"
+            sources = ", ".join(dict.fromkeys(path.source for path in every))
+            return f"AWS delivers: its configuration lets {sources} reach {first.target.endpoint}, both ways"
         case Configured.UNKNOWN:
-            unknown = (
-                one.finding.summary
-                for one in own
-                if one.status is Status.UNKNOWN and one.finding.cause is Cause.PATH_UNKNOWN
-            )
-            return next(unknown, "")
+            unknown = (one for one in own if one.status is Status.UNKNOWN and one.finding.paths)
+            return next((one.finding.summary for one in unknown), "")
         case Configured.BLOCKED | Configured.PARTIAL:
-            stops = (one.finding.summary for one in own if one.finding.cause in STOPS_PACKETS)
-            return next(stops, "")
+            blockers = (one for one in own if report.problem(one).has(Trait.BLOCKS_PACKETS))
+            return next((one.finding.summary for one in blockers), "")
         case _:
             return ""
 
 
-def _is_silence(first: Result) -> bool:
-    silent = first.finding.cause in EARNED or first.finding.cause is Cause.SILENT_PAST_AWS
-    return silent or is_silent(first)
-
-
-def _texts(value: Json) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+def _is_silence(first: Result, report: ReportIndex) -> bool:
+    """Whether it is about what got no answer."""
+    return bool(report.problem(first).confidence or first.finding.observed) or is_silent(first)

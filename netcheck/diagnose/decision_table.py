@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from netcheck.diagnose.place import Where
+from netcheck.core.place import Where
 from netcheck.diagnose.sides import Configured, Observed
 
 
-class Reading(StrEnum):
+class JointVerdict(StrEnum):
     """What both sides of one target mean together."""
 
-    BLOCKED = "AWS's configuration stops it: that is why it is silent"
-    MAY_BE_BLOCKED = "AWS's configuration stops the workers, and it is silent from another place too"
-    PARTLY_BLOCKED = "AWS's configuration stops part of it: this connection may have been of that part"
-    PAST_AWS = "AWS would deliver it: something past it is silent"
-    OWN_WAY = "AWS would deliver the workers': it is this host's own way that is silent"
-    WHOSE_WAY = "AWS would deliver the workers': whether this host stands for them is not known"
-    CANNOT_TELL = "silent, and AWS's configuration is not known well enough"
-    ONE_SIDED = "silent, and nobody looked at AWS's configuration"
-    CONTRADICTION = "answered from the workers' place, though AWS's configuration stops it"
+    BLOCKED = "AWS's configuration blocks it, which is why it is silent"
+    MAY_BE_BLOCKED = "AWS's configuration blocks the workers, and it is silent from another place too"
+    PARTLY_BLOCKED = "AWS's configuration blocks part of it, and this connection may have been in that part"
+    PAST_AWS = "AWS delivers it: something behind AWS's network drops it"
+    LOCAL_PATH = "AWS delivers the workers' packets: only this host's own path is silent"
+    MAY_BE_LOCAL = "AWS delivers the workers' packets: whether this host is in their place is unknown"
+    CANNOT_TELL = "silent, and AWS's configuration is not fully known"
+    ONE_SIDED = "silent, and AWS's configuration was not looked at"
+    CONTRADICTION = "answered from the workers' place, although AWS's configuration blocks it"
     WOULD_BE_BLOCKED = "the workers would be blocked"
     WOULD_BE_PARTLY_BLOCKED = "some of the workers' connections would be blocked"
-    LOOK_AT_SERVICE = "the path is good both ways: look at the service"
-    CONSISTENT = "answered, and nothing speaks against it"
-    PREDICTED = "not probed, and predicted to work"
-    NOT_KNOWN = "not probed, and not known"
+    LOOK_AT_SERVICE = "the path works both ways: look at the service"
+    CONSISTENT = "answered, and nothing contradicts it"
+    PREDICTED = "not probed, predicted to work"
+    NOT_KNOWN = "not probed, unknown"
 
 
-def read(observed: Observed, configured: Configured, where: Where) -> Reading:
+def decide(observed: Observed, configured: Configured, where: Where) -> JointVerdict:
     """One cell of the table.
 
     An answer has crossed the path both ways, so only silence can be the path's fault. What is observed
@@ -36,32 +36,32 @@ def read(observed: Observed, configured: Configured, where: Where) -> Reading:
     """
     match observed, configured, where:
         case Observed.SILENT, Configured.BLOCKED, Where.SAME:
-            return Reading.BLOCKED
+            return JointVerdict.BLOCKED
         case Observed.SILENT, (Configured.BLOCKED | Configured.PARTIAL), (Where.ELSEWHERE | Where.UNKNOWN):
-            return Reading.MAY_BE_BLOCKED
+            return JointVerdict.MAY_BE_BLOCKED
         case Observed.SILENT, Configured.PARTIAL, Where.SAME:
-            return Reading.PARTLY_BLOCKED
+            return JointVerdict.PARTLY_BLOCKED
         case Observed.SILENT, Configured.REACHABLE, Where.SAME:
-            return Reading.PAST_AWS
+            return JointVerdict.PAST_AWS
         case Observed.SILENT, Configured.REACHABLE, Where.ELSEWHERE:
-            return Reading.OWN_WAY
+            return JointVerdict.LOCAL_PATH
         case Observed.SILENT, Configured.REACHABLE, Where.UNKNOWN:
-            return Reading.WHOSE_WAY
+            return JointVerdict.MAY_BE_LOCAL
         case Observed.SILENT, Configured.UNKNOWN, _:
-            return Reading.CANNOT_TELL
+            return JointVerdict.CANNOT_TELL
         case Observed.SILENT, Configured.ABSENT, _:
-            return Reading.ONE_SIDED
+            return JointVerdict.ONE_SIDED
         case ((Observed.BADLY | Observed.WELL), Configured.BLOCKED, Where.SAME):
-            return Reading.CONTRADICTION
+            return JointVerdict.CONTRADICTION
         case _, Configured.BLOCKED, _:
-            return Reading.WOULD_BE_BLOCKED
+            return JointVerdict.WOULD_BE_BLOCKED
         case _, Configured.PARTIAL, _:
-            return Reading.WOULD_BE_PARTLY_BLOCKED
+            return JointVerdict.WOULD_BE_PARTLY_BLOCKED
         case Observed.BADLY, _, _:
-            return Reading.LOOK_AT_SERVICE
+            return JointVerdict.LOOK_AT_SERVICE
         case Observed.WELL, _, _:
-            return Reading.CONSISTENT
+            return JointVerdict.CONSISTENT
         case Observed.NOTHING, Configured.REACHABLE, _:
-            return Reading.PREDICTED
+            return JointVerdict.PREDICTED
         case _:
-            return Reading.NOT_KNOWN
+            return JointVerdict.NOT_KNOWN

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from netcheck.core.catalogue import Catalogue
 from netcheck.core.model import Cause, Result, Status, Target
-from netcheck.diagnose.correlator import Across
-from netcheck.diagnose.place import HERE, Place
+from netcheck.core.place import HERE, Place
+from netcheck.diagnose.correlator import Correlator
 
-After = Mapping[str, frozenset[str]]
-"""For each check id, the ids of the checks whose failure explains it."""
+DependsOn = Mapping[str, frozenset[str]]
+"""For each check id, the ids of the checks whose failure on the same target explains it."""
 
 
-def explain(results: Sequence[Result], after: After, place: Place = HERE) -> tuple[Result, ...]:
+def explain(results: Sequence[Result], catalogue: Catalogue, place: Place = HERE) -> tuple[Result, ...]:
     """The same results, those that follow from another's failure with `caused_by` set to the chain's first.
 
-    `after` is followed transitively on one target: a name that does not resolve explains a TLS handshake
+    `depends_on` is followed transitively on one target: a name that does not resolve explains a TLS handshake
     that was not asked for because there was no connection. A result that passed, or that was moot, is never
     explained away, and neither is a failure by something unknown or merely skipped. What explains another
     is itself explained by nothing, and nothing is taken out.
@@ -24,18 +25,19 @@ def explain(results: Sequence[Result], after: After, place: Place = HERE) -> tup
     by_question: dict[tuple[Target, str], list[Result]] = {}
     for result in results:
         by_question.setdefault((result.target, result.check), []).append(result)
-    ground, across = _Ground(by_question, _without_circles(after)), Across(results, place)
+    below = _Dependencies(by_question, _without_circles(catalogue.depends_on()))
+    correlator = Correlator(results, catalogue, place)
     links = {
-        r.key: cause for r in results if (cause := r.caused_by or ground.cause_of(r) or across.cause_of(r))
+        r.key: cause for r in results if (cause := r.caused_by or below.cause_of(r) or correlator.cause_of(r))
     }
-    links |= across.symptoms(links)
+    links |= correlator.symptoms(links)
     roots = _roots(links)
     return tuple(replace(r, caused_by=roots.get(r.key)) for r in results)
 
 
 def settle(results: Sequence[Result]) -> tuple[Result, ...]:
     """The same explained results, those `unknown` that could not be asked and that nothing in the report
-    explains, as their ground was left out of the run: they must not look like matters that were settled.
+    explains, as what they depend on was left out of the run: they must not look as if they were settled.
     """
     return tuple(map(_settled, results))
 
@@ -43,27 +45,27 @@ def settle(results: Sequence[Result]) -> tuple[Result, ...]:
 def _settled(result: Result) -> Result:
     if result.caused_by or result.finding.cause is not Cause.NOT_ASKED or result.status is not Status.SKIP:
         return result
-    text = f"could not be asked: {result.finding.summary}"
+    text = f"could not run: {result.finding.summary}"
     return replace(result, finding=replace(result.finding, status=Status.UNKNOWN, summary=text))
 
 
 @dataclass(frozen=True, slots=True)
 class _Reason:
-    """The keys that may explain whatever stands on a check: a failure, and something unknown."""
+    """The keys that may explain whatever depends on a check: a failure, and something unknown."""
 
     failed: str | None = None
     unknown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
-    """What the checks of a target stand on.
+class _Dependencies:
+    """What the checks of a target depend on.
 
-    A blocker in AWS's configuration stands for itself: each has to be mended, whatever else stops the way.
+    A blocker in AWS's configuration stands for itself: each has to be fixed, whatever else blocks the path.
     """
 
     by_question: Mapping[tuple[Target, str], list[Result]]
-    after: After
+    depends_on: DependsOn
     reasons: dict[tuple[Target, str], _Reason] = field(default_factory=dict)
 
     def cause_of(self, result: Result) -> str | None:
@@ -74,15 +76,15 @@ class _Ground:
         return below.failed or (below.unknown if _was_not_asked(result) else None)
 
     def _below(self, target: Target, check: str) -> _Reason:
-        reasons = [self._at(target, ground) for ground in sorted(self.after.get(check, frozenset()))]
+        reasons = [self._at(target, below) for below in sorted(self.depends_on.get(check, frozenset()))]
         return _Reason(
             next((reason.failed for reason in reasons if reason.failed), None),
             next((reason.unknown for reason in reasons if reason.unknown), None),
         )
 
     def _at(self, target: Target, check: str) -> _Reason:
-        """What this check gives as a reason. One that worked ends the chain: what lies below it is no
-        reason any more. One that was not run, or was moot, lets through what lies below.
+        """What this check gives as a reason. One that worked ends the chain: what is below it is no reason
+        any more. One that was not run, or was moot, passes on what is below.
         """
         if (target, check) not in self.reasons:
             own = self.by_question.get((target, check), [])
@@ -97,24 +99,22 @@ class _Ground:
         return self.reasons[target, check]
 
 
-def _without_circles(after: After) -> After:
-    """`after` without what makes checks stand on each other: two plugins that do explain nothing."""
-    reach: dict[str, set[str]] = {check: set(grounds) for check, grounds in after.items()}
-    for middle in after:
-        for grounds in reach.values():
-            if middle in grounds:
-                grounds |= reach[middle]
+def _without_circles(depends_on: DependsOn) -> DependsOn:
+    """The same without what makes checks depend on each other: two plugins that do explain nothing."""
+    reach: dict[str, set[str]] = {check: set(needed) for check, needed in depends_on.items()}
+    for middle in depends_on:
+        for needed in reach.values():
+            if middle in needed:
+                needed |= reach[middle]
     return {
-        check: frozenset(
-            ground for ground in grounds if check not in reach.get(ground, ()) and ground != check
-        )
-        for check, grounds in after.items()
+        check: frozenset(one for one in needed if check not in reach.get(one, ()) and one != check)
+        for check, needed in depends_on.items()
     }
 
 
 def _roots(links: Mapping[str, str]) -> dict[str, str]:
-    """Where each key's chain of links ends. The first key of a circle is its end: a fact that could not be
-    had may be told by a check that stands on one that lacked the same fact.
+    """Where each key's chain of links ends. The first key of a circle is its end: a check may report a
+    missing fact and depend on one that lacked the same fact.
     """
     ends = {}
     open_links = dict(links)

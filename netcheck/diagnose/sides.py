@@ -1,4 +1,4 @@
-"""The two sides of a target, read from its results: what was observed, and what AWS's configuration says.
+"""The two sides of a target, read from its results: what was observed, and what AWS's configuration does.
 
 Read from results rather than from observations, so that it is the same for a run, a replay, and a report.
 """
@@ -6,14 +6,14 @@ Read from results rather than from observations, so that it is the same for a ru
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from netcheck.core.model import Cause, Json, Kind, Layer, Result, Status, Target
-from netcheck.diagnose.place import Place, Where
+from netcheck.core.evidence import Answered, ConnectionOutcome, Passing, Reachability, TracedPath
+from netcheck.core.model import Kind, Layer, Result, Status, Target
+from netcheck.core.place import Place, Where
 
-CONNECTS = "tcp.connects"
 FIRST_EPHEMERAL, LAST_EPHEMERAL = 32768, 60999
 """The source ports of this host's own connections (Linux, net.ipv4.ip_local_port_range)."""
 
@@ -38,7 +38,7 @@ class Configured(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TargetObservation:
     """What was observed of a target, at which of its addresses, and the result that shows it."""
 
     observed: Observed
@@ -47,184 +47,102 @@ class Seen:
     result: Result | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Passing:
-    """Of a partial path, some of what passes: these addresses with these ports. `translated`: only as far as
-    a NAT gateway then chooses an address and port that pass.
-    """
-
-    blocks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
-    ports: tuple[tuple[int, int], ...]
-    translated: bool
-
-    def holds(self, addresses: Iterable[ipaddress.IPv4Address | ipaddress.IPv6Address]) -> bool:
-        return any(
-            one.version == block.version and one in block for one in addresses for block in self.blocks
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One traced path of the evidence: from a worker subnet to one address."""
-
-    source: str
-    destination: str
-    verdict: Configured
-    blockers: frozenset[tuple[str, str]]
-    passing: tuple[Passing, ...] = ()
-    permissions: tuple[str, ...] = ()
-    assumptions: tuple[str, ...] = ()
-
-
-def observed(results: Sequence[Result]) -> Seen:
+def observed(results: Sequence[Result]) -> TargetObservation:
     """What the results of one target say that was observed of it."""
-    tcp = next((result for result in results if result.check == CONNECTS), None)
-    if tcp is None:
-        return Seen(Observed.NOTHING)
-    silent = frozenset(a for a, told in _connections(tcp) if _is_silence(told.get("cause"), told))
-    answered = frozenset(a for a, told in _connections(tcp) if told.get("cause") in (None, *_ANSWERS))
-    seen = Seen(_transport(tcp), silent, answered, tcp)
+    shown = next((result for result in results if result.finding.connection), None)
+    if shown is None or shown.finding.connection is None:
+        return TargetObservation(Observed.NOTHING)
+    outcome = shown.finding.connection
+    silent = _addresses(outcome, Answered.SILENT)
+    answered = _addresses(outcome, Answered.CONNECTED, Answered.REFUSED)
+    seen = TargetObservation(_transport(shown.status, outcome.answered), silent, answered, shown)
     worse = next((one for one in results if one.status is Status.FAIL and one.finding.layer in _ABOVE), None)
     if seen.observed is Observed.WELL and worse is not None and worse.finding.code is None:
-        return Seen(Observed.BADLY, silent, answered, worse)
+        return TargetObservation(Observed.BADLY, silent, answered, worse)
     return seen
 
 
-_ANSWERS = (Cause.CONNECTION_REFUSED, Cause.CONNECTION_RESET, Cause.CONNECTION_CLOSED)
 _ABOVE = frozenset({Layer.TLS, Layer.KAFKA, Layer.HTTP, Layer.CLICKHOUSE})
 
 
-def _transport(tcp: Result) -> Observed:
-    match tcp.status, tcp.finding.cause:
+def _addresses(outcome: ConnectionOutcome, *wanted: Answered) -> frozenset[str]:
+    return frozenset(one.address for one in outcome.addresses if one.answered in wanted)
+
+
+def _transport(status: Status, answered: Answered) -> Observed:
+    match status, answered:
         case ((Status.PASS | Status.WARN), _):
             return Observed.WELL
-        case Status.FAIL, cause if cause in _ANSWERS:
-            return Observed.BADLY
-        case Status.FAIL, _ if is_silent(tcp):
+        case Status.FAIL, Answered.SILENT:
             return Observed.SILENT
+        case Status.FAIL, Answered.REFUSED:
+            return Observed.BADLY
         case _:
             return Observed.NOTHING
 
 
 def is_silent(result: Result) -> bool:
-    """Whether a connection got no answer: neither the target nor anything on the way said a word.
-
-    That a host cannot be reached this host's own kernel may have found out, where nobody answered to ARP: so
-    it is for an address that nothing has, in a subnet of one's own. A router that says so has a name.
-    """
-    wanted = (Status.FAIL, Status.WARN)
-    if result.check != CONNECTS or result.status not in wanted or result.finding.code:
+    """Whether a connection got no answer: neither the target nor anything on the path replied."""
+    outcome = result.finding.connection
+    if outcome is None or result.finding.code or result.status not in (Status.FAIL, Status.WARN):
         return False
-    told = [one for _, one in _connections(result) if one.get("cause") == Cause.HOST_UNREACHABLE]
-    return _is_silence(result.finding.cause, *told)
+    return outcome.answered is Answered.SILENT
 
 
-def _is_silence(cause: object, *told: Mapping[str, Json]) -> bool:
-    if cause == Cause.HOST_UNREACHABLE:
-        return bool(told) and not any(one.get("icmp") for one in told)
-    return cause == Cause.TIMED_OUT
-
-
-def _connections(tcp: Result) -> Iterator[tuple[str, Mapping[str, Json]]]:
-    for one in _dicts(tcp.finding.evidence.get("connections")):
-        yield str(one.get("address", "")), one
-
-
-def ways(results: Iterable[Result]) -> tuple[Way, ...]:
-    """Every path that the evidence of these results tells of, each once."""
-    found: dict[tuple[str, str], Way] = {}
+def paths(results: Iterable[Result]) -> tuple[TracedPath, ...]:
+    """Every traced path of these results, each once."""
+    found: dict[tuple[str, str], TracedPath] = {}
     for result in results:
-        for way in ways_of(result):
-            found.setdefault((way.source, way.destination), way)
+        for path in result.finding.paths:
+            found.setdefault((path.source, path.destination), path)
     return tuple(found.values())
 
 
-def ways_of(result: Result) -> tuple[Way, ...]:
-    """The paths in one result's evidence, as `netcheck path --format json` writes them."""
-    return tuple(_way(told) for told in _dicts(result.finding.evidence.get("paths")))
-
-
-def _way(told: Mapping[str, Json]) -> Way:
-    gaps = _dicts(told.get("gaps"))
-    given = str(told.get("verdict"))
-    assumed = told.get("assumptions")
-    return Way(
-        str(told.get("source")),
-        str(told.get("destination")),
-        Configured(given) if given in set(Configured) else Configured.UNKNOWN,
-        frozenset(
-            (str(one.get("code")), str(one.get("component"))) for one in _dicts(told.get("blocked_by"))
-        ),
-        _passing(_dicts(told.get("passing"))),
-        tuple(dict.fromkeys(str(one["action"]) for one in gaps if one.get("action"))),
-        tuple(str(one) for one in assumed) if isinstance(assumed, list) else (),
-    )
-
-
-def _passing(told: Iterable[Mapping[str, Json]]) -> tuple[Passing, ...]:
-    """The rectangles that pass; none where they are not told as they should be: a plugin may say anything."""
-    found = []
-    for one in told:
-        match one:
-            case {"source_addresses": [*blocks], "source_ports": [*spans]}:
-                try:
-                    networks = tuple(ipaddress.ip_network(str(block)) for block in blocks)
-                except ValueError:
-                    return ()
-                found.append(Passing(networks, tuple(_spans(spans)), "translated" in one))
-            case _:
-                return ()
-    return tuple(found)
-
-
-def _spans(spans: Iterable[Json]) -> Iterator[tuple[int, int]]:
-    for span in spans:
-        match span:
-            case [int(low), int(high)]:
-                yield low, high
-
-
-def _dicts(value: Json) -> list[Mapping[str, Json]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
-
-
-def in_question(every: Iterable[Way], place: Place, addresses: frozenset[str]) -> tuple[Way, ...]:
-    """The paths that what was observed at these addresses speaks of: from the workers' place those of its own
+def relevant_paths(
+    every: Iterable[TracedPath], place: Place, addresses: frozenset[str]
+) -> tuple[TracedPath, ...]:
+    """The paths that an observation of these addresses is about: from the workers' place those of its own
     subnet, from elsewhere any worker's. All addresses where none is named.
     """
-    chosen = [way for way in every if not addresses or way.destination in addresses]
+    chosen = [path for path in every if not addresses or path.destination in addresses]
     here = place.where is Where.SAME and place.subnets
-    return tuple(way for way in chosen if not here or way.source in place.subnets)
+    return tuple(path for path in chosen if not here or path.source in place.subnets)
 
 
-def configured(chosen: Iterable[Way], place: Place) -> Configured:
+def configured(chosen: Iterable[TracedPath], place: Place) -> Configured:
     """What AWS's configuration does with all of these paths together."""
-    verdicts = {_verdict(way, place) for way in chosen}
+    verdicts = {_verdict(path, place) for path in chosen}
     match len(verdicts):
         case 0:
             return Configured.ABSENT
         case 1:
-            return verdicts.pop()
-        case _ if verdicts <= {Configured.REACHABLE, Configured.UNKNOWN}:
+            return Configured(verdicts.pop())
+        case _ if verdicts <= {Reachability.REACHABLE, Reachability.UNKNOWN}:
             return Configured.UNKNOWN
         case _:
             return Configured.PARTIAL
 
 
-def _verdict(way: Way, place: Place) -> Configured:
+def _verdict(path: TracedPath, place: Place) -> Reachability:
     """The path's verdict, for this host's own address where it stands in for a worker: of what passes in part
     its address may pass wholly, or not at all.
     """
-    if way.verdict is not Configured.PARTIAL or place.where is not Where.SAME or not place.addresses:
-        return way.verdict
-    if not way.passing or any(one.translated for one in way.passing):
-        return way.verdict  # not told, or which connection passes is a NAT gateway's choice
-    own = [ipaddress.ip_address(one) for one in place.addresses]
-    ports = [ports for one in way.passing if one.holds(own) for ports in one.ports]
+    if path.verdict is not Reachability.PARTIAL or place.where is not Where.SAME or not place.addresses:
+        return path.verdict
+    if not path.passing or any(one.translated for one in path.passing):
+        return path.verdict  # unknown, or which connection passes is a NAT gateway's choice
+    ports = [span for one in path.passing if _holds(one, place) for span in one.ports]
     if not ports:
-        return Configured.BLOCKED
+        return Reachability.BLOCKED
     whole = any(low <= FIRST_EPHEMERAL and high >= LAST_EPHEMERAL for low, high in ports)
-    return Configured.REACHABLE if whole else Configured.PARTIAL
+    return Reachability.REACHABLE if whole else Reachability.PARTIAL
+
+
+def _holds(passing: Passing, place: Place) -> bool:
+    """Whether one of this host's addresses is among those that pass."""
+    blocks = [ipaddress.ip_network(block) for block in passing.blocks]
+    own = [ipaddress.ip_address(address) for address in place.addresses]
+    return any(one.version == block.version and one in block for one in own for block in blocks)
 
 
 def by_target(results: Iterable[Result]) -> dict[Target, list[Result]]:

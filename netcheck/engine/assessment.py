@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from netcheck import diagnose
 from netcheck.core import aliases, recording
+from netcheck.core.catalogue import Catalogue
 from netcheck.core.check import Check, DerivedCheck
 from netcheck.core.context import Context, Deadline, DeadlineExceeded, FactUnavailable, NotRecorded, Observer
 from netcheck.core.model import Json, Kind, Report
 from netcheck.core.recording import Live, Player, Recorder, Recording, RecordingError
+from netcheck.diagnose import diagnose
 from netcheck.engine import discovery, facts, plugins
-from netcheck.engine.fixes import mended
+from netcheck.engine.fixes import attach_fixes
 from netcheck.engine.pipeline_summary import described
+from netcheck.engine.place import place_of
 from netcheck.engine.runner import Event, Run
 from netcheck.probe.tls.trust import TrustError, verifier
 from netcheck.settings.config import Config, UsageError
@@ -56,7 +58,7 @@ def assess(
     replayed = recorded or (_read_recording(config.replay) if config.replay else None)
     if replayed:
         observer = Player(replayed)
-        config = _recorded_config(replayed, config)
+        config = recorded_config(replayed, config)
     else:
         _check_trust(config)
     found = plugins.find(config.plugins)
@@ -70,12 +72,11 @@ def assess(
         raise UsageError("nothing to check: --only and --skip leave no check for these targets")
     context = context.discovered(discovered.config, pipeline)
     vantage = _vantage(context)
-    outcome = Run(probing, context, watch, scrub).results(targets, found.broken)
+    catalogue = Catalogue.made_of(found.checks)
+    outcome = Run(probing, context, watch, scrub, catalogue).results(targets, found.broken)
     vantage |= _place(context)
-    after = {check.id: check.after for check in found.checks}
-    judged = diagnose.diagnose(
-        outcome.results, after, diagnose.place_of(vantage), {check.id for check in checks}
-    )
+    derived = [check for check in checks if isinstance(check, DerivedCheck)]
+    judged = diagnose(outcome.results, catalogue, place_of(vantage), derived)
     seconds = replayed.seconds if replayed else time.monotonic() - clock
     report = Report(
         started=replayed.started if replayed else started,
@@ -83,7 +84,7 @@ def assess(
         vantage=vantage,
         pipeline=described(pipeline, discovered.config, targets),
         results=judged.results,
-        root_causes=mended(judged.root_causes, judged.results, context),
+        root_causes=attach_fixes(judged.root_causes, judged.results, context),
     )
     kept = (
         observer.recording(_config_to_keep(config), started, seconds)
@@ -111,19 +112,18 @@ def select(checks: Sequence[Check], only: Sequence[str], skip: Sequence[str]) ->
 
 
 def asked(checks: Sequence[Check], discovered: discovery.Discovered) -> tuple[Check, ...]:
-    """The checks without our questions about a pipeline, in a run of bare targets: there is none. Those of
-    a worker's log stay where one was given.
+    """The checks without our questions about a pipeline, in a run of bare targets: there is none. Those stay
+    that need only an option which was given, such as a worker's log.
     """
     known, config = discovered.pipeline, discovered.config
     if known.connector or known.cluster or known.missing or config.source_subnet:
         return tuple(checks)
-    of_log = "logs." if config.worker_log else None
     return tuple(
         check
         for check in checks
         if check.kinds != {Kind.PIPELINE}
         or not plugins.is_own(check)
-        or (of_log and check.id.startswith(of_log))
+        or (check.needs_only and getattr(config, check.needs_only))
     )
 
 
@@ -150,7 +150,8 @@ def _read_recording(path: str) -> Recording:
         raise UsageError(f"--replay: {error}") from None
 
 
-def _recorded_config(replayed: Recording, given: Config) -> Config:
+def recorded_config(replayed: Recording, given: Config) -> Config:
+    """What a recorded run was asked for, with what may be given again from `given`. Raises UsageError."""
     from netcheck.core.codec import CodecError, decode
 
     try:

@@ -1,5 +1,5 @@
-"""Documentation from the code: a check's docstring for `netcheck explain`, `netcheck checks`, docs/checks.md;
-and every cause for docs/causes.md.
+"""Documentation from the code: a check's docstring and declarations, for `netcheck explain`, `netcheck
+checks`, docs/checks.md and docs/causes.md.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from netcheck.core.check import Check
-from netcheck.core.model import AGENT_CAUSES, Cause
-from netcheck.diagnose.advice import ADVICE
+from netcheck.core.catalogue import Catalogue
+from netcheck.core.check import Check, depends_on
+from netcheck.core.problem import Problem, Trait
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,8 @@ class Page:
     body: str
     fix: str
     kinds: tuple[str, ...]
-    after: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
     @property
     def anchor(self) -> str:
@@ -45,7 +46,8 @@ def page(check: Check) -> Page:
         body.strip(),
         fix.strip(),
         tuple(sorted(check.kinds)),
-        tuple(sorted(check.after)),
+        tuple(sorted(depends_on(check))),
+        tuple(check.problems),
     )
 
 
@@ -61,41 +63,72 @@ def markdown(checks: Iterable[Check]) -> str:
         lines += [f'<a id="{entry.anchor}"></a>', "", f"## {entry.id}", "", f"**{entry.title}**", ""]
         lines += [entry.body, ""] if entry.body else []
         lines += [f"**Fix:** {entry.fix}", ""] if entry.fix else []
-        lines += [f"Asked of: {', '.join(entry.kinds)}." + _after(entry), ""]
+        lines += [_footer(entry), ""]
     return "\n".join(lines)
 
 
-def causes() -> str:
-    """docs/causes.md: every cause, what it means and what to do, under the code that a report shows."""
+def causes(checks: Iterable[Check]) -> str:
+    """docs/causes.md: every cause and code, what it means and what to do, as a report shows it."""
+    every = tuple(checks)
+    catalogue = Catalogue.made_of(every)
     lines = [
-        "# Causes",
+        "# Causes and codes",
         "",
-        "Every reason that a result or a root cause can have, as the code of a report. Made from "
-        "`netcheck/diagnose/advice.py` by `make docs`; a test keeps it true. What stops packets in AWS's "
-        "configuration carries the code of the AWS VPC Reachability Analyzer instead "
-        "([the path engine](path-engine.md)).",
+        "Every reason that a result or a root cause can have. Made from the declarations of the checks by "
+        "`make docs`; a test keeps it true. A root cause carries its code, or its cause in capitals "
+        "where there is none. What blocks packets in AWS's configuration carries the code of the AWS VPC "
+        "Reachability Analyzer ([the path engine](path-engine.md)).",
         "",
     ]
+    named = [problem for problem in catalogue.problems.values() if problem.name.islower()]
     for heading, chosen in (
-        ("Of the network and its peers", [one for one in Cause if one not in AGENT_CAUSES]),
-        ("Of netcheck itself", [one for one in Cause if one in AGENT_CAUSES]),
+        ("Of the network and its peers", [one for one in named if not one.has(Trait.AGENT)]),
+        ("Of netcheck itself", [one for one in named if one.has(Trait.AGENT)]),
     ):
         lines += [f"## {heading}", ""]
-        for cause in chosen:
-            advice = ADVICE[cause]
-            lines += [f'<a id="{cause}"></a>', "", f"### {cause.upper()}", ""]
-            lines += [f"**{advice.title[0].upper()}{advice.title[1:]}.** {advice.mend}", ""]
-    return "\n".join(lines)
+        for problem in chosen:
+            lines += [f'<a id="{problem.name}"></a>', "", f"### {problem.name.upper()}", ""]
+            lines += [f"**{_sentence(problem.title)}** {problem.advice}", ""]
+    lines += ["## Codes", "", "| code | meaning | check |", "|---|---|---|"]
+    for check in sorted(every, key=lambda one: one.id):
+        lines += [
+            f"| `{one.name}` | {one.title} | `{check.id}` |" for one in check.problems if one.name.isupper()
+        ]
+    return "\n".join([*lines, ""])
 
 
-def _after(entry: Page) -> str:
-    return f" Explained by a failure of: {', '.join(entry.after)}." if entry.after else ""
+def _sentence(title: str) -> str:
+    return f"{title[0].upper()}{title[1:]}."
+
+
+def problem(declared: Problem, shown: str, checks: Iterable[Check]) -> str:
+    """One cause or code for a terminal; `shown` is how it was asked for."""
+    owners = [check.id for check in checks if declared in check.problems]
+    explained = sorted({cause for rule in declared.explains for cause in rule.causes})
+    parts = [
+        f"{shown}: {declared.title}",
+        declared.meaning,
+        f"Fix: {declared.advice}" if declared.advice else "",
+        f"It explains: {', '.join(explained)}." if explained else "",
+        f"More: netcheck explain {owners[0]}" if owners else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _footer(entry: Page) -> str:
+    """What it is asked of, what it depends on, and what it can report."""
+    parts = [f"Runs on: {', '.join(entry.kinds)}."]
+    if entry.depends_on:
+        parts.append(f"Depends on: {', '.join(entry.depends_on)}.")
+    if entry.problems:
+        parts.append(f"Reports: {', '.join(one.name.upper() for one in entry.problems)}.")
+    return " ".join(parts)
 
 
 def plain(entry: Page) -> str:
     """One check's page for a terminal."""
     parts = [f"{entry.id}: {entry.title}", entry.body, f"Fix: {entry.fix}" if entry.fix else ""]
-    parts.append(f"Asked of: {', '.join(entry.kinds)}." + _after(entry))
+    parts.append(_footer(entry))
     return "\n\n".join(part for part in parts if part)
 
 

@@ -532,15 +532,17 @@ def parity(ctx: Context) -> ParityResult:
 
 def place(ctx: Context) -> dict[str, Json]:
     """This vantage's place in AWS, for the report."""
-    who = ctx.get(identity)
+    who, compared = ctx.get(identity), ctx.get(parity)
     return {
         "kind": who.kind,
         "eni": who.interface,
         "subnet": ", ".join(who.subnets) or None,
+        "subnets": list(who.subnets),
         "zone": who.zone,
         "security_groups": list(who.security_groups or ()),
         "interface_addresses": list(who.addresses),
-        "parity": str(ctx.get(parity).parity),
+        "parity": str(compared.parity),
+        "parity_unknown": compared.why,
     }
 
 

@@ -22,7 +22,8 @@ from types import ModuleType
 from typing import TypeGuard
 
 from netcheck.core.check import Check
-from netcheck.core.model import Kind
+from netcheck.core.model import Explains, Kind
+from netcheck.core.problem import Problem
 from netcheck.settings.config import UsageError
 
 OWN_PACKAGE = "checks"
@@ -142,8 +143,14 @@ def _problem(check: Check) -> str | None:
         return f"{check.id}: kinds must be a non-empty frozenset of target kinds"
     if unknown := sorted(str(kind) for kind in check.kinds - set(Kind)):
         return f"{check.id}: unknown target kind {', '.join(unknown)}; choose {', '.join(Kind)}"
-    if not isinstance(check.after, frozenset) or not all(isinstance(name, str) for name in check.after):
-        return f"{check.id}: after must be a frozenset of check ids"
+    for field in ("depends_on", "after"):
+        names = getattr(check, field)
+        if not isinstance(names, frozenset) or not all(isinstance(name, str) for name in names):
+            return f"{check.id}: {field} must be a frozenset of check ids"
+    if not all(isinstance(one, Problem) for one in check.problems):
+        return f"{check.id}: problems must all be netcheck.core.problem.Problem"
+    if not all(isinstance(one, Explains) for one in check.explains):
+        return f"{check.id}: explains must all be netcheck.core.model.Explains"
     if not (type(check).__doc__ or "").strip():
         return f"{check.id}: has no docstring, which is its documentation"
     return None

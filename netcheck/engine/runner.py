@@ -12,10 +12,11 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from netcheck.core.catalogue import Catalogue
 from netcheck.core.check import Check
 from netcheck.core.codec import encode
 from netcheck.core.context import (
@@ -27,8 +28,9 @@ from netcheck.core.context import (
     PrerequisiteFailed,
     Skip,
 )
-from netcheck.core.model import PIPELINE, Cause, Finding, Kind, Layer, Result, Security, Status, Target
+from netcheck.core.model import PIPELINE, Cause, Finding, Layer, Result, Status, Target
 from netcheck.core.secret import Scrubber
+from netcheck.engine.finding_types import problem_with, scrubbed
 from netcheck.engine.plugins import LoadError
 
 MOST_THREADS = 400
@@ -100,8 +102,16 @@ class Outcome:
 class Run:
     """One run: its jobs, the threads they run in, and the events these send."""
 
-    def __init__(self, checks: Sequence[Check], context: Context, watch: Watch, scrub: Scrubber) -> None:
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        context: Context,
+        watch: Watch,
+        scrub: Scrubber,
+        catalogue: Catalogue | None = None,
+    ) -> None:
         self._checks = checks
+        self._catalogue = catalogue or Catalogue.made_of(checks)
         self._context = context
         self._watch = watch
         self._scrub = scrub
@@ -225,7 +235,7 @@ class Run:
         """Say what the check finds, and what it says in place of a finding as an exception."""
         try:
             for number, finding in enumerate(job.check.run(job.target, self._context)):
-                if problem := _problem(finding):
+                if problem := problem_with(finding, job.check, self._catalogue):
                     raise TypeError(f"it yielded {problem}")
                 if number == MOST_FINDINGS:
                     raise RuntimeError(f"it yielded more than {MOST_FINDINGS} findings")
@@ -239,11 +249,7 @@ class Run:
         except NotRecorded as error:
             say(Finding(Status.UNKNOWN, str(error), Cause.NOT_RECORDED, Layer.AGENT))
         except FactUnavailable as error:
-            evidence = {"missing_permission": error.action} if error.action else {}
-            say(
-                Finding(Status.UNKNOWN, error.reason, Cause.FACT_UNAVAILABLE, Layer.AGENT, evidence),
-                error.origin,
-            )
+            say(_unavailable(error), error.origin)
 
 
 def _unfinished(cause: Cause, waited: float) -> Finding:
@@ -255,35 +261,10 @@ def _unfinished(cause: Cause, waited: float) -> Finding:
     return Finding(Status.UNKNOWN, text, cause, Layer.AGENT)
 
 
-def _problem(finding: object) -> str | None:
-    """What is wrong with the type of something a check yielded: a plugin may have been written without mypy,
-    and a status that is not one would be counted as nothing.
-    """
-    if not isinstance(finding, Finding):
-        return f"{type(finding).__name__}, not a Finding"
-    fields = {
-        "status": isinstance(finding.status, Status),
-        "summary": isinstance(finding.summary, str),
-        "cause": finding.cause is None or isinstance(finding.cause, Cause),
-        "layer": finding.layer is None or isinstance(finding.layer, Layer),
-        "evidence": isinstance(finding.evidence, Mapping),
-        "discovered": isinstance(finding.discovered, tuple) and all(map(_is_target, finding.discovered)),
-        "code": finding.code is None or isinstance(finding.code, str),
-        "component": finding.component is None or isinstance(finding.component, str),
-    }
-    wrong = next((name for name, fits in fields.items() if not fits), None)
-    return wrong and f"a Finding whose {wrong} is {type(getattr(finding, wrong)).__name__}"
-
-
-def _is_target(found: object) -> bool:
-    """Whether it is a target that can be named, sorted and connected to."""
-    return (
-        isinstance(found, Target)
-        and isinstance(found.kind, Kind)
-        and isinstance(found.host, str)
-        and type(found.port) is int
-        and isinstance(found.security, Security)
-    )
+def _unavailable(error: FactUnavailable) -> Finding:
+    needed = (error.action,) if error.action else ()
+    cause = Cause.FACT_UNAVAILABLE
+    return Finding(Status.UNKNOWN, error.reason, cause, Layer.AGENT, missing_permissions=needed)
 
 
 def _bug(text: str) -> Finding:
@@ -305,8 +286,8 @@ def _scrubbed(finding: Finding, scrub: Scrubber) -> Finding:
     evidence = encode(finding.evidence, scrub)
     assert isinstance(evidence, dict)
     json.dumps(evidence)  # raises for a number too large to be written, while it is still one check's bug
-    code, component = (text and scrub(text) for text in (finding.code, finding.component))
-    return replace(finding, summary=scrub(finding.summary), evidence=evidence, code=code, component=component)
+    clean = scrubbed(replace(finding, evidence={}, discovered=()), scrub)
+    return replace(clean, evidence=evidence, discovered=finding.discovered)
 
 
 def _stamp(found: list[Found], scrub: Scrubber) -> list[Result]:
@@ -325,7 +306,7 @@ def _stamp(found: list[Found], scrub: Scrubber) -> list[Result]:
         key = name if counts[name] == 1 else f"{name}#{counts[name]}"
         finding, teller = replace(event.finding, discovered=()), None
         if event.origin is not None and (teller := told.setdefault(event.origin, key)) != key:
-            finding = replace(finding, status=Status.SKIP, cause=Cause.NOT_ASKED, evidence={})
+            finding = Finding(Status.SKIP, finding.summary, Cause.NOT_ASKED, finding.layer)
         caused_by = teller if teller != key else None
         results.append(Result(key, event.job.check.id, target, finding, event.seconds, caused_by))
     return results

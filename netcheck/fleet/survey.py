@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from netcheck.aws.msk.account import Account, Member
+from netcheck.core import aliases
 from netcheck.core.arn import parse_arn
+from netcheck.core.check import Check, Survey
 from netcheck.core.model import Json, Report, Status
 from netcheck.fleet.shared import Shared
 from netcheck.report.fleet import WORST_FIRST
 from netcheck.settings.config import Config, UsageError
 
 SCHEMA = "netcheck.fleet/1"
-LIVE = (
-    *("dns.*", "tcp.*", "tls.*", "kafka.*", "aws-service.answers", "vantage.*", "logs.*"),
-    *("clickhouse.ping", "clickhouse.login", "clickhouse.version", "clickhouse.tables", "clickhouse.native"),
-)
-"""The checks that probe a peer, and those that read worker logs."""
-PER_ROLE = ("iam.*",)
-"""Checks that make half a dozen API calls for each execution role: run only where --only names them."""
+
+
+def left_out(checks: Iterable[Check], only: Sequence[str], *, live: bool) -> tuple[str, ...]:
+    """The ids of the checks that a survey does not run: live ones without `live`, and those that cost calls
+    for each connector where no glob of `only` names them.
+    """
+    return tuple(
+        check.id
+        for check in checks
+        if (check.survey is Survey.LIVE and not live)
+        or (check.survey is Survey.ON_REQUEST and not any(aliases.matches(check.id, glob) for glob in only))
+    )
 
 
 class Ended(Exception):

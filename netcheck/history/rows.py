@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from netcheck.core.model import Json, Report, Result, RootCause
+from netcheck.core.shown_evidence import shown_evidence
 from netcheck.core.version import VERSION
 
 Row = Mapping[str, Json]
@@ -68,22 +69,10 @@ def _row(result: Result, cause: RootCause | None) -> dict[str, Json]:
         "component": cause.component if cause else finding.component or "",
         "caused_by": result.caused_by or "",
         "seconds": round(result.seconds, 3),
-        "days_left": _days_left(finding.evidence),
+        "days_left": finding.days_left,
         "summary": finding.summary,
-        "evidence": json.dumps(dict(finding.evidence), ensure_ascii=False, separators=(",", ":")),
+        "evidence": json.dumps(shown_evidence(finding), ensure_ascii=False, separators=(",", ":")),
     }
-
-
-def _days_left(evidence: Mapping[str, Json]) -> Json:
-    """Days until the first certificate of the chain in the evidence expires; None without a chain."""
-    chain = evidence.get("chain")
-    found = (
-        (one.get("expires_in_days") for one in chain if isinstance(one, dict))
-        if isinstance(chain, list)
-        else ()
-    )
-    days = [value for value in found if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    return min(days) if days else None
 
 
 def _timestamp(started: str) -> str:

@@ -33,8 +33,6 @@ AWS_PORT = re.compile(r"(\.amazonaws\.com(?:\.cn)?):443")
 """Left out: `secretsmanager...:443` would look like a secret and its value."""
 HOW = r"failed: ([Cc]onnect\w* [a-z ]+)"
 
-HTTPS, KAFKA, AWS, PIPELINE = "clickhouse-https", "kafka", "aws-service", "pipeline"
-
 
 class Shows(StrEnum):
     """How a line is to be taken: a failure, something to look at, or a sign that all went well."""
@@ -58,8 +56,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A known line. `confirms` are the checks, as check@kind of target, that look at the same thing; one of
-    `terms` is in every such line.
+    """A known line. `topic` is what it is about: checks/log_confirmations.py names the checks that look at it
+    live. One of `terms` is in every such line.
     """
 
     name: str
@@ -67,7 +65,7 @@ class Signature:
     shows: Shows
     meaning: str
     cause: Cause | None = None
-    confirms: tuple[str, ...] = ()
+    topic: str = ""
     tail: bool = False
     terms: tuple[str, ...] = ()
 
@@ -85,34 +83,19 @@ class Match:
         return max((line.time for line in self.lines if line.time is not None), default=None)
 
 
-def _at(kind: str, *checks: str) -> tuple[str, ...]:
-    return tuple(f"{check}@{kind}" for check in checks)
-
-
-WAY = ("dns.resolves", "routes.reaches", "routes.nat", "security.groups", "security.acls", "tcp.connects")
-TO_CLICKHOUSE = _at(HTTPS, *WAY, "tls.handshake", "tls.certificate", "clickhouse.ping") + _at(
-    PIPELINE, "connector.hostname", "connector.port", "connector.ssl"
-)
-TO_KAFKA = _at(KAFKA, *WAY, "tls.handshake", "kafka.protocol", "kafka.sasl", "kafka.login") + _at(
-    PIPELINE, "connector.authentication", "connector.cluster", "connector.bootstrap"
-)
-TO_AWS = _at(AWS, *WAY, "tls.handshake", "aws-service.answers", "aws-service.path")
-PLAIN_TO_TLS = _at(PIPELINE, "connector.ssl") + _at(HTTPS, "clickhouse.ping")
-
-
 def _known(
     name: str,
     pattern: str,
     meaning: str,
     cause: Cause | None = Cause.WORKER_LOG_ERROR,
-    confirms: tuple[str, ...] = (),
+    topic: str = "",
     *,
     shows: Shows = Shows.FAILURE,
     tail: bool = False,
     term: str = "",
 ) -> Signature:
     terms = tuple(term.split("|")) if term else ()
-    return Signature(name, re.compile(pattern), shows, meaning, cause, confirms, tail, terms)
+    return Signature(name, re.compile(pattern), shows, meaning, cause, topic or name, tail, terms)
 
 
 SIGNATURES: tuple[Signature, ...] = (
@@ -137,7 +120,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"ClickHouse URL: http://([^:/\s]+):(8443|443)\b",
         "the task speaks plain HTTP to a TLS port: ssl is not true",
         Cause.PLAINTEXT_ON_TLS_PORT,
-        PLAIN_TO_TLS,
+        "plain-to-tls",
         term="ClickHouse URL",
     ),
     _known(
@@ -145,7 +128,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"failed to respond, server ClickHouseNode \[uri=http://([^/\]\s]+)",
         "the task speaks plain HTTP to a TLS port: ssl is not true",
         Cause.PLAINTEXT_ON_TLS_PORT,
-        PLAIN_TO_TLS,
+        "plain-to-tls",
         term="failed to respond",
     ),
     _known(
@@ -153,35 +136,33 @@ SIGNATURES: tuple[Signature, ...] = (
         r"Unsupported or unrecognized SSL message",
         "the task speaks TLS to a plain port",
         Cause.TLS_NOT_SUPPORTED,
-        TO_CLICKHOUSE,
+        "clickhouse",
         term="unrecognized SSL message",
     ),
     _known(
         "ping-retry",
         r"Ping retry (\d+) out of (\d+)",
         "ClickHouse does not answer the ping",
-        confirms=TO_CLICKHOUSE,
+        topic="clickhouse",
         term="Ping retry",
     ),
     _known(
         "ping-failed",
         r"Unable to ping ClickHouse instance",
         "ClickHouse did not answer any ping: DNS, TCP or TLS; the sink does not say which",
-        confirms=TO_CLICKHOUSE,
+        topic="clickhouse",
         term="Unable to ping",
     ),
     _known(
         "state-ping-failed",
         r"Unable to ping Clickhouse server\.",
         "the connection that keeps the state did not answer; the `Ping is successful.` after it is not true",
-        confirms=(*TO_CLICKHOUSE, *_at(PIPELINE, "connector.exactly-once")),
         term="Unable to ping",
     ),
     _known(
         "no-version",
         r"Unable to determine ClickHouse server version",
         "the ping worked and the first query did not: mostly a wrong user or password",
-        confirms=_at(HTTPS, "clickhouse.login", "clickhouse.version"),
         term="Unable to determine ClickHouse server version",
     ),
     _known(
@@ -189,7 +170,6 @@ SIGNATURES: tuple[Signature, ...] = (
         r"Did not find any tables in destination",
         "the database has no table that the user sees",
         Cause.CLICKHOUSE_NO_TABLES,
-        _at(HTTPS, "clickhouse.tables"),
         term="Did not find any tables",
     ),
     _known(
@@ -197,7 +177,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"Connect to (?:https://)?([\w.-]+\.amazonaws\.com(?:\.cn)?) \[([^\]]+)\] " + HOW,
         "an AWS service does not answer the workers",
         Cause.TIMED_OUT,
-        TO_AWS,
+        "aws",
         term="amazonaws.com",
     ),
     _known(
@@ -205,7 +185,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"Connect to https?://(?![\w.-]*\.amazonaws\.com)([\w.-]+)(?::\d+)? \[([^\]]+)\] " + HOW,
         "ClickHouse cannot be connected to",
         Cause.TIMED_OUT,
-        TO_CLICKHOUSE,
+        "clickhouse",
         term="failed: ",
     ),
     _known(
@@ -213,7 +193,6 @@ SIGNATURES: tuple[Signature, ...] = (
         r"UnknownHostException: ([\w.-]+)",
         "the workers' name servers do not know the name",
         Cause.DNS_NXDOMAIN,
-        tuple(f"dns.resolves@{kind}" for kind in (HTTPS, KAFKA, AWS)),
         term="UnknownHostException",
     ),
     _known(
@@ -221,7 +200,6 @@ SIGNATURES: tuple[Signature, ...] = (
         r"PKIX path building failed|unable to find valid certification path",
         "the certificate's issuer is not one that the workers trust",
         Cause.TLS_UNTRUSTED,
-        _at(HTTPS, "tls.certificate"),
         term="PKIX path building failed|valid certification path",
     ),
     _known(
@@ -229,7 +207,6 @@ SIGNATURES: tuple[Signature, ...] = (
         r"KeeperMap is disabled|keeper_map_path_prefix",
         "exactlyOnce=true, and this ClickHouse has no KeeperMap",
         Cause.SETTING_RISKY,
-        _at(PIPELINE, "connector.exactly-once"),
         term="KeeperMap is disabled|keeper_map_path_prefix",
     ),
     _known(
@@ -237,7 +214,6 @@ SIGNATURES: tuple[Signature, ...] = (
         r"\[[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\]: Access denied",
         "IAM denies the workers' role the connection to the cluster",
         Cause.KAFKA_ACCESS_DENIED,
-        _at(KAFKA, "kafka.login") + _at(PIPELINE, "iam.permissions"),
         term="Access denied",
     ),
     _known(
@@ -245,7 +221,6 @@ SIGNATURES: tuple[Signature, ...] = (
         r"Too many connects",
         "the brokers limit new IAM connections",
         Cause.KAFKA_TOO_MANY_CONNECTS,
-        _at(PIPELINE, "connector.iam-connection-rate"),
         term="Too many connects",
     ),
     _known(
@@ -253,7 +228,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"enabled mechanisms are \[([^\]]*)\]",
         "the port belongs to another authentication",
         Cause.KAFKA_SASL_MECHANISM,
-        TO_KAFKA,
+        "kafka",
         term="enabled mechanisms are",
     ),
     _known(
@@ -261,21 +236,20 @@ SIGNATURES: tuple[Signature, ...] = (
         r"invalid credentials with SASL mechanism (\S+)",
         "the brokers refuse user or password",
         Cause.KAFKA_AUTH,
-        _at(KAFKA, "kafka.login") + _at(PIPELINE, "iam.scram"),
         term="invalid credentials",
     ),
     _known(
         "node-assignment",
         r"Timed out waiting for a node assignment",
         "the workers do not reach the brokers, or cannot log in",
-        confirms=TO_KAFKA,
+        topic="kafka",
         term="node assignment",
     ),
     _known(
         "describe-cluster",
         r"Failed to connect to and describe Kafka cluster",
         "the workers do not reach the brokers, or cannot log in: its Caused by says which",
-        confirms=TO_KAFKA,
+        topic="kafka",
         term="describe Kafka cluster",
     ),
     _known(
@@ -283,7 +257,6 @@ SIGNATURES: tuple[Signature, ...] = (
         r"((?:Topic|Group|Cluster|TransactionalId)AuthorizationException)",
         "the workers' role may not use a topic or group",
         Cause.KAFKA_ACCESS_DENIED,
-        _at(PIPELINE, "iam.permissions"),
         tail=True,
         term="AuthorizationException",
     ),
@@ -292,14 +265,14 @@ SIGNATURES: tuple[Signature, ...] = (
         r"OutOfMemoryError: Java heap space",
         "out of memory; in a Kafka client's thread it means plain text spoken to a TLS port",
         shows=Shows.DOUBT,
-        confirms=TO_KAFKA,
+        topic="kafka",
         term="OutOfMemoryError",
     ),
     _known(
         "no-credentials",
         r"Failed to find AWS IAM Credentials",
         "the IAM login finds no credentials: mostly sts.amazonaws.com, which no regional endpoint serves",
-        confirms=TO_AWS,
+        topic="aws",
         tail=True,
         term="Failed to find AWS IAM Credentials",
     ),
@@ -308,7 +281,6 @@ SIGNATURES: tuple[Signature, ...] = (
         r"Unable to load region from any of the providers",
         "a converter or provider was given no Region",
         Cause.SETTING_MISSING,
-        _at(PIPELINE, "connector.converters"),
         term="Unable to load region",
     ),
     _known(
@@ -316,7 +288,6 @@ SIGNATURES: tuple[Signature, ...] = (
         r"Failed to find any class that implements Connector",
         "connector.class is not in the plugin, or is written with something invisible",
         Cause.SETTING_WRONG,
-        _at(PIPELINE, "connector.class", "connector.plugin"),
         term="Failed to find any class",
     ),
     _known(
@@ -324,7 +295,6 @@ SIGNATURES: tuple[Signature, ...] = (
         r"NoClassDefFoundError: (\S+)",
         "the plugin lacks a library",
         Cause.PLUGIN_UNUSABLE,
-        _at(PIPELINE, "connector.plugin"),
         term="NoClassDefFoundError",
     ),
     _known(
@@ -332,7 +302,6 @@ SIGNATURES: tuple[Signature, ...] = (
         r"upstream connect error or disconnect/reset before headers",
         "a load balancer before ClickHouse has no healthy backend",
         Cause.HTTP_LOAD_BALANCER,
-        _at(HTTPS, "clickhouse.ping"),
         term="upstream connect error",
     ),
     _known(
@@ -340,7 +309,6 @@ SIGNATURES: tuple[Signature, ...] = (
         r"State mismatch for topic",
         "the state in KeeperMap is of other offsets: two connectors with one zkPath, or a topic made anew",
         Cause.SETTING_RISKY,
-        _at(PIPELINE, "connector.exactly-once"),
         term="State mismatch",
     ),
     _known(
@@ -348,7 +316,6 @@ SIGNATURES: tuple[Signature, ...] = (
         r"errors\.retry\.timeout is too low",
         "errors.retry.timeout is in milliseconds",
         Cause.SETTING_RISKY,
-        _at(PIPELINE, "connector.errors"),
         shows=Shows.DOUBT,
         term="errors.retry.timeout",
     ),
@@ -365,22 +332,21 @@ SIGNATURES: tuple[Signature, ...] = (
         r"Code: (\d+)\. DB::Exception",
         "ClickHouse answers with an exception",
         Cause.CLICKHOUSE_EXCEPTION,
-        _at(HTTPS, "clickhouse.login", "clickhouse.tables"),
         term="DB::Exception",
     ),
 )
 
-CODES: dict[str, tuple[Cause, str, tuple[str, ...]]] = {
-    "81": (Cause.CLICKHOUSE_NO_DATABASE, "the database does not exist", _at(HTTPS, "clickhouse.tables")),
-    "60": (Cause.CLICKHOUSE_NO_TABLES, "the table does not exist", _at(HTTPS, "clickhouse.tables")),
+CODES: dict[str, tuple[Cause, str, str]] = {
+    "81": (Cause.CLICKHOUSE_NO_DATABASE, "the database does not exist", "clickhouse-tables"),
+    "60": (Cause.CLICKHOUSE_NO_TABLES, "the table does not exist", "clickhouse-tables"),
     "516": (
         Cause.CLICKHOUSE_AUTH,
         "ClickHouse refuses the user or the password",
-        _at(HTTPS, "clickhouse.login"),
+        "clickhouse-login",
     ),
-    "194": (Cause.CLICKHOUSE_AUTH, "the user needs a password", _at(HTTPS, "clickhouse.login")),
-    "195": (Cause.CLICKHOUSE_AUTH, "the user may not come from this address", _at(HTTPS, "clickhouse.login")),
-    "497": (Cause.CLICKHOUSE_EXCEPTION, "the user lacks a grant", _at(HTTPS, "clickhouse.tables")),
+    "194": (Cause.CLICKHOUSE_AUTH, "the user needs a password", "clickhouse-login"),
+    "195": (Cause.CLICKHOUSE_AUTH, "the user may not come from this address", "clickhouse-login"),
+    "497": (Cause.CLICKHOUSE_EXCEPTION, "the user lacks a grant", "clickhouse-tables"),
 }
 """ClickHouse's error codes that say something of the pipeline (src/Common/ErrorCodes.cpp)."""
 
@@ -471,8 +437,8 @@ def _special(signature: Signature, texts: tuple[str, ...]) -> Signature:
     """What a code, a host or an error's words add to the signature."""
     match signature.name, texts:
         case "exception", (code, *_) if code in CODES:
-            cause, meaning, confirms = CODES[code]
-            return replace(signature, cause=cause, meaning=f"code {code}: {meaning}", confirms=confirms)
+            cause, meaning, topic = CODES[code]
+            return replace(signature, cause=cause, meaning=f"code {code}: {meaning}", topic=topic)
         case "exception", (code, *_):
             return replace(signature, meaning=f"ClickHouse answers with code {code}")
         case (("connect" | "aws-connect"), (host, _, how)):

@@ -8,7 +8,7 @@ from typing import Any
 
 from netcheck.aws.ec2.endpoints import Access, read
 from netcheck.aws.ec2.snapshot import from_parts
-from netcheck.core.model import Cause, Result, RootCause
+from netcheck.core.model import Result, RootCause
 from netcheck.path.name_resolution import ResolvedBy, without_route53
 from netcheck.path.trace import QuestionError
 from netcheck.repair.apply import applied
@@ -45,7 +45,7 @@ def _with_fixes(
     groups: Sequence[str],
     expired: Callable[[], bool],
 ) -> RootCause:
-    if not shown or any(one.finding.cause is not Cause.ENDPOINT_PRIVATE_DNS_OFF for one in shown):
+    if not shown or any(not one.finding.subnets for one in shown):
         return cause
     changes = tuple(_switches(read(regions), cause.component))
     parts = applied(tuple(regions.items()), changes)
@@ -89,8 +89,7 @@ def _queries(cause: RootCause, shown: list[Result], regions: Regions, groups: Se
             or resolution.component != cause.component
         ):
             return []
-        subnets = result.finding.evidence.get("subnets")
-        for subnet in subnets if isinstance(subnets, list) else []:
+        for subnet in result.finding.subnets:
             found += (
                 {
                     "from": subnet,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from netcheck.aws.ec2.snapshot import Snapshot, from_parts
+from netcheck.core.evidence import Reachability, TracedPath
 from netcheck.core.model import Fix, Result, RootCause
 from netcheck.path.codes import SECURITY_GROUP_CODES
 from netcheck.path.query import ask
@@ -49,7 +50,7 @@ def prove(
     parts = tuple(regions.items())
     snapshot = from_parts(parts)
     queries = {
-        _identity(path): _query(path, snapshot, groups) for result in results for path in _paths(result)
+        _identity(path): _query(path, snapshot, groups) for result in results for path in result.finding.paths
     }
     try:
         done = repair(parts, list(queries.values()), expired)
@@ -59,28 +60,20 @@ def prove(
     return tuple(writer.with_fixes([(cause, shown[id(cause)]) for cause in causes]))
 
 
-def _paths(result: Result) -> list[dict[str, Any]]:
-    """The traced paths in the evidence of a finding."""
-    listed = result.finding.evidence.get("paths")
-    required = {"source", "destination", "port", "protocol", "verdict"}
-    each = listed if isinstance(listed, list) else []
-    return [one for one in each if isinstance(one, dict) and required <= one.keys()]
+def _stopped(result: Result) -> list[TracedPath]:
+    stopped = (Reachability.BLOCKED, Reachability.PARTIAL)
+    return [path for path in result.finding.paths if path.verdict in stopped]
 
 
-def _stopped(result: Result) -> list[dict[str, Any]]:
-    stopped = (Verdict.BLOCKED, Verdict.PARTIAL)
-    return [path for path in _paths(result) if path["verdict"] in stopped]
+def _identity(path: TracedPath) -> Key:
+    return path.source, path.destination, path.port, path.protocol
 
 
-def _identity(path: Mapping[str, Any]) -> Key:
-    return tuple(path[key] for key in ("source", "destination", "port", "protocol"))
-
-
-def _query(path: Mapping[str, Any], snapshot: Snapshot, groups: Sequence[str]) -> Query:
-    query = {"from": path["source"], "to": path["destination"], "protocol": path["protocol"]}
-    if path["port"] is not None:
-        query["port"] = path["port"]
-    if groups and path["source"] in snapshot.subnets:
+def _query(path: TracedPath, snapshot: Snapshot, groups: Sequence[str]) -> Query:
+    query: dict[str, object] = {"from": path.source, "to": path.destination, "protocol": path.protocol}
+    if path.port is not None:
+        query["port"] = path.port
+    if groups and path.source in snapshot.subnets:
         query["security_groups"] = list(groups)
     return query
 
@@ -88,7 +81,7 @@ def _query(path: Mapping[str, Any], snapshot: Snapshot, groups: Sequence[str]) -
 def _is_about(cause: RootCause, code: str, component: str) -> bool:
     """Whether a blocker belongs to the root cause. All codes of a security group count as the same."""
     same = code == cause.code or {code, cause.code} <= SECURITY_GROUP_CODES
-    return same and component in cause.component.split(", ")
+    return same and component in cause.components
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +118,7 @@ class _FixWriter:
     def _questions(self, cause: RootCause, shown: Sequence[Result]) -> tuple[list[QuestionOutcome], bool]:
         """The queries of a cause, and whether the cause is their blocker."""
         stopped = [path for result in shown for path in _stopped(result)]
-        own = [path for path in stopped if any(_is_about(cause, *spot) for spot in _spots(path))]
+        own = [path for path in stopped if any(_is_about(cause, *blocker) for blocker in path.blockers)]
         keys = dict.fromkeys(_identity(path) for path in own or stopped)
         return [self._by_query[key] for key in keys if key in self._by_query], bool(own)
 
@@ -163,7 +156,7 @@ class _FixWriter:
         mine = [change for change in known if self._is_for(cause, change)]
         left = dict.fromkeys(b.text for one in questions if not one.proved for b in one.after.blockers)
         left |= dict.fromkeys(u.text for one in questions if not one.proved for u in one.after.unknowns)
-        rest = [text for text in left if not any(name in text for name in cause.component.split(", "))]
+        rest = [text for text in left if not any(name in text for name in cause.components)]
         if mine:
             yield from fixes(mine, self._done.parts, self._snapshot, self._every)
             if rest:
@@ -177,11 +170,6 @@ class _FixWriter:
 
     def _is_for(self, cause: RootCause, change: Change) -> bool:
         return any(_is_about(cause, b.code, b.component) for b in self._done.origins[change])
-
-
-def _spots(path: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for blocker in path.get("blocked_by") or []:
-        yield str(blocker["code"]), str(blocker["component"])
 
 
 def _identity_of(query: Query) -> Key:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 from netcheck.core.model import Report, Result
+from netcheck.core.shown_evidence import shown_evidence
 from netcheck.report.style import Style, printable
 
 INDENT = "     "
@@ -23,7 +24,7 @@ def _lines(result: Result, style: Style) -> Iterator[str]:
     yield f"{INDENT}{printable(finding.summary)}"
     if result.caused_by:
         yield f"{INDENT}{style.dim('follows from')} {printable(result.caused_by)}"
-    for name, value in finding.evidence.items():
+    for name, value in shown_evidence(finding).items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for number, line in enumerate(text.splitlines() or [""]):
             head = style.dim(f"{name}:") if number == 0 else " " * (len(name) + 1)

@@ -18,6 +18,7 @@ from itertools import groupby
 from urllib.parse import quote
 
 from netcheck.core.model import Json, Report, Result, RootCause, Status
+from netcheck.core.shown_evidence import shown_evidence
 from netcheck.core.version import VERSION
 from netcheck.report import flow, svg
 from netcheck.report.json import document
@@ -201,7 +202,7 @@ def _causes(report: Report) -> Iterator[str]:
 def _facts(cause: RootCause, results: Mapping[str, Result]) -> Iterator[str]:
     yield '<dl class="facts">'
     yield f"<dt>What</dt><dd>{_code(cause.code)}</dd>"
-    places = cause.component.split(", ")
+    places = cause.components
     items = [f"<li>{_code(one)}</li>" for one in places[:PLACES]]
     items += [f"<li>and {len(places) - PLACES} more</li>"] if len(places) > PLACES else []
     yield f"<dt>Where</dt><dd><ul>{''.join(items)}</ul></dd>"
@@ -343,9 +344,10 @@ def _row(result: Result, number: int | None, titles: Mapping[str, str]) -> Itera
 
 
 def _evidence(result: Result) -> str:
-    if not result.finding.evidence:
+    evidence = shown_evidence(result.finding)
+    if not evidence:
         return ""
-    lines = json.dumps(dict(result.finding.evidence), indent=1, ensure_ascii=False).split("\n")
+    lines = json.dumps(evidence, indent=1, ensure_ascii=False).split("\n")
     text = "\n".join(_text(line) for line in lines)
     about = f'<span class="away"> of {_text(result.check)} at {_text(where(result))}</span>'
     return f'<details class="evidence"><summary>Evidence{about}</summary><pre>{text}</pre></details>'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from netcheck.core.model import Json, Report, Result, RootCause, Status
+from netcheck.core.shown_evidence import shown_evidence
 from netcheck.core.version import VERSION
 from netcheck.engine.check_docs import anchor
 
@@ -35,13 +36,14 @@ def _root_cause(cause: RootCause) -> dict[str, Json]:
     return {
         "code": cause.code,
         "component": cause.component,
+        "components": list(cause.components),
         "title": cause.title,
         "certain": cause.certain,
         "shown_by": list(cause.results),
         "explains": list(cause.explains),
         "fix": [{"kind": fix.kind, "text": fix.text} for fix in cause.fix],
         "fix_proved": cause.fix_proved,
-        "evidence": list(cause.evidence),
+        "evidence": [str(one) for one in cause.evidence],
         "doubt": cause.doubt,
     }
 
@@ -56,7 +58,7 @@ def _result(result: Result) -> dict[str, Json]:
         "cause": finding.cause and str(finding.cause),
         "layer": finding.layer and str(finding.layer),
         "summary": finding.summary,
-        "evidence": dict(finding.evidence),
+        "evidence": shown_evidence(finding),
         "caused_by": result.caused_by,
         "seconds": round(result.seconds, 3),
         "doc": f"docs/checks.md#{anchor(result.check)}",

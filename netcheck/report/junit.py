@@ -92,7 +92,7 @@ def _explained(report: Report, result: Result, number: int | None) -> list[str]:
     if result.key not in cause.results:
         return [_line(f"Follows from root cause {number}: {cause.title}")]
     about = [f"Root cause {number}: {cause.code} at {placed(cause)}"]
-    about += [sentence for sentence in cause.evidence if result.finding.summary not in sentence]
+    about += [str(one) for one in cause.evidence if result.finding.summary not in one.text]
     about += [f"Not certain: {unsure}"] if (unsure := doubt(cause)) else []
     return [*(_line(text) for text in about), *_mended(cause)]
 

@@ -54,12 +54,12 @@ def of_cause(report: Report, cause: RootCause) -> Picture | None:
         paths = evidence.get(key, {}).get("paths")
         for path in paths if isinstance(paths, list) else ():
             if isinstance(path, dict) and _breaks(path, cause):
-                return of_answer(path, cause.component.split(", "), cause.code)
+                return of_answer(path, cause.components, cause.code)
     return None
 
 
 def _breaks(path: Mapping[str, object], cause: RootCause) -> bool:
-    components = cause.component.split(", ")
+    components = cause.components
     return any(_text(blocker, "component") in components for blocker in _items(path.get("blocked_by")))
 
 

@@ -75,12 +75,9 @@ def _checks(results: Iterable[Result]) -> list[Sample]:
 def _expiry(results: Iterable[Result]) -> list[Sample]:
     days: dict[str, float] = {}
     for result in results:
-        chain = result.finding.evidence.get("chain")
-        for one in chain if isinstance(chain, list) else ():
-            left = one.get("expires_in_days") if isinstance(one, dict) else None
-            if isinstance(left, (int, float)):
-                kind = str(result.target.kind)
-                days[kind] = min(days.get(kind, left), left)
+        if (left := result.finding.days_left) is not None:
+            kind = str(result.target.kind)
+            days[kind] = min(days.get(kind, left), left)
     return [({"kind": kind}, left) for kind, left in sorted(days.items())]
 
 

@@ -31,7 +31,6 @@ _NOTE = "To know"
 """What words are that come after a change, and are none of their own."""
 MOST_PLACES = 12
 """A root cause that is in more places names so many of them: the fix stands below. JSON has them all."""
-_SIDES = ("observed", "configured")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +118,8 @@ def doubt(cause: RootCause) -> str:
 def seen(cause: RootCause, results: Mapping[str, Result]) -> tuple[tuple[str, str], ...]:
     """What there is to see of it: what each side says, then what else shows it. The title is not repeated."""
     told: dict[str, str] = {}
-    for sentence in cause.evidence:
-        side, colon, text = sentence.partition(": ")
-        if colon and side in _SIDES:
-            told.setdefault(text, side)
-        else:
-            told.setdefault(sentence, "seen")
+    for statement in cause.evidence:
+        told.setdefault(statement.text, statement.side)
     if len(cause.results) > 1:
         for key in cause.results:
             told.setdefault(results[key].finding.summary, "seen")
@@ -134,8 +129,8 @@ def seen(cause: RootCause, results: Mapping[str, Result]) -> tuple[tuple[str, st
 
 def places(cause: RootCause) -> tuple[tuple[str, ...], int]:
     """Where it is: the first of its places, and how many there are besides."""
-    found = cause.component.split(", ")
-    return tuple(found[:MOST_PLACES]), max(0, len(found) - MOST_PLACES)
+    found = cause.components
+    return found[:MOST_PLACES], max(0, len(found) - MOST_PLACES)
 
 
 def placed(cause: RootCause) -> str:

@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aws.iam", "path", "probe.clickhouse", "probe.host"),
     ("repair",),
     ("engine",),
-    ("checks", "report"),
+    ("checks", "report", "testing"),
     ("awslambda", "compare", "fleet"),
     ("watch",),
     ("commands",),
@@ -146,55 +146,42 @@ def test_a_room_imports_only_from_floors_below(module: str) -> None:
 
 # --- modules --------------------------------------------------------------------------------------------
 
+MODEL = ("netcheck.core.aliases", "netcheck.core.evidence", "netcheck.core.model")
+PROBLEM = (*MODEL, "netcheck.core.problem")
 LAYERS: list[tuple[str, tuple[str, ...]]] = [
-    ("netcheck.core.model", ("netcheck.core.aliases",)),
-    (
-        "netcheck.core.secret",
-        (
-            "netcheck.core.aliases",
-            "netcheck.core.model",
-        ),
-    ),
-    ("netcheck.core.credentials", ("netcheck.core.aliases", "netcheck.core.model", "netcheck.core.secret")),
-    ("netcheck.core.codec", ("netcheck.core.aliases", "netcheck.core.model", "netcheck.core.secret")),
-    ("netcheck.core.hostport", ()),
     ("netcheck.core.aliases", ()),
+    ("netcheck.core.evidence", ()),
+    ("netcheck.core.place", ()),
+    ("netcheck.core.hostport", ()),
+    ("netcheck.core.version", ()),
     ("netcheck.core.context", ()),
+    ("netcheck.core.model", MODEL),
+    ("netcheck.core.problem", MODEL),
+    ("netcheck.core.secret", MODEL),
+    ("netcheck.core.credentials", (*MODEL, "netcheck.core.secret")),
+    ("netcheck.core.codec", (*MODEL, "netcheck.core.secret")),
+    ("netcheck.core.catalogue", (*PROBLEM, "netcheck.core.agent_problems")),
     (
         "netcheck.core.check",
         (
+            *PROBLEM,
+            "netcheck.core.agent_problems",
             "netcheck.core.codec",
             "netcheck.core.context",
-            "netcheck.core.aliases",
-            "netcheck.core.model",
+            "netcheck.core.place",
             "netcheck.core.secret",
         ),
     ),
-    (
-        "netcheck.diagnose.advice",
-        (
-            "netcheck.core.aliases",
-            "netcheck.core.model",
-        ),
-    ),
-    ("netcheck.core.version", ()),
-    (
-        "netcheck.compare.change",
-        (
-            "netcheck.core.aliases",
-            "netcheck.core.model",
-        ),
-    ),
-    ("netcheck.compare.results", ("netcheck.compare.change", "netcheck.core.aliases", "netcheck.core.model")),
+    ("netcheck.compare.change", MODEL),
+    ("netcheck.compare.results", (*MODEL, "netcheck.compare.change")),
     (
         "netcheck.compare.undo",
         (
+            *MODEL,
             "netcheck.compare",
             "netcheck.compare.change",
             "netcheck.compare.components",
             "netcheck.compare.words",
-            "netcheck.core.aliases",
-            "netcheck.core.model",
         ),
     ),
     ("netcheck.settings.history_location", ("netcheck.core.hostport",)),

@@ -26,4 +26,6 @@ def report(
 
 
 def cause(component: str, *results: str, code: str = "timed_out") -> RootCause:
-    return RootCause(code, component, f"{component} is wrong", True, results or (f"tcp.connect@{component}",))
+    return RootCause(
+        code, (component,), f"{component} is wrong", True, results or (f"tcp.connect@{component}",)
+    )

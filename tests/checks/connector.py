@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from netcheck.core.catalogue import Catalogue
 from netcheck.core.context import Context, Deadline
 from netcheck.core.model import PIPELINE, Finding, Result, Status
 from netcheck.core.recording import Live
@@ -142,4 +143,8 @@ def judge(
     checks = [check for check in found.checks if check.id.startswith(prefix) and check.id not in ASK_AWS]
     known = pipeline or Pipeline(connector=connector, cluster=cluster, region="eu-west-1")
     context = Context(config or Config(), Deadline(30.0), Live(), known)
-    return Judged(Run(checks, context, ignore_event, Scrubber(())).results((PIPELINE,), ()).results)
+    return Judged(
+        Run(checks, context, ignore_event, Scrubber(()), Catalogue.made_of(found.checks))
+        .results((PIPELINE,), ())
+        .results
+    )

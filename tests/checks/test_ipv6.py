@@ -81,7 +81,7 @@ def test_a_listener_over_ipv6_is_tried_by_its_ipv6_addresses_only() -> None:
 def test_a_host_without_ipv6_does_not_ask_and_blames_nobody() -> None:
     (found,) = judge(Connects(), target(20098), host("10.0.1.10"))
     assert (found.status, found.cause) == ("skip", None)
-    assert "which this host does not speak" in found.summary
+    assert "and this host has no IPv6 address" in found.summary
 
 
 def test_a_name_without_an_ipv6_address_has_nothing_to_connect_to() -> None:

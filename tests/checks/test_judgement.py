@@ -8,6 +8,7 @@ from checks import clickhouse as clickhouse_checks
 from checks import dns as dns_checks
 from checks import kafka as kafka_checks
 from checks import tls as tls_checks
+from netcheck.core.catalogue import Catalogue
 from netcheck.core.check import Check
 from netcheck.core.codec import encode
 from netcheck.core.context import Context, Deadline, PrerequisiteFailed, Skip
@@ -132,7 +133,7 @@ def test_a_reset_after_the_version_is_not_explained_by_anything_below() -> None:
         Result(check.id, check.id, CLICKHOUSE, *findings(check, CLICKHOUSE, *seen, login=LOGIN), 0.1)
         for check in checks
     ]
-    told = explain(results, {check.id: check.after for check in checks})
+    told = explain(results, Catalogue.made_of(checks))
     assert [(one.check, one.caused_by) for one in told if one.status is Status.FAIL] == [
         ("clickhouse.tables", None)
     ]
@@ -182,7 +183,7 @@ def test_a_certificate_that_is_wrong_in_two_ways_is_told_of_both() -> None:
             Result(check.id, check.id, TLS_BROKER, *findings(check, TLS_BROKER, *seen), 0.1)
             for check in checks
         ]
-        told = explain(results, {check.id: check.after for check in checks})
+        told = explain(results, Catalogue.made_of(checks))
         assert [(one.finding.cause, one.status, one.caused_by) for one in told] == [
             (cause, Status.FAIL, None),
             (Cause.TLS_CERTIFICATE_EXPIRED, Status.FAIL, None),

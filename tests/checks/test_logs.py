@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.log_confirmations import CONFIRMED_BY
 from netcheck.aws.cloudwatch.worker_logs import ACTION, from_file, recent
 from netcheck.core.context import Deadline
 from netcheck.core.model import Cause, Finding, Kind, Result, Status, Target
@@ -17,6 +18,7 @@ from netcheck.pipeline import log_signatures
 from netcheck.pipeline.model import Pipeline
 from netcheck.settings.config import Config
 from tests.checks.connector import HEALTHY, judge, with_settings
+from tests.diagnose.made import CATALOGUE
 from tests.servers.aws_endpoint import AwsEndpoint, Fault
 from tests.servers.aws_world import World
 
@@ -274,7 +276,7 @@ def test_a_line_is_known(
     found = [f for f in findings(tmp_path, HEAD + line + "\n") if f.evidence.get("signature") == signature]
     assert len(found) == 1
     assert (found[0].status.value, found[0].cause) == (status, cause)
-    named = found[0].evidence["confirms"]
+    named = [f"{one.check}@{one.kind}" for one in found[0].confirms]
     assert isinstance(named, list)
     assert confirms in named
     assert "2024-03-13 06:43:56Z" in found[0].summary
@@ -287,10 +289,15 @@ def test_every_signature_is_shown_by_a_line() -> None:
 
 def test_every_check_that_a_line_confirms_exists_and_is_of_such_targets() -> None:
     """As plugin discovery finds them: a check that is renamed is renamed here too."""
-    there = {f"{check.id}@{kind}" for check in plugins.find().checks for kind in check.kinds}
-    named = {each for one in log_signatures.SIGNATURES for each in one.confirms}
-    named |= {each for _, _, confirms in log_signatures.CODES.values() for each in confirms}
+    there = {(check.id, str(kind)) for check in plugins.find().checks for kind in check.kinds}
+    named = {(one.check, str(one.kind)) for each in CONFIRMED_BY.values() for one in each}
     assert named - there == set()
+
+
+def test_every_topic_that_names_checks_is_one_of_a_signature() -> None:
+    topics = {one.topic for one in log_signatures.SIGNATURES}
+    topics |= {topic for _, _, topic in log_signatures.CODES.values()}
+    assert CONFIRMED_BY.keys() <= topics
 
 
 def test_every_signature_asks_for_its_own_lines() -> None:
@@ -432,7 +439,7 @@ def test_a_line_is_folded_under_the_check_that_sees_the_same(
     (found,) = findings(tmp_path, pings(30.0, 30.0))
     pipeline = Target(Kind.PIPELINE, "", 0)
     line = Result("logs.errors@pipeline", "logs.errors", pipeline, found, 0.0)
-    by_key = {r.key: r.caused_by for r in explain((line, other), {})}
+    by_key = {r.key: r.caused_by for r in explain((line, other), CATALOGUE)}
     assert by_key[line.key] == (other.key if folded else None)
     assert by_key[other.key] is None
 
@@ -509,7 +516,7 @@ def test_a_denied_call_is_unknown_and_names_the_action(environment: pytest.Monke
         lead_to(aws, environment)
         judged = judge(prefix="logs.", pipeline=Pipeline(connector=HEALTHY, region="eu-west-1"))
     told = [r.finding for r in judged.results if r.finding.status is Status.UNKNOWN]
-    assert [one.evidence.get("missing_permission") for one in told] == [ACTION]
+    assert [one.missing_permissions for one in told] == [(ACTION,)]
 
 
 def test_the_connectors_own_group_is_read(environment: pytest.MonkeyPatch) -> None:

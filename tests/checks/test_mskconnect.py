@@ -28,6 +28,7 @@ from tests.checks.connector import (
     judge,
     with_settings,
 )
+from tests.diagnose.made import CATALOGUE
 
 F, W, U = "fail", "warn", "unknown"
 Change = Mapping[str, Any]
@@ -394,7 +395,7 @@ def test_what_may_not_be_asked_is_unknown_and_names_the_action(
     known = Pipeline(connector=replace(HEALTHY, **change), cluster=cluster, missing=(missing,))
     (found,) = judge(pipeline=known).of(check)
     assert found.status is Status.UNKNOWN
-    assert found.evidence["missing_permission"] == action
+    assert found.missing_permissions == (action,)
 
 
 SLOW = "AWS kept asking us to slow down (ThrottlingException)"
@@ -471,24 +472,23 @@ def test_room_in_the_worker_subnets(tmp_path: Path, free: tuple[int, ...], state
 
 
 def test_the_fix_for_a_setting_reaches_the_root_cause() -> None:
-    (cause,) = root_causes(judge(with_settings({"ssl": None})).results)
+    (cause,) = root_causes(judge(with_settings({"ssl": None})).results, CATALOGUE)
     assert (cause.code, cause.component) == ("SINK_SSL_MISSING", "orders-sink")
     assert cause.fix == (Fix("properties", "ssl=true"),)
 
 
 def test_a_connector_that_failed_follows_from_the_setting_that_failed_it() -> None:
     """State and operations are symptoms: what a setting explains is no root cause of its own."""
-    from netcheck.engine import plugins
 
     subject = replace(
         with_settings({"ssl": None}), state="FAILED", operations=(operation("UPDATE_FAILED", "x"),)
     )
-    results = explain(judge(subject).results, {check.id: check.after for check in plugins.find().checks})
-    assert [cause.code for cause in root_causes(results)] == ["SINK_SSL_MISSING"]
+    results = explain(judge(subject).results, CATALOGUE)
+    assert [cause.code for cause in root_causes(results, CATALOGUE)] == ["SINK_SSL_MISSING"]
     folded = {result.check for result in results if result.caused_by}
     assert {"connector.state", "connector.operations"} <= folded
 
 
 def test_without_another_cause_the_failed_connector_is_the_root_cause() -> None:
-    (cause,) = root_causes(judge(replace(HEALTHY, state="FAILED", problem="why")).results)
+    (cause,) = root_causes(judge(replace(HEALTHY, state="FAILED", problem="why")).results, CATALOGUE)
     assert (cause.code, cause.component) == ("CONNECTOR_NOT_RUNNING", "orders-sink")

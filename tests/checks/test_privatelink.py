@@ -142,6 +142,6 @@ def test_the_key_comes_from_the_environment_and_is_shown_nowhere() -> None:
 
 @pytest.mark.parametrize("name", ["NETCHECK_CLICKHOUSE_CLOUD_KEY_ID", "NETCHECK_CLICKHOUSE_CLOUD_KEY_SECRET"])
 def test_half_a_key_is_wrong_usage(name: str) -> None:
-    with pytest.raises(UsageError, match="half a ClickHouse Cloud API key") as refused:
+    with pytest.raises(UsageError, match="only half of the ClickHouse Cloud API key is set") as refused:
         read_logins(Config(), {name: CANARY})
     assert CANARY not in str(refused.value)

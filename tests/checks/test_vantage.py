@@ -13,13 +13,16 @@ from netcheck.aws.awslambda.function_network import FunctionNetwork, function_ne
 from netcheck.aws.ec2.endpoints import read
 from netcheck.core.codec import decode, encode
 from netcheck.core.context import Deadline
+from netcheck.core.evidence import Answered, ConnectionOutcome
 from netcheck.core.model import PIPELINE, Cause, Finding, Kind, Result, Status, Target
-from netcheck.diagnose import Place, Where, explain, root_causes
+from netcheck.core.place import Place, Where
+from netcheck.diagnose import explain, root_causes
 from netcheck.engine.vantage_parity import Parity, Workers, compare, located
 from netcheck.probe.host import vantage
 from netcheck.probe.host.vantage import Identity, Vantage, identify
 from tests.checks.run import context, judge, told
 from tests.checks.worlds import WORKERS, bare
+from tests.diagnose.made import CATALOGUE
 from tests.servers.aws_endpoint import AwsEndpoint
 from tests.servers.aws_world import World as AwsWorld
 from tests.servers.metadata import SILENT, Pages
@@ -239,15 +242,16 @@ def test_what_a_blocker_explains_of_silence_is_certain_from_the_workers_place_on
     blocked = Finding(
         Status.FAIL, "no rule", Cause.PATH_SECURITY_GROUP, code="SG_HAS_NO_RULES", component="sg-b"
     )
-    silent = Finding(Status.FAIL, "silence", Cause.TIMED_OUT)
+    outcome = ConnectionOutcome(Answered.SILENT)
+    silent = Finding(Status.FAIL, "silence", Cause.TIMED_OUT, connection=outcome)
     results = explain(
         [
             Result("security.groups@b-1", "security.groups", target, blocked, 0.0),
             Result("tcp.connects@b-1", "tcp.connects", target, silent, 0.0),
         ],
-        {},
+        CATALOGUE,
     )
-    (one,) = root_causes(results, Place(Where.SAME if same_place else Where.ELSEWHERE))
+    (one,) = root_causes(results, CATALOGUE, Place(Where.SAME if same_place else Where.ELSEWHERE))
     assert (one.component, one.certain, one.explains) == ("sg-b", certain, ("tcp.connects@b-1",))
 
 
@@ -257,5 +261,5 @@ def test_a_blocker_that_explains_no_silence_is_certain_from_anywhere(same_place:
         Status.FAIL, "no rule", Cause.PATH_SECURITY_GROUP, code="SG_HAS_NO_RULES", component="sg-b"
     )
     result = Result("security.groups@b-1", "security.groups", Target(Kind.KAFKA, "b-1", 9098), blocked, 0.0)
-    (one,) = root_causes([result], Place(Where.SAME if same_place else Where.ELSEWHERE))
+    (one,) = root_causes([result], CATALOGUE, Place(Where.SAME if same_place else Where.ELSEWHERE))
     assert one.certain

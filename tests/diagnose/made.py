@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from netcheck.core.model import PIPELINE, Cause, Finding, Json, Kind, Layer, Result, Security, Status, Target
-from netcheck.diagnose import Diagnosis, Place, Where, diagnose
+from netcheck.core.catalogue import Catalogue
+from netcheck.core.check import Check, DerivedCheck
+from netcheck.core.context import Context
+from netcheck.core.evidence import AddressOutcome, Answered, ConnectionOutcome, Reachability, TracedPath
+from netcheck.core.model import (
+    PIPELINE,
+    Cause,
+    Confirms,
+    Explains,
+    Finding,
+    Kind,
+    Layer,
+    Result,
+    Security,
+    Status,
+    Target,
+)
+from netcheck.core.place import Place, Where
+from netcheck.diagnose import Diagnosis, diagnose
 from netcheck.engine import plugins
 
 CHECKS = {check.id: check for check in plugins.find().checks}
-AFTER = {id: check.after for id, check in CHECKS.items()}
+CATALOGUE = Catalogue.made_of(CHECKS.values())
+AFTER = CATALOGUE.depends_on()
+DERIVED = tuple(check for check in CHECKS.values() if isinstance(check, DerivedCheck))
 
 WORKERS = ("subnet-a", "subnet-b")
 IN_A = Place(Where.SAME, ("subnet-a",), ("10.0.1.10",))
@@ -53,23 +73,62 @@ def told(
     *,
     code: str | None = None,
     component: str | None = None,
-    **evidence: Json,
+    connection: ConnectionOutcome | None = None,
+    paths: Sequence[TracedPath] = (),
+    explains: tuple[Explains, ...] | None = None,
+    confirms: Sequence[str] = (),
+    hosts: Sequence[str] = (),
 ) -> Result:
     """One result of a check, its key as the runner would make the first of its kind."""
     assert check in CHECKS, check
     summary = text or f"{check} of {target.host or 'the pipeline'}: {cause or 'fine'}"
     finding = Finding(
-        Status(status), summary, Cause(cause) if cause else None, _LAYERS[check.partition(".")[0]],
-        evidence, (), code, component,
-    )  # fmt: skip
+        Status(status),
+        summary,
+        Cause(cause) if cause else None,
+        _LAYERS[check.partition(".")[0]],
+        code=code,
+        component=component,
+        connection=connection,
+        paths=tuple(paths),
+        explains=explains,
+        confirms=tuple(_confirms(one) for one in confirms),
+        hosts=tuple(hosts),
+        from_workers=check.startswith("logs."),
+    )
     return Result(f"{check}@{target}", check, target, finding, 0.0)
 
 
-def failed(check: str, target: Target, cause: str, text: str = "", **more: Json) -> Result:
-    code, component = more.pop("code", None), more.pop("component", None)
-    assert code is None or isinstance(code, str)
-    assert component is None or isinstance(component, str)
-    return told(check, target, "fail", cause, text, code=code, component=component, **more)
+def _confirms(text: str) -> Confirms:
+    check, _, kind = text.partition("@")
+    return Confirms(check, Kind(kind))
+
+
+def failed(
+    check: str,
+    target: Target,
+    cause: str,
+    text: str = "",
+    *,
+    code: str | None = None,
+    component: str | None = None,
+    connection: ConnectionOutcome | None = None,
+    paths: Sequence[TracedPath] = (),
+    explains: tuple[Explains, ...] | None = None,
+) -> Result:
+    """One failure of a check."""
+    return told(
+        check,
+        target,
+        "fail",
+        cause,
+        text,
+        code=code,
+        component=component,
+        connection=connection,
+        paths=paths,
+        explains=explains,
+    )
 
 
 def passed(target: Target, *checks: str) -> list[Result]:
@@ -105,16 +164,35 @@ def _stands_on(name: str, below: str) -> bool:
     return any(below == one or _stands_on(one, below) for one in AFTER.get(name, ()))
 
 
-def tried(target: Target, cause: str | None, icmp: Json = None) -> list[Result]:
-    """A connection to the target's one address, and nothing above it where it failed."""
+def outcome(target: Target, cause: str | None, *, routed: bool = False) -> ConnectionOutcome:
+    """What a connection to the target's one address came to."""
+    match cause:
+        case None:
+            answered = Answered.CONNECTED
+        case "connection_refused" | "connection_reset" | "connection_closed":
+            answered = Answered.REFUSED
+        case "timed_out":
+            answered = Answered.SILENT
+        case "host_unreachable" if not routed:
+            answered = Answered.SILENT
+        case _:
+            answered = Answered.NOTHING
     address = ADDRESS.get(target.host, "203.0.113.9")
-    seen: Json = [{"address": address, "family": 4, "cause": cause, "icmp": icmp}]
+    return ConnectionOutcome(answered, (AddressOutcome(address, answered),))
+
+
+def tried(target: Target, cause: str | None, *, routed: bool = False) -> list[Result]:
+    """A connection to the target's one address, and nothing above it where it failed. `routed`: a router said
+    so.
+    """
+    address = ADDRESS.get(target.host, "203.0.113.9")
     text = f"{target.endpoint}: {cause or 'connected'} ({address})"
     status = "fail" if cause else "pass"
     above = not_asked(target, *ABOVE[target.kind]) if cause else passed(target, *ABOVE[target.kind])
+    seen = outcome(target, cause, routed=routed)
     return [
         *passed(target, "dns.resolves"),
-        told("tcp.connects", target, status, cause, text, connections=seen),
+        told("tcp.connects", target, status, cause, text, connection=seen),
         *above,
     ]
 
@@ -136,15 +214,16 @@ def unresolved(cause: str, *targets: Target) -> list[Result]:
 
 def path(
     source: str, target: Target, verdict: str, code: str = "", component: str = "", action: str = ""
-) -> Json:
-    """A path of the evidence, as `netcheck path --format json` writes it."""
-    blocked: list[Json] = [{"code": code, "component": one} for one in component.split(", ") if code]
-    gaps: list[Json] = [{"code": "UNKNOWN_RESOURCE", "component": "acl", "action": action}] if action else []
-    destination = ADDRESS.get(target.host, "203.0.113.9")
-    return {
-        "source": source, "destination": destination, "verdict": verdict, "blocked_by": blocked, "gaps": gaps,
-        "assumptions": [],
-    }  # fmt: skip
+) -> TracedPath:
+    """A traced path to the target's one address; of several components any one stops it."""
+    return TracedPath(
+        source,
+        ADDRESS.get(target.host, "203.0.113.9"),
+        Reachability(verdict),
+        port=target.port,
+        blockers=tuple((code, one) for one in component.split(", ")) if code else (),
+        permissions=(action,) if action else (),
+    )
 
 
 def allowed(*targets: Target) -> list[Result]:
@@ -168,8 +247,8 @@ def stopped(
     """AWS's configuration stops the way from these subnets, and lets the others pass."""
     results = []
     for target in targets:
-        stops: list[Json] = [path(one, target, verdict, code, component) for one in sources]
-        others: list[Json] = [path(one, target, "reachable") for one in WORKERS if one not in sources]
+        stops = [path(one, target, verdict, code, component) for one in sources]
+        others = [path(one, target, "reachable") for one in WORKERS if one not in sources]
         text = f"from {', '.join(sources)} to {target.endpoint}: {component} stops it"
         results.append(failed(check, target, cause, text, code=code, component=component, paths=stops))
         if others:
@@ -188,9 +267,10 @@ def setting(check: str, cause: str, code: str, text: str = "") -> Result:
 
 
 def logged(cause: str, line: str, *confirms: str) -> Result:
-    return failed(
-        "logs.errors", PIPELINE, cause, f"worker log: {line}", confirms=list(confirms), lines=[line]
-    )
+    """A line of the worker log, and the live checks that look at the same."""
+    hosts = tuple(one.host for one in EVERY if one.host in line) + ((STS.host,) if STS.host in line else ())
+    text = f"worker log: {line}"
+    return told("logs.errors", PIPELINE, "fail", cause, text, confirms=confirms, hosts=hosts)
 
 
 def state_failed() -> Result:
@@ -205,4 +285,23 @@ def diagnosed(results: Iterable[Result], place: Place = IN_A) -> Diagnosis:
         number = counts[one.key] = counts.get(one.key, 0) + 1
         key = one.key if number == 1 else f"{one.key}#{number}"
         stamped.append(Result(key, one.check, one.target, one.finding, 0.0, one.caused_by))
-    return diagnose(stamped, AFTER, place)
+    return diagnose(stamped, CATALOGUE, place, DERIVED)
+
+
+class Made(Check):
+    """A check that is only declared."""
+
+    kinds = frozenset(Kind)
+
+    def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
+        raise NotImplementedError
+
+
+def catalogue(depends_on: Mapping[str, frozenset[str]]) -> Catalogue:
+    """The catalogue of our own checks, with these dependencies in place of theirs."""
+    declared: dict[str, Check] = {}
+    for id, needed in depends_on.items():
+        own = CHECKS.get(id)
+        fields = {"id": id, "depends_on": needed, "explains": own.explains if own else ()}
+        declared[id] = type("Made", (Made,), fields)()
+    return replace(CATALOGUE, checks=declared)

@@ -4,14 +4,36 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netcheck.core.model import PIPELINE, Cause, Finding, Json, Layer, Result, Status
-from netcheck.diagnose import JOINED, Diagnosis, Place, Where, diagnose
-from netcheck.diagnose.correlator import CLOSER, OF_THE_PLACE, STOPS_PACKETS
-from tests.diagnose.made import AFTER, B1, B2, CLOUD, GLUE, NATIVE, STS
+from netcheck.core.catalogue import Catalogue
+from netcheck.core.evidence import (
+    AddressOutcome,
+    Answered,
+    ConnectionOutcome,
+    Passing,
+    Reachability,
+    TracedPath,
+)
+from netcheck.core.model import (
+    PIPELINE,
+    Cause,
+    Confirms,
+    Explains,
+    Finding,
+    Fix,
+    Kind,
+    Layer,
+    Result,
+    Status,
+)
+from netcheck.core.place import Place, Where
+from netcheck.core.problem import Trait
+from netcheck.diagnose import Diagnosis, diagnose
+from tests.diagnose.made import AFTER, B1, B2, CATALOGUE, CLOUD, DERIVED, GLUE, NATIVE, STS, catalogue
 
 TARGETS = (B1, B2, CLOUD, NATIVE, STS, GLUE)
 OF_PIPELINE = (
@@ -30,7 +52,9 @@ OF_TARGETS = (
 )  # fmt: skip
 FAILURES: tuple[Cause | None, ...] = (None, *Cause)
 """Any cause, and those on which the join decides more often than chance would have it."""
-OFTEN = (*CLOSER, *STOPS_PACKETS, Cause.TIMED_OUT, Cause.HOST_UNREACHABLE, Cause.SETTINGS_CONTRADICT,
+DECIDING = {Trait.SILENCE, Trait.BLOCKS_PACKETS}
+OFTEN = (*(cause for cause in Cause if CATALOGUE.problems[cause].traits & DECIDING),
+         Cause.TIMED_OUT, Cause.HOST_UNREACHABLE, Cause.SETTINGS_CONTRADICT,
          Cause.SETTING_WRONG, Cause.VPC_DNS_OFF, Cause.CONNECTION_RESET, Cause.CONNECTOR_NOT_RUNNING,
          Cause.INTERMITTENT, Cause.DNS_TIMED_OUT, Cause.MTU_BLACK_HOLE)  # fmt: skip
 CODES = (
@@ -47,44 +71,49 @@ UNTOLD = {
     Status.UNKNOWN: (None, Cause.NOT_ASKED, Cause.DEADLINE, Cause.PATH_UNKNOWN),
 }
 
-paths = st.fixed_dictionaries(
-    {
-        "source": st.sampled_from(["subnet-a", "subnet-b"]),
-        "destination": st.sampled_from(ADDRESSES),
-        "verdict": st.sampled_from(["reachable", "blocked", "partial", "unknown", "a plugin's own"]),
-        "blocked_by": st.sampled_from([[], [{"code": CODES[1], "component": "acl-1"}], "not a list"]),
-        "gaps": st.sampled_from([[], [{"action": "ec2:DescribeNetworkAcls"}]]),
-        "passing": st.sampled_from(
-            [[], [{"source_addresses": ["10.0.0.0/25"], "source_ports": [[1024, 40000]]}], [{}], None]
-        ),
-        "assumptions": st.sampled_from([[], ["a peering is as here"], None]),
-    }
+paths = st.builds(
+    TracedPath,
+    st.sampled_from(["subnet-a", "subnet-b"]),
+    st.sampled_from(ADDRESSES),
+    st.sampled_from(Reachability),
+    blockers=st.sampled_from([(), (("SUBNET_ACL_RESTRICTION", "acl-1"),)]),
+    permissions=st.sampled_from([(), ("ec2:DescribeNetworkAcls",)]),
+    passing=st.sampled_from([(), (Passing(("10.0.0.0/25",), ((1024, 40000),)),)]),
+    assumptions=st.sampled_from([(), ("a peering is as here",)]),
 )
-connections = st.fixed_dictionaries(
-    {
-        "address": st.sampled_from(ADDRESSES),
-        "cause": st.sampled_from([None, "timed_out", "connection_refused", "host_unreachable"]),
-        "icmp": st.sampled_from([None, {"sender": "10.0.9.1"}]),
-    }
+outcomes = st.builds(
+    ConnectionOutcome,
+    st.sampled_from(Answered),
+    st.lists(
+        st.builds(AddressOutcome, st.sampled_from(ADDRESSES), st.sampled_from(Answered)), max_size=2
+    ).map(tuple),
 )
-FIXES: list[Json] = [
-    None, {"kind": "text", "text": f"bootstrapServers={B2.endpoint}"}, [{"kind": "awscli", "text": "aws"}],
-    [1],
-]  # fmt: skip
+RULES = (
+    None,
+    (),
+    (Explains(frozenset({Cause.KAFKA_ACCESS_DENIED})),),
+    (Explains(kinds=frozenset({Kind.KAFKA}), blocked=True, unless=frozenset({B2.endpoint})),),
+    (Explains(silent=True, same_target=True), Explains(checks=frozenset({"of.a.plugin"}))),
+)
 
 
 @st.composite
-def evidences(draw: st.DrawFn) -> dict[str, Json]:
-    found: dict[str, Json] = {}
+def typed(draw: st.DrawFn) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     if draw(st.booleans()):
-        found["paths"] = draw(st.lists(paths, max_size=3))
+        found["paths"] = tuple(draw(st.lists(paths, max_size=3)))
     if draw(st.booleans()):
-        found["connections"] = draw(st.lists(connections, max_size=2))
+        found["connection"] = draw(outcomes)
     if draw(st.integers(0, 4)) == 0:
-        found["fix"] = draw(st.sampled_from(FIXES))
-        found["lines"] = [f"a line about {draw(st.sampled_from(TARGETS)).host}"]
-        found["confirms"] = ["tcp.connects@kafka", "of.a.plugin@pipeline", "iam.permissions@pipeline", 7]
-        found["need"] = draw(st.sampled_from([None, "Cluster", "Secret1"]))
+        found["fixes"] = (Fix("awscli", "aws"),)
+        found["hosts"] = (draw(st.sampled_from(TARGETS)).host,)
+        found["confirms"] = (
+            Confirms("tcp.connects", Kind.KAFKA),
+            Confirms("of.a.plugin", Kind.PIPELINE),
+            Confirms("iam.permissions", Kind.PIPELINE),
+        )
+        found["explains"] = draw(st.sampled_from(RULES))
+        found["from_workers"] = draw(st.booleans())
     return found
 
 
@@ -99,11 +128,11 @@ def findings(draw: st.DrawFn) -> Finding:
         cause = draw(st.sampled_from(UNTOLD[status]))
     layer = draw(st.sampled_from([None, Layer.TCP, Layer.TLS, Layer.FILTER, Layer.CONFIG]))
     component = draw(st.sampled_from(["acl-1", "rtb-1, rtb-2", None])) if code else None
-    return Finding(status, "said", cause, layer, draw(evidences()), (), code, component)
+    return Finding(status, "said", cause, layer, code=code, component=component, **draw(typed()))
 
 
 @st.composite
-def runs(draw: st.DrawFn) -> tuple[list[Result], dict[str, frozenset[str]], Place]:
+def runs(draw: st.DrawFn) -> tuple[list[Result], Catalogue, Place]:
     """Results of this program's checks and of a plugin's, whatever they say, seen from anywhere."""
     few = draw(st.lists(st.sampled_from(TARGETS), min_size=1, max_size=3, unique=True))
     checks = draw(st.lists(st.sampled_from(OF_TARGETS), min_size=1, max_size=8, unique=True))
@@ -134,7 +163,7 @@ def runs(draw: st.DrawFn) -> tuple[list[Result], dict[str, frozenset[str]], Plac
     }
     subnets = draw(st.sampled_from([(), ("subnet-a",), ("subnet-a", "subnet-b")]))
     addresses = draw(st.sampled_from([(), ("10.0.0.5",), ("10.0.0.200",)]))
-    return results, after, Place(draw(st.sampled_from(list(Where))), subnets, addresses)
+    return results, catalogue(after), Place(draw(st.sampled_from(list(Where))), subnets, addresses)
 
 
 def hold(told: Diagnosis, place: Place) -> None:
@@ -159,7 +188,8 @@ def hold(told: Diagnosis, place: Place) -> None:
         assert cause.code and cause.component and cause.title and cause.evidence
         first = by_key[cause.results[0]].finding
         if cause.certain and place.where is not Where.SAME and first.code is None:
-            assert first.cause not in OF_THE_PLACE or by_key[cause.results[0]].check.startswith("logs.")
+            of_the_place = CATALOGUE.cause_of(first).has(Trait.VANTAGE_DEPENDENT)
+            assert not of_the_place or first.from_workers
     ranks = [not cause.certain for cause in told.root_causes]
     assert ranks == sorted(ranks), "what is certain comes first"
 
@@ -170,25 +200,25 @@ ONES = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 @ONES
 @given(runs())
 def test_whatever_is_found_nothing_is_lost_or_folded_in_circles(
-    run: tuple[list[Result], dict[str, frozenset[str]], Place],
+    run: tuple[list[Result], Catalogue, Place],
 ) -> None:
-    results, after, place = run
-    told = diagnose(results, after, place)
+    results, declared, place = run
+    told = diagnose(results, declared, place, DERIVED)
     assert [one.key for one in told.results][: len(results)] == [one.key for one in results]
-    assert {one.check for one in told.results[len(results) :]} <= JOINED
+    assert {one.check for one in told.results[len(results) :]} <= {one.id for one in DERIVED}
     hold(told, place)
-    assert diagnose(results, after, place) == told
+    assert diagnose(results, declared, place, DERIVED) == told
 
 
 @ONES
 @given(runs(), st.randoms(use_true_random=False))
 def test_the_order_of_the_results_explains_nothing(
-    run: tuple[list[Result], dict[str, frozenset[str]], Place], chance: Random
+    run: tuple[list[Result], Catalogue, Place], chance: Random
 ) -> None:
-    results, after, place = run
+    results, declared, place = run
     mixed = list(results)
     chance.shuffle(mixed)
-    told, again = diagnose(results, after, place), diagnose(mixed, after, place)
+    told, again = diagnose(results, declared, place, DERIVED), diagnose(mixed, declared, place, DERIVED)
     assert {one.key: one for one in told.results} == {one.key: one for one in again.results}
     assert {frozenset(o.results): (o.code, frozenset(o.explains)) for o in told.root_causes} == {
         frozenset(o.results): (o.code, frozenset(o.explains)) for o in again.root_causes

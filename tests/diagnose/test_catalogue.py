@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from netcheck.core.model import PIPELINE, Result
-from netcheck.diagnose import Place
+from checks.connector_findings import BROKERS as BROKER_KIND
+from checks.mskconnect import NOT_A_BROKER
+from netcheck.core.model import PIPELINE, Explains, Result
+from netcheck.core.place import Place
 from tests.diagnose.made import (
     B1,
     B2,
@@ -320,7 +322,7 @@ ROWS = (
     ),
     Row(
         "T10 an inspecting firewall says that it may not be",
-        [*well(*BROKERS), *tried(CLOUD, "host_unreachable", {"sender": "10.0.9.1"}), *allowed(*EVERY)],
+        [*well(*BROKERS), *tried(CLOUD, "host_unreachable", routed=True), *allowed(*EVERY)],
         (("HOST_UNREACHABLE", str(CLOUD)),),
     ),
     Row(
@@ -524,7 +526,6 @@ ROWS = (
             failed(
                 "iam.permissions", PIPELINE, "iam_denied", code="IAM_PERMISSION_MISSING",
                 component="role/sink",
-                need="Cluster",
             ),
             *(o for b in BROKERS for o in up_to("kafka.login", b, "kafka_access_denied")),
             logged("kafka_access_denied", "[...]: Access denied", "kafka.login@kafka",
@@ -539,7 +540,7 @@ ROWS = (
             failed(
                 "iam.permissions", PIPELINE, "iam_denied", code="IAM_PERMISSION_MISSING",
                 component="role/sink",
-                need="Secret1",
+                explains=(),
             ),
             *up_to("kafka.login", B1, "kafka_access_denied"),
         ],
@@ -564,9 +565,10 @@ ROWS = (
     Row(
         "the brokers of a cluster that was created again",
         [
-            setting(
-                "connector.bootstrap", "setting_wrong", "MSK_BOOTSTRAP_UNKNOWN",
-                f"{B1.host} is not a broker of orders",
+            failed(
+                "connector.bootstrap", PIPELINE, "setting_wrong", f"{B1.host} is not a broker of orders",
+                code="MSK_BOOTSTRAP_UNKNOWN", component="orders-sink",
+                explains=(Explains(NOT_A_BROKER, BROKER_KIND, hosts=frozenset({B1.host})),),
             ),
             *unresolved("dns_nxdomain", B1), *well(CLOUD), state_failed(),
         ],
@@ -643,7 +645,6 @@ ROWS = (
             failed(
                 "iam.permissions", PIPELINE, "iam_denied", code="IAM_PERMISSION_MISSING",
                 component="role/sink",
-                need="Cluster",
             ),
             *(o for b in BROKERS for o in up_to("kafka.login", b, "kafka_access_denied")),
         ],
@@ -718,7 +719,7 @@ def test_the_permission_that_would_tell_stands_in_the_doubt() -> None:
     )  # fmt: skip
     (one,) = found.root_causes
     assert "needs ec2:DescribeNetworkAcls" in one.doubt
-    assert one.evidence[1] == "configured: not known: the ACL"
+    assert str(one.evidence[1]) == "configured: not known: the ACL"
 
 
 @pytest.mark.parametrize("place", [IN_A, LAPTOP])

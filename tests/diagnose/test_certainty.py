@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
 from netcheck.core.model import Cause, Result, RootCause, Target
-from netcheck.diagnose import Place, Where
-from netcheck.diagnose.confidence import EARNED
+from netcheck.core.place import Place, Where
+from netcheck.diagnose import diagnose
 from tests.diagnose.made import (
     B1,
     B2,
+    CATALOGUE,
     CLOUD,
     GLUE,
     IN_A,
@@ -46,6 +48,10 @@ def seen(cause: str, *aws: Result, place: Place = IN_A) -> RootCause:
     return one
 
 
+def shown(cause: RootCause) -> tuple[str, ...]:
+    return tuple(map(str, cause.evidence))
+
+
 def undecided(target: Target) -> Result:
     gap = path("subnet-a", target, "unknown", action="ec2:DescribeNetworkAcls")
     return told(
@@ -55,16 +61,16 @@ def undecided(target: Target) -> Result:
 
 
 def test_every_closer_look_at_a_port_is_in_the_table() -> None:
-    assert set(CLOSER) == {str(cause) for cause in EARNED}
+    assert set(CLOSER) == {name for name, one in CATALOGUE.problems.items() if one.confidence}
 
 
 @pytest.mark.parametrize("cause", CLOSER)
 def test_alone_what_is_silent_is_certain_and_who_is_to_blame_is_not(cause: str) -> None:
     one = seen(cause)
     assert not one.certain
-    assert one.doubt.startswith("that ") and " is certain; " in one.doubt
-    assert one.doubt.endswith("(give --connector, or --source-subnet and --source-security-group)")
-    assert one.evidence == (f"observed: {CLOSER[cause][0]} of {CLOSER[cause][1].host}: {cause}",)
+    assert one.doubt.startswith("Certain: ") and "Not certain: " in one.doubt
+    assert one.doubt.endswith("(add --connector, or --source-subnet and --source-security-group)")
+    assert shown(one) == (f"observed: {CLOSER[cause][0]} of {CLOSER[cause][1].host}: {cause}",)
 
 
 @pytest.mark.parametrize("cause", CLOSER)
@@ -72,9 +78,9 @@ def test_where_aws_would_deliver_it_is_certain_and_nothing_of_aws_is_to_be_chang
     target = CLOSER[cause][1]
     one = seen(cause, *allowed(target))
     assert one.certain and not one.doubt
-    observed, configured = one.evidence
+    observed, configured = shown(one)
     assert observed == f"observed: {CLOSER[cause][0]} of {target.host}: {cause}"
-    assert configured.startswith("configured: AWS would deliver") and target.endpoint in configured
+    assert configured.startswith("configured: AWS delivers") and target.endpoint in configured
     (fix,) = one.fix
     assert fix.text.startswith("AWS's configuration delivers it, both ways: leave routes, security groups")
 
@@ -83,7 +89,7 @@ def test_where_aws_would_deliver_it_is_certain_and_nothing_of_aws_is_to_be_chang
 def test_where_aws_does_not_tell_the_permission_is_named_that_would(cause: str) -> None:
     one = seen(cause, undecided(CLOSER[cause][1]))
     assert not one.certain and "needs ec2:DescribeNetworkAcls" in one.doubt
-    assert one.evidence[1] == "configured: not known: the ACL"
+    assert shown(one)[1] == "configured: not known: the ACL"
     assert "leave routes" not in one.fix[0].text
 
 
@@ -95,7 +101,7 @@ def test_from_elsewhere_it_may_be_this_hosts_own_way(cause: str, place: Place) -
     assert not one.certain and f"lets the workers reach {target.endpoint}" in one.doubt and why in one.doubt
     assert "leave routes" not in one.fix[0].text
     one = seen(cause, place=place)
-    assert not one.certain and "give --connector" in one.doubt and why in one.doubt
+    assert not one.certain and "add --connector" in one.doubt and why in one.doubt
 
 
 @pytest.mark.parametrize("cause", CLOSER)
@@ -112,12 +118,12 @@ def test_of_another_worker_subnets_blocker_nothing_is_said_where_the_silence_was
     )
     found = diagnosed([*silent(B1), failed("tcp.other-ports", B1, "host_silent"), *closed]).root_causes
     assert [one.code for one in found] == ["ENI_SG_RULES_MISMATCH", "HOST_SILENT"]
-    assert found[1].certain and "subnet-a" in found[1].evidence[1]
-    assert "subnet-b" not in found[1].evidence[1]
+    assert found[1].certain and "subnet-a" in shown(found[1])[1]
+    assert "subnet-b" not in shown(found[1])[1]
 
 
 def test_an_assumption_of_the_computed_path_is_the_doubt() -> None:
-    way = {**path("subnet-a", B1, "reachable"), "assumptions": ["the peering's other side is as here"]}
+    way = replace(path("subnet-a", B1, "reachable"), assumptions=("the peering's other side is as here",))
     one = seen("port_silent", told("routes.reaches", B1, "pass", paths=[way]))
     assert not one.certain and one.doubt.endswith("the peering's other side is as here")
 
@@ -157,9 +163,6 @@ def test_a_family_of_ip_that_is_silent_is_warned_of_and_no_root_cause() -> None:
 
 
 def test_silence_that_aws_would_deliver_keeps_its_doubt_where_the_join_was_left_out() -> None:
-    from netcheck.diagnose import diagnose
-    from tests.diagnose.made import AFTER
-
-    (one,) = diagnose([*silent(B1), *allowed(B1)], AFTER, IN_A, frozenset()).root_causes
+    (one,) = diagnose([*silent(B1), *allowed(B1)], CATALOGUE, IN_A).root_causes
     assert (one.code, one.certain) == ("TIMED_OUT", False)
     assert one.doubt.endswith("AWS's configuration delivers it")

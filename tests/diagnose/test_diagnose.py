@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Result, Status, Target
-from netcheck.diagnose import JOINED, Place, Where, diagnose, explain, root_causes, settle
-from netcheck.diagnose.advice import ADVICE
+from netcheck.core.evidence import (
+    AddressOutcome,
+    Answered,
+    ConnectionOutcome,
+    Passing,
+    Reachability,
+    TracedPath,
+)
+from netcheck.core.model import Cause, Finding, Kind, Layer, Result, RootCause, Status, Target
+from netcheck.core.place import Place, Where
+from netcheck.diagnose import diagnose, explain, settle
+from netcheck.diagnose import root_causes as _root_causes
+from tests.diagnose.made import CATALOGUE, DERIVED, catalogue
 
 ONE = Target(Kind.KAFKA, "b-1", 9094)
 TWO = Target(Kind.KAFKA, "b-2", 9094)
@@ -42,8 +53,8 @@ def result(
 
 def folded(*results: Result, after: dict[str, frozenset[str]] = AFTER) -> dict[str, str | None]:
     """What explains each result, by key; the order of the results must not matter."""
-    forward = {r.key: r.caused_by for r in explain(results, after)}
-    backward = {r.key: r.caused_by for r in explain(results[::-1], after)}
+    forward = {r.key: r.caused_by for r in explain(results, catalogue(after))}
+    backward = {r.key: r.caused_by for r in explain(results[::-1], catalogue(after))}
     assert forward == backward
     return forward
 
@@ -161,7 +172,7 @@ def test_two_tellers_that_would_explain_each_other_leave_one_standing() -> None:
         result("tls", "unknown", TWO),
         result("tcp", "not asked", TWO, told_by="tls@b-1"),
     ]
-    found = {r.key: r.caused_by for r in explain(results, AFTER)}
+    found = {r.key: r.caused_by for r in explain(results, catalogue(AFTER))}
     assert found == {"tls@b-1": None, "tcp@b-1": "tls@b-1", "tls@b-2": "tls@b-1", "tcp@b-2": "tls@b-1"}
 
 
@@ -199,7 +210,7 @@ def test_nothing_is_lost_and_every_cause_stands_on_its_own(
     run: tuple[list[Result], dict[str, frozenset[str]]],
 ) -> None:
     results, after = run
-    explained = explain(results, after)
+    explained = explain(results, catalogue(after))
     assert [replace(r, caused_by=None) for r in explained] == [replace(r, caused_by=None) for r in results]
     by_key = {r.key: r for r in explained}
     assert len(by_key) == len(results)
@@ -220,21 +231,25 @@ def test_nothing_is_lost_and_every_cause_stands_on_its_own(
     assert bool(failed) == bool(causes)
 
 
-PATHS: list[Json] = [
-    {"source": source, "destination": address, "verdict": verdict, "blocked_by": [
-        {"code": "SUBNET_ACL_RESTRICTION", "component": "acl-1"}], "passing": passing}
+PATHS = [
+    TracedPath(source, address, verdict, blockers=(("SUBNET_ACL_RESTRICTION", "acl-1"),), passing=passing)
     for source in ("subnet-a", "subnet-b")
     for address in ("10.0.1.1", "10.0.1.2")
     for verdict, passing in (
-        ("reachable", []), ("blocked", []), ("unknown", []),
-        ("partial", [{"source_addresses": ["10.0.0.0/25"], "source_ports": [[1024, 40000]]}]),
-        ("partial", "a plugin's own"), ("partial", [{"source_addresses": ["here"], "source_ports": [[1]]}]),
+        (Reachability.REACHABLE, ()),
+        (Reachability.BLOCKED, ()),
+        (Reachability.UNKNOWN, ()),
+        (Reachability.PARTIAL, (Passing(("10.0.0.0/25",), ((1024, 40000),)),)),
+        (Reachability.PARTIAL, ()),
     )
-]  # fmt: skip
-CONNECTIONS: list[Json] = [
-    {"address": address, "cause": cause, "icmp": None}
-    for address in ("10.0.1.1", "10.0.1.2")
-    for cause in (None, "timed_out", "connection_refused", "host_unreachable")
+]
+OUTCOMES = {
+    None: Answered.CONNECTED,
+    Cause.TIMED_OUT: Answered.SILENT,
+    Cause.CONNECTION_REFUSED: Answered.REFUSED,
+}
+ADDRESSES = [
+    AddressOutcome(address, answered) for address in ("10.0.1.1", "10.0.1.2") for answered in Answered
 ]
 
 
@@ -244,17 +259,19 @@ def two_sided(draw: st.DrawFn) -> tuple[list[Result], dict[str, frozenset[str]],
     results, after = draw(runs())
     for number, target in enumerate(draw(st.lists(st.sampled_from(TARGETS), max_size=6))):
         if draw(st.booleans()):
-            seen = draw(st.lists(st.sampled_from(CONNECTIONS), max_size=3))
+            seen = tuple(draw(st.lists(st.sampled_from(ADDRESSES), max_size=3)))
             cause = draw(st.sampled_from([None, Cause.TIMED_OUT, Cause.CONNECTION_REFUSED]))
             status = Status.FAIL if cause else Status.PASS
-            finding = Finding(status, "seen", cause, Layer.TCP, {"connections": seen})
+            outcome = ConnectionOutcome(OUTCOMES[cause], seen)
+            finding = Finding(status, "seen", cause, Layer.TCP, connection=outcome)
             results.append(Result(f"tcp.connects@{number}", "tcp.connects", target, finding, 0.0))
         else:
             paths = draw(st.lists(st.sampled_from(PATHS), max_size=4))
             stops = draw(st.booleans())
             finding = Finding(
                 Status.FAIL if stops else Status.PASS, "said", Cause.PATH_NETWORK_ACL if stops else None,
-                Layer.FILTER, {"paths": paths}, (), "SUBNET_ACL_RESTRICTION" if stops else None, "acl-1",
+                Layer.FILTER, paths=tuple(paths), component="acl-1",
+                code="SUBNET_ACL_RESTRICTION" if stops else None,
             )  # fmt: skip
             results.append(Result(f"security.acls@{number}", "security.acls", target, finding, 0.0))
     subnets = draw(st.sampled_from([(), ("subnet-a",), ("subnet-a", "subnet-b")]))
@@ -268,7 +285,7 @@ def test_whatever_both_sides_say_nothing_is_lost_and_certainty_has_no_doubt(
     run: tuple[list[Result], dict[str, frozenset[str]], Place],
 ) -> None:
     results, after, place = run
-    told = diagnose(results, after, place)
+    told = diagnose(results, catalogue(after), place, DERIVED)
     assert [r.key for r in told.results][: len(results)] == [r.key for r in results]
     by_key = {r.key: r for r in told.results}
     assert len(by_key) == len(told.results)
@@ -283,13 +300,17 @@ def test_whatever_both_sides_say_nothing_is_lost_and_certainty_has_no_doubt(
     for cause in told.root_causes:
         assert cause.certain == (not cause.doubt)
         assert cause.evidence and all(
-            one.startswith(("observed: ", "configured: ")) for one in cause.evidence
+            str(one).startswith(("observed: ", "configured: ")) for one in cause.evidence
         )
     if place.where is not Where.SAME:
-        assert not [r for r in told.results if r.check in JOINED]
+        assert not [r for r in told.results if r.check in {one.id for one in DERIVED}]
         silent = {r.key for r in told.results if r.finding.cause is Cause.TIMED_OUT}
         assert not [one for one in told.root_causes if one.certain and silent & {*one.results, *one.explains}]
-    assert diagnose(results, after, place) == told
+    assert diagnose(results, catalogue(after), place, DERIVED) == told
+
+
+def root_causes(results: Sequence[Result]) -> tuple[RootCause, ...]:
+    return _root_causes(results, CATALOGUE)
 
 
 # --- root causes ----------------------------------------------------------------------------------------
@@ -306,8 +327,8 @@ def test_the_same_cause_on_several_targets_of_a_kind_is_one_root_cause() -> None
     assert one.code == "TLS_CERTIFICATE_EXPIRED"
     assert one.results == (f"tls@{ONE}", f"tls@{TWO}")
     assert one.component == f"{ONE}, {TWO}"
-    assert one.title == f"{ADVICE[cause].title}: 2 of 2 Kafka brokers"
-    assert [fix.text for fix in one.fix] == [ADVICE[cause].mend]
+    assert one.title == f"{CATALOGUE.problems[cause].title}: 2 of 2 Kafka brokers"
+    assert [fix.text for fix in one.fix] == [CATALOGUE.problems[cause].advice]
 
 
 def test_the_title_says_how_many_of_how_many_targets() -> None:
@@ -340,7 +361,9 @@ def test_silence_is_uncertain_and_comes_after_what_is_certain() -> None:
 
 
 def test_a_root_cause_lists_what_it_explains_and_a_plugins_failure_without_a_cause_is_one_too() -> None:
-    results = explain([named("tcp", ONE, None, "plugin says no"), result("tls", "not asked")], AFTER)
+    results = explain(
+        [named("tcp", ONE, None, "plugin says no"), result("tls", "not asked")], catalogue(AFTER)
+    )
     (one,) = root_causes(results)
     assert (one.code, one.title, one.fix) == ("TCP", "plugin says no", ())
     assert one.explains == ("tls@b-1",)
@@ -353,7 +376,9 @@ def test_only_failures_are_root_causes(what: str) -> None:
 
 def test_what_could_not_be_asked_and_nothing_explains_is_unknown() -> None:
     alone = result("b", "not asked", TARGETS[0])
-    (settled,) = settle(explain([alone], {"b": frozenset({"a"})}))
+    (settled,) = settle(explain([alone], catalogue({"b": frozenset({"a"})})))
     assert settled.status is Status.UNKNOWN
-    failed, below = settle(explain([result("a", "fail", TARGETS[0]), alone], {"b": frozenset({"a"})}))
+    failed, below = settle(
+        explain([result("a", "fail", TARGETS[0]), alone], catalogue({"b": frozenset({"a"})}))
+    )
     assert (below.status, below.caused_by) == (Status.SKIP, failed.key)

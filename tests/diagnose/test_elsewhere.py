@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netcheck.core.model import PIPELINE, Json, Result
+from checks.connector_findings import WRONG_KAFKA_LISTENER
+from checks.mskconnect import misdirected
+from netcheck.core.model import PIPELINE, Result
 from tests.diagnose.made import (
     B1,
     BROKERS,
@@ -25,10 +27,9 @@ NO_ROUTE = ("routes.reaches", "path_no_route", "NO_ROUTE_TO_DESTINATION", "rtb-a
 def wrong_listener(port: int) -> Result:
     """The connector's login does not go with its port; this is the port to use."""
     servers = ",".join(f"{one.host}:{port}" for one in BROKERS)
-    fix: Json = {"kind": "text", "text": f"create the connector anew with bootstrapServers={servers}"}
     return failed(
         "connector.authentication", PIPELINE, "settings_contradict", code="MSK_CONNECT_AUTHENTICATION",
-        component="orders-sink", fix=fix,
+        component="orders-sink", explains=(WRONG_KAFKA_LISTENER, misdirected(servers)),
     )  # fmt: skip
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from netcheck.core.model import PIPELINE, Json, Result, RootCause, Target
-from netcheck.diagnose import Diagnosis, Place, Where
+from checks.mskconnect import NOT_A_BROKER
+from netcheck.core.evidence import Passing
+from netcheck.core.model import PIPELINE, Explains, Kind, Result, RootCause, Target
+from netcheck.core.place import Place, Where
+from netcheck.diagnose import Diagnosis
 from tests.diagnose.made import (
     B1,
     B2,
@@ -151,11 +155,14 @@ def test_a_line_of_the_log_that_names_another_kind_of_target_is_not_explained_by
 
 
 def test_a_bootstrap_list_explains_the_failure_of_the_broker_that_it_names_and_of_no_other() -> None:
-    wrong = setting(
+    wrong = failed(
         "connector.bootstrap",
+        PIPELINE,
         "setting_wrong",
-        "MSK_BOOTSTRAP_UNKNOWN",
         f"{B2.host} is not a broker of orders",
+        code="MSK_BOOTSTRAP_UNKNOWN",
+        component="orders-sink",
+        explains=(Explains(NOT_A_BROKER, frozenset({Kind.KAFKA}), hosts=frozenset({B2.host})),),
     )
     shown = [wrong, *tried(B1, "connection_refused"), *tried(B2, "connection_refused")]
     found = diagnosed(shown)
@@ -216,28 +223,26 @@ def test_a_title_counts_the_targets_by_what_they_are(targets: tuple[Target, ...]
 # A path that passes in part, seen from an address of the workers' subnet
 
 
-def passing(*addresses: str, translated: bool = False) -> dict[str, Json]:
-    rectangle: dict[str, Json] = {"source_addresses": [*addresses], "source_ports": [[32768, 60999]]}
-    return {"passing": [rectangle | ({"translated": []} if translated else {})]}
+def passing(*addresses: str, translated: bool = False) -> tuple[Passing, ...]:
+    return (Passing(addresses, ((32768, 60999),), translated),)
 
 
 OTHERS = "10.0.1.128/25"
-PARTS: list[tuple[str, dict[str, Json], bool, str]] = [
-    ("what passes is not reported", {}, False, "only a part"),
-    ("a NAT gateway chooses which part passes", passing(OTHERS, translated=True), False, "only a part"),
+PARTS: list[tuple[str, tuple[Passing, ...], bool, str]] = [
+    ("what passes is not reported", (), False, "only part"),
+    ("a NAT gateway chooses which part passes", passing(OTHERS, translated=True), False, "only part"),
     ("this host's address is of the part that is stopped", passing(OTHERS), True, ""),
 ]
 
 
 @pytest.mark.parametrize(("passes", "certain", "doubt"), [r[1:] for r in PARTS], ids=[r[0] for r in PARTS])
 def test_silence_on_a_path_that_passes_in_part_is_certain_where_this_address_is_stopped(
-    passes: dict[str, Json], certain: bool, doubt: str
+    passes: tuple[Passing, ...], certain: bool, doubt: str
 ) -> None:
     way = path("subnet-a", B1, "partial", "SUBNET_ACL_RESTRICTION", "acl-1")
-    assert isinstance(way, dict)
     stop = failed(
         "security.acls", B1, "path_network_acl", code="SUBNET_ACL_RESTRICTION", component="acl-1",
-        paths=[way | passes],
+        paths=[replace(way, passing=passes)],
     )  # fmt: skip
     (one,) = diagnosed([*silent(B1), stop]).root_causes
     assert (one.code, one.certain) == ("SUBNET_ACL_RESTRICTION", certain)
@@ -246,10 +251,9 @@ def test_silence_on_a_path_that_passes_in_part_is_certain_where_this_address_is_
 
 def test_silence_from_an_address_of_the_part_that_passes_is_not_the_blockers() -> None:
     way = path("subnet-a", B1, "partial", "SUBNET_ACL_RESTRICTION", "acl-1")
-    assert isinstance(way, dict)
     stop = failed(
         "security.acls", B1, "path_network_acl", code="SUBNET_ACL_RESTRICTION", component="acl-1",
-        paths=[way | passing("10.0.1.0/25")],
+        paths=[replace(way, passing=passing("10.0.1.0/25"))],
     )  # fmt: skip
     found = diagnosed([*silent(B1), stop])
     assert explanation(found, "tcp.connects", B1) != stop.key

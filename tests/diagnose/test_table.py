@@ -7,14 +7,15 @@ from itertools import product
 import pytest
 
 from netcheck.core.model import Json
-from netcheck.diagnose.decision_table import Reading, read
-from netcheck.diagnose.place import Place, Where, place_of
+from netcheck.core.place import Place, Where
+from netcheck.diagnose.decision_table import JointVerdict, decide
 from netcheck.diagnose.sides import Configured, Observed
+from netcheck.engine.place import place_of
 
-R = Reading
+R = JointVerdict
 # what was observed, what is configured: what it means from the workers' place, elsewhere, and who knows where
-CELLS: dict[tuple[str, str], tuple[Reading, Reading, Reading]] = {
-    ("silent", "reachable"): (R.PAST_AWS, R.OWN_WAY, R.WHOSE_WAY),
+CELLS: dict[tuple[str, str], tuple[JointVerdict, JointVerdict, JointVerdict]] = {
+    ("silent", "reachable"): (R.PAST_AWS, R.LOCAL_PATH, R.MAY_BE_LOCAL),
     ("silent", "blocked"): (R.BLOCKED, R.MAY_BE_BLOCKED, R.MAY_BE_BLOCKED),
     ("silent", "partial"): (R.PARTLY_BLOCKED, R.MAY_BE_BLOCKED, R.MAY_BE_BLOCKED),
     ("silent", "unknown"): (R.CANNOT_TELL, R.CANNOT_TELL, R.CANNOT_TELL),
@@ -39,28 +40,29 @@ CELLS: dict[tuple[str, str], tuple[Reading, Reading, Reading]] = {
 
 def test_the_table_has_no_hole() -> None:
     assert set(CELLS) == {(str(o), str(c)) for o, c in product(Observed, Configured)}
-    assert {reading for row in CELLS.values() for reading in row} == set(Reading)
+    assert {reading for row in CELLS.values() for reading in row} == set(JointVerdict)
 
 
 @pytest.mark.parametrize("where", list(Where))
 @pytest.mark.parametrize(("observed", "configured"), CELLS, ids=lambda value: str(value))
 def test_each_cell(observed: str, configured: str, where: Where) -> None:
     expected = CELLS[observed, configured][list(Where).index(where)]
-    assert read(Observed(observed), Configured(configured), where) is expected
+    assert decide(Observed(observed), Configured(configured), where) is expected
 
 
 @pytest.mark.parametrize(
     ("vantage", "expected"),
     [
         ({}, Place()),
-        ({"parity": "same", "subnet": "subnet-a", "addresses": ["10.0.1.9", "172.17.0.1"],
+        ({"parity": "same", "subnets": ["subnet-a"], "addresses": ["10.0.1.9", "172.17.0.1"],
           "interface_addresses": ["10.0.1.9", "10.0.1.20"]},
          Place(Where.SAME, ("subnet-a",), ("10.0.1.9",))),
-        ({"parity": "same", "subnet": "subnet-a", "addresses": ["172.17.0.3"],
+        ({"parity": "same", "subnets": ["subnet-a"], "addresses": ["172.17.0.3"],
           "interface_addresses": ["10.0.1.9"]}, Place(Where.SAME, ("subnet-a",))),
-        ({"parity": "same", "subnet": "subnet-a, subnet-b"}, Place(Where.SAME, ("subnet-a", "subnet-b"))),
-        ({"parity": "similar", "subnet": "subnet-z"}, Place(Where.ELSEWHERE, ("subnet-z",))),
-        ({"parity": "different", "subnet": None}, Place(Where.ELSEWHERE)),
+        ({"parity": "same", "subnets": ["subnet-a", "subnet-b"]},
+         Place(Where.SAME, ("subnet-a", "subnet-b"))),
+        ({"parity": "similar", "subnets": ["subnet-z"]}, Place(Where.ELSEWHERE, ("subnet-z",))),
+        ({"parity": "different", "subnets": []}, Place(Where.ELSEWHERE)),
         ({"parity": "unknown"}, Place(Where.UNKNOWN)),
     ],
 )  # fmt: skip

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Result, Status, Target
+from netcheck.core.model import Cause, Finding, Kind, Layer, Result, Status, Target
 from netcheck.diagnose.roots import root_causes
+from tests.diagnose.made import CATALOGUE
 
 
 def titled(*briefs: str) -> str:
@@ -13,13 +14,12 @@ def titled(*briefs: str) -> str:
     found = []
     for number, brief in enumerate(briefs, 1):
         target = Target(Kind.KAFKA, f"b-{number}", 9098)
-        evidence: dict[str, Json] = {"brief": brief} if brief else {}
         finding = Finding(
-            Status.FAIL, "the summary", Cause.PATH_SECURITY_GROUP, Layer.FILTER, evidence,
-            code="ENI_SG_RULES_MISMATCH", component="sg-b",
+            Status.FAIL, "the summary", Cause.PATH_SECURITY_GROUP, Layer.FILTER,
+            code="ENI_SG_RULES_MISMATCH", components=("sg-b",), title=brief,
         )  # fmt: skip
         found.append(Result(f"security.groups@{target}", "security.groups", target, finding, 0.0))
-    (cause,) = root_causes(found)
+    (cause,) = root_causes(found, CATALOGUE)
     return cause.title
 
 

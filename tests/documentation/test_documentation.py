@@ -8,15 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from netcheck.core.check import Check
-from netcheck.core.model import AGENT_CAUSES, Cause, Kind
-from netcheck.diagnose.advice import ADVICE
+from checks.path_codes import PATH_CODES
+from netcheck.core.catalogue import Catalogue
+from netcheck.core.check import Check, depends_on
+from netcheck.core.model import Cause, Kind
+from netcheck.core.problem import Problem
 from netcheck.engine import plugins
 from netcheck.engine.check_docs import anchor, causes, markdown, page, plain
+from netcheck.path.codes import Code
 from tests.commandline import netcheck
 
 ROOT = Path(__file__).parents[2]
 CHECKS = plugins.find().checks
+PROBLEMS = Catalogue.made_of(CHECKS).problems
 IDS = [check.id for check in CHECKS]
 
 
@@ -29,7 +33,7 @@ def test_the_list_of_checks_is_the_generated_one() -> None:
 
 def test_the_list_of_causes_is_the_generated_one() -> None:
     kept = (ROOT / "docs" / "causes.md").read_text(encoding="utf-8")
-    assert kept == causes(), "make docs writes it again"
+    assert kept == causes(CHECKS), "make docs writes it again"
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "docs").glob("*.md")), ids=lambda file: file.name)
@@ -63,14 +67,14 @@ def test_a_checks_documentation_is_complete(check: Check) -> None:
 @pytest.mark.parametrize("check", CHECKS, ids=IDS)
 def test_a_check_stands_on_checks_that_exist_and_are_asked_of_its_targets(check: Check) -> None:
     by_id = {other.id: other for other in CHECKS}
-    assert check.after <= by_id.keys()
-    assert check.id not in check.after
-    for ground in check.after:
+    assert depends_on(check) <= by_id.keys()
+    assert check.id not in depends_on(check)
+    for ground in depends_on(check):
         assert by_id[ground].kinds & check.kinds, f"{ground} is never asked of the same target"
 
 
 def test_no_check_stands_on_itself_by_way_of_others() -> None:
-    after = {check.id: check.after for check in CHECKS}
+    after = {check.id: depends_on(check) for check in CHECKS}
     for start in after:
         seen: set[str] = set()
         todo = list(after[start])
@@ -84,24 +88,38 @@ def test_no_check_stands_on_itself_by_way_of_others() -> None:
 
 @pytest.mark.parametrize("cause", Cause)
 def test_every_cause_has_advice(cause: Cause) -> None:
-    advice = ADVICE[cause]
-    assert not advice.title.endswith(".")
-    assert advice.mend.endswith(".")
-    assert advice.title and (advice.title + advice.mend).isprintable()
+    declared = PROBLEMS[cause]
+    assert not declared.title.endswith(".")
+    assert declared.advice.endswith(".")
+    assert declared.title and (declared.title + declared.advice).isprintable()
 
 
-def test_the_advice_is_for_causes_and_each_has_its_own_title() -> None:
-    assert set(ADVICE) == set(Cause)
-    titles = [advice.title for advice in ADVICE.values()]
-    assert len(set(titles)) == len(titles)
-    assert set(Cause) >= AGENT_CAUSES
+def test_every_cause_is_declared_once_and_each_has_its_own_title() -> None:
+    declared = [one for check in CHECKS for one in check.problems]
+    assert len({one.name for one in declared}) == len({id(one) for one in declared})
+    causes = [one for one in PROBLEMS.values() if one.name.islower()]
+    assert {one.name for one in causes} == set(Cause)
+    assert len({one.title for one in causes}) == len(causes)
+
+
+def test_every_code_of_the_path_engine_is_declared() -> None:
+    assert {one.name for one in PATH_CODES} == set(Code)
+
+
+@pytest.mark.parametrize("problem", list(PROBLEMS.values()), ids=lambda one: one.name)
+def test_a_declaration_names_checks_and_causes_that_there_are(problem: Problem) -> None:
+    ids = {check.id for check in CHECKS}
+    assert problem.title and not problem.title.endswith(".")
+    assert problem.refuted_by in {"", *ids}
+    for rule in problem.explains:
+        assert rule.causes <= set(PROBLEMS) and rule.checks <= ids
 
 
 def test_a_page_for_a_terminal() -> None:
     check = next(check for check in CHECKS if check.id == "tls.handshake")
     text = plain(page(check))
     assert text.startswith("tls.handshake: ")
-    assert "\n\nFix: " in text and "Explained by a failure of: " in text
+    assert "\n\nFix: " in text and "Depends on: " in text
 
 
 def test_the_results_documentation_link_leads_to_its_place() -> None:

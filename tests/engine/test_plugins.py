@@ -190,11 +190,11 @@ def test_without_it_the_plugin_is_not_there() -> None:
 
 def test_the_check_in_the_documentation_runs_as_it_stands(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "writing-a-check.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
     (tmp_path / "acme.py").write_text(code)
     explained = netcheck("explain", "acme.two-addresses", "--plugins", str(tmp_path))
     assert explained.code == 0
-    assert "Fix: give every broker's name in --bootstrap" in explained.out
+    assert "Fix: list every broker in --bootstrap" in explained.out
     done = netcheck(
         "run",
         "--bootstrap",
@@ -209,5 +209,5 @@ def test_the_check_in_the_documentation_runs_as_it_stands(tmp_path: Path) -> Non
     assert done.err == ""
     (result,) = json.loads(done.out)["results"]
     assert result["check"] == "acme.two-addresses"
-    assert result["status"] == ("pass" if len(result["evidence"]["all"]) > 1 else "warn")
-    assert "127.0.0.1" in result["evidence"]["all"]
+    assert result["status"] == ("pass" if len(result["evidence"]["addresses"]) > 1 else "warn")
+    assert "127.0.0.1" in result["evidence"]["addresses"]

@@ -142,7 +142,7 @@ BEHAVIOURS: list[tuple[str, Body, Status, Cause | None, str]] = [
         yields(Finding(Status.FAIL, "x", "made_up")),
         Status.UNKNOWN,
         Cause.CHECK_BUG,
-        "cause is str",
+        "no check declares",
     ),
     (
         "evidence that JSON cannot hold",
@@ -340,7 +340,7 @@ def test_a_fact_that_raised_is_told_once_and_the_others_point_to_the_first_in_re
     first, *rest = results
     assert first.key == "r.c0@kafka://b-1:9094"
     assert (first.status, first.finding.cause) == (Status.UNKNOWN, Cause.FACT_UNAVAILABLE)
-    assert first.finding.evidence == {"missing_permission": "ec2:DescribeRouteTables"}
+    assert first.finding.missing_permissions == ("ec2:DescribeRouteTables",)
     assert first.caused_by is None
     assert [(r.status, r.finding.cause, r.caused_by) for r in rest] == [
         (Status.SKIP, Cause.NOT_ASKED, first.key)
@@ -399,7 +399,7 @@ def test_a_fact_behind_a_fact_is_the_one_that_is_told() -> None:
         return body
 
     first, second = run(check("a.above", asks(above)), check("b.ground", asks(ground))).results
-    assert first.finding.evidence == {"missing_permission": "ec2:DescribeVpcs"}
+    assert first.finding.missing_permissions == ("ec2:DescribeVpcs",)
     assert second.caused_by == first.key
 
 

@@ -30,7 +30,7 @@ def run(ago: timedelta, results: Iterable[Result], name: str = "orders-sink", se
     """A report of that long ago; every failure is a root cause."""
     found = tuple(results)
     causes = tuple(
-        RootCause("TIMED_OUT", str(each.target), each.finding.summary, False, (each.key,))
+        RootCause("TIMED_OUT", (str(each.target),), each.finding.summary, False, (each.key,))
         for each in found
         if each.status is Status.FAIL
     )

@@ -94,8 +94,8 @@ def test_a_role_that_msk_connect_may_not_assume_fails(ask: Ask, changed: dict[st
     found = one(ask(Trusted, account=Account(**changed)), Status.FAIL)
     assert (found.cause, found.code, found.component) == (Cause.IAM_NOT_TRUSTED, code, ROLE)
     if code == "IAM_ROLE_TRUST":
-        proposed: Any = found.evidence["fix"]
-        assert one(ask(Trusted, account=Account(trust=json.loads(proposed["text"]))), Status.PASS)
+        (proposed,) = found.fixes
+        assert one(ask(Trusted, account=Account(trust=json.loads(proposed.text))), Status.PASS)
 
 
 @pytest.mark.parametrize("check", [Allowed, Least])
@@ -108,7 +108,7 @@ def test_of_a_role_that_is_gone_only_that_is_said(ask: Ask, check: type, denied:
 
 def test_a_trust_policy_that_may_not_be_read_is_unknown(ask: Ask) -> None:
     found = one(ask(Trusted, denied=("GetRole",)), Status.UNKNOWN)
-    assert found.evidence["missing_permission"] == "iam:GetRole"
+    assert found.missing_permissions == ("iam:GetRole",)
 
 
 def test_whether_a_condition_on_the_connector_fits_is_unknown_before_the_connector_has_an_arn(
@@ -133,8 +133,8 @@ def test_each_need_that_is_not_met_fails_alone_with_the_statement_that_mends_it(
     account = Account(managed={MANAGED: kept})
     found = one(ask(Allowed, account=account, denied=("SimulatePrincipalPolicy",)), Status.FAIL)
     assert (found.cause, found.code) == (Cause.IAM_DENIED, "IAM_PERMISSION_MISSING")
-    fix: Any = found.evidence["fix"]
-    mended = Account(managed={MANAGED: [*kept, json.loads(fix["text"])]})
+    (fix,) = found.fixes
+    mended = Account(managed={MANAGED: [*kept, json.loads(fix.text)]})
     one(ask(Allowed, account=mended, denied=("SimulatePrincipalPolicy",)), Status.PASS)
 
 
@@ -232,13 +232,13 @@ def test_what_may_not_be_read_is_unknown_and_names_the_permission(
 ) -> None:
     found = ask(Allowed, denied=(operation, "SimulatePrincipalPolicy"))
     assert {finding.status for finding in found} == {Status.UNKNOWN}, [each.summary for each in found]
-    assert {finding.evidence.get("missing_permission") for finding in found} == {action}
+    assert {finding.missing_permissions for finding in found} == {(action,)}
 
 
 def test_an_inline_policy_that_may_not_be_read_is_unknown(ask: Ask) -> None:
     account = Account(inline={"kafka": narrow_statements(pipeline())})
     found = ask(Allowed, account=account, denied=("GetRolePolicy", "SimulatePrincipalPolicy"))
-    assert {finding.evidence.get("missing_permission") for finding in found} == {"iam:GetRolePolicy"}
+    assert {finding.missing_permissions for finding in found} == {("iam:GetRolePolicy",)}
     assert one(ask(Least, account=account, denied=("GetRolePolicy",)), Status.UNKNOWN)
 
 
@@ -409,12 +409,13 @@ def test_a_statement_that_is_too_wide_is_shown_beside_the_narrow_one(
     assert "wide, statement OverGrant" in found.summary
     actions: Any = found.evidence["actions"]
     assert set(grants) <= set(actions)
-    fix: Any = found.evidence.get("fix")
+    fix = next(iter(found.fixes), None)
     needed = {each.partition(":")[0] for need in narrow_statements(pipeline()) for each in need["Action"]}
     if needed.isdisjoint(action.partition(":")[0] for action in actions):
         assert fix is None and "needs none of them" in found.summary
     else:
-        proposed = json.loads(fix["text"])
+        assert fix is not None
+        proposed = json.loads(fix.text)
         assert proposed and all(each in narrow_statements(pipeline()) for each in proposed)
 
 
@@ -526,7 +527,7 @@ def test_the_key_of_a_scram_secret_is_nothing_that_the_connector_names(ask: Ask,
 )
 def test_a_scram_secret_that_may_not_be_read_is_unknown(ask: Ask, operation: str, action: str) -> None:
     found = one(ask(ScramSecrets, pipeline(cluster=WITH_SCRAM), denied=(operation,)), Status.UNKNOWN)
-    assert found.evidence["missing_permission"] == action
+    assert found.missing_permissions == (action,)
 
 
 def test_what_is_moot_is_skipped(ask: Ask) -> None:

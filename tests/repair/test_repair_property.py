@@ -21,6 +21,7 @@ from netcheck.repair.awscli import command
 from netcheck.repair.place import region_of
 from netcheck.repair.prove import prove
 from netcheck.repair.search import repair
+from tests.diagnose.made import CATALOGUE
 from tests.lab.topology import generate
 from tests.path.world import World
 from tests.repair.test_repair import FIXED, WORKERS, peer_by_nat
@@ -85,7 +86,7 @@ def test_the_printed_commands_of_proved_causes_are_all_that_is_needed(
     for name, parts, queries in cases():
         results = _found(queries, from_parts(parts), keep)
         groups = next((query["security_groups"] for query in queries if "security_groups" in query), [])
-        causes = prove(root_causes(results), results, dict(parts), groups)
+        causes = prove(root_causes(results, CATALOGUE), results, dict(parts), groups)
         sure = [cause for cause in causes if cause.fix_proved]
         after = from_parts(applied(parts, _printed(sure, parts, queries)))
         for query in _asked(sure, results, queries):
@@ -106,6 +107,6 @@ def _printed(causes: list[RootCause], parts: Parts, queries: Queries) -> list[An
 def _asked(causes: list[RootCause], results: list[Result], queries: Queries) -> Queries:
     """The questions of these causes."""
     shown = {key for cause in causes for key in cause.results}
-    paths: list[Any] = [p for r in results if r.key in shown for p in r.finding.evidence["paths"]]  # type: ignore[union-attr]
-    told = {(p["source"], p["destination"], p["port"], p["protocol"]) for p in paths}
+    paths = [path for one in results if one.key in shown for path in one.finding.paths]
+    told = {(path.source, path.destination, path.port, path.protocol) for path in paths}
     return [q for q in queries if (q["from"], q["to"], q.get("port"), q.get("protocol", "tcp")) in told]

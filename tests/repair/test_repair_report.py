@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from netcheck.core.evidence import Reachability, TracedPath
 from netcheck.core.model import Cause, Finding, Fix, Kind, Layer, Result, RootCause, Status, Target
 from netcheck.repair.private_dns import attach_private_dns_fixes
 from netcheck.repair.prove import prove
@@ -23,16 +24,26 @@ def result(
 ) -> Result:
     """A finding of the configured side as the checks make it: with the paths it was read from."""
     paths = [world.ask("subnet-w", **query, security_groups=list(GROUPS)) for query in queries]
-    evidence: Any = {"paths": [{key: value for key, value in path.items() if key != "id"} for path in paths]}
+    typed = tuple(
+        TracedPath(
+            path["source"],
+            path["destination"],
+            Reachability(path["verdict"]),
+            path["protocol"],
+            path["port"],
+            tuple((one["code"], one["component"]) for one in path["blocked_by"]),
+        )
+        for path in paths
+    )
     status = Status.FAIL if blamed else Status.PASS
     cause = Cause.PATH_SECURITY_GROUP if blamed else None
-    finding = Finding(status, "told", cause, Layer.FILTER, evidence, **(blamed or {}))
+    finding = Finding(status, "told", cause, Layer.FILTER, paths=typed, **(blamed or {}))
     return Result(f"{check}@{TARGET}", check, TARGET, finding, 0.0)
 
 
 def cause(of: Result) -> RootCause:
     code, component = of.finding.code, of.finding.component
-    return RootCause(code or "PATH_PARTIAL", component or "b-1", "told", True, (of.key,), fix=(ADVICE,))
+    return RootCause(code or "PATH_PARTIAL", (component or "b-1",), "told", True, (of.key,), fix=(ADVICE,))
 
 
 def proved(world: World, *results: Result) -> list[RootCause]:
@@ -94,7 +105,7 @@ def test_a_cause_without_a_code_gets_all_that_its_paths_need() -> None:
         alike.key,
         alike.check,
         alike.target,
-        Finding(Status.FAIL, "told", Cause.PATH_PARTIAL, Layer.ROUTE, alike.finding.evidence),
+        Finding(Status.FAIL, "told", Cause.PATH_PARTIAL, Layer.ROUTE, paths=alike.finding.paths),
         0.0,
     )
     (found,) = proved(world, alike)
@@ -113,7 +124,7 @@ def test_a_cause_gets_what_each_of_its_paths_needs_and_nothing_of_another_cause(
         "differs",
         Cause.PATH_PARTIAL,
         Layer.ROUTE,
-        result(world, "routes.consistent", *two).finding.evidence,
+        paths=result(world, "routes.consistent", *two).finding.paths,
     )
     alike = Result(f"routes.consistent@{TARGET}", "routes.consistent", TARGET, finding, 0.0)
     group = result(world, "security.groups", PEER, blamed=GROUP)
@@ -168,7 +179,7 @@ def test_what_cannot_be_fixed_wholly_is_offered_and_not_called_proved() -> None:
 
 def test_root_causes_of_another_kind_are_left_alone_and_keep_their_order() -> None:
     world = closed()
-    other = RootCause("TLS_CERTIFICATE_EXPIRED", "b-1", "told", True, ("tls@b-1",), fix=(ADVICE,))
+    other = RootCause("TLS_CERTIFICATE_EXPIRED", ("b-1",), "told", True, ("tls@b-1",), fix=(ADVICE,))
     group = result(world, "security.groups", PEER, blamed=GROUP)
     found = prove([other, cause(group)], [group], {"": world.documents}, GROUPS)
     assert found[0] is other
@@ -212,14 +223,13 @@ def unnamed(reason: str = "") -> World:
 
 
 def with_names(world: World) -> RootCause:
-    evidence: Any = {"subnets": ["subnet-w"]}
     code = "ENDPOINT_PRIVATE_DNS_OFF"
     finding = Finding(
         Status.FAIL,
         "told",
         Cause.ENDPOINT_PRIVATE_DNS_OFF,
         Layer.DNS,
-        evidence,
+        subnets=("subnet-w",),
         code=code,
         component="vpce-1",
     )

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from checks import path_findings
 from netcheck import diagnose
+from netcheck.core.catalogue import Catalogue
 from netcheck.core.components import Concern
+from netcheck.core.evidence import Answered, ConnectionOutcome
 from netcheck.core.model import (
     Cause,
     Finding,
@@ -33,6 +35,7 @@ CLICKHOUSE = Target(Kind.CLICKHOUSE_HTTPS, "ch.example", 8443)
 LADDER = ("dns.resolves", "tcp.connects", "tls.handshake", "tls.certificate")
 VANTAGE: dict[str, Json] = {"kind": "host", "host": "worker-1", "summary": "worker-1 (10.0.1.17)"}
 CHECKS = {check.id: check for check in plugins.find().checks}
+CATALOGUE = Catalogue.made_of(CHECKS.values())
 TITLES = {id: page(check).title for id, check in CHECKS.items()}
 
 
@@ -42,7 +45,10 @@ def result(
     layer = {"dns": Layer.DNS, "tcp": Layer.TCP, "tls": Layer.TLS, "kafka": Layer.KAFKA}.get(
         check.split(".")[0]
     )
-    finding = Finding(status, summary or f"{target.endpoint} is fine", cause, layer or Layer.CLICKHOUSE)
+    silent = check == "tcp.connects" and cause is Cause.TIMED_OUT
+    outcome = ConnectionOutcome(Answered.SILENT) if silent else None
+    text = summary or f"{target.endpoint} is fine"
+    finding = Finding(status, text, cause, layer or Layer.CLICKHOUSE, connection=outcome)
     return Result(f"{check}@{target}", check, target, finding, 0.0125)
 
 
@@ -56,7 +62,7 @@ def not_asked(target: Target, *checks: str, why: str = "no connection to talk ov
 
 def report(*results: Result) -> Report:
     """The report of these results, as `assess` makes it."""
-    explained = diagnose.explain(results, {id: check.after for id, check in CHECKS.items()})
+    explained = diagnose.explain(results, CATALOGUE)
     targets = dict.fromkeys(str(result.target) for result in results)
     return Report(
         started="2026-03-01T12:00:00Z",
@@ -64,7 +70,7 @@ def report(*results: Result) -> Report:
         vantage=VANTAGE,
         pipeline={"targets": list(targets)},
         results=explained,
-        root_causes=diagnose.root_causes(explained),
+        root_causes=diagnose.root_causes(explained, CATALOGUE),
     )
 
 
@@ -189,8 +195,7 @@ def traced(address: str, port: int) -> list[Traced]:
 def stopped(check: str, target: Target, address: str, concern: Concern, cause: Cause, *fixes: Fix) -> Result:
     """What a check of the configured path finds, with fixes for it."""
     (found,) = path_findings.stopped(traced(address, target.port), target, {concern}, cause, Layer.FILTER)
-    fix: list[Json] = [{"kind": each.kind, "text": each.text} for each in fixes]
-    found = replace(found, evidence={**found.evidence, "fix": fix} if fix else found.evidence)
+    found = replace(found, fixes=fixes)
     return Result(f"{check}@{target}", check, target, found, 0.002)
 
 
@@ -280,13 +285,8 @@ HOSTILE_MARKUP = replace(
                 f"the certificate is for {MARKUP}",
                 Cause.TLS_HOSTNAME_MISMATCH,
                 Layer.TLS,
-                {
-                    "subject": MARKUP,
-                    "fix": [
-                        {"kind": "text", "text": MARKUP},
-                        {"kind": "properties", "text": f"```\n{MARKUP}"},
-                    ],
-                },
+                {"subject": MARKUP},
+                fixes=(Fix("text", MARKUP), Fix("properties", f"```\n{MARKUP}")),
             ),
             0.1,
         ),

@@ -18,7 +18,19 @@ from markdown_it import MarkdownIt
 from prometheus_client.parser import text_string_to_metric_families
 
 from netcheck.commands.main import main
-from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Report, Result, Status, Target
+from netcheck.core.model import (
+    Cause,
+    Finding,
+    Json,
+    Kind,
+    Layer,
+    Report,
+    Result,
+    Side,
+    Statement,
+    Status,
+    Target,
+)
 from netcheck.report.formats import render
 from netcheck.report.style import Style
 from netcheck.settings.config import BY_NAME, FORMATS
@@ -48,8 +60,8 @@ def test_a_renderer_is_pure_and_ends_its_text(name: str, which: str) -> None:
 def test_a_cause_in_hundreds_of_places_does_not_bury_its_fix(name: str) -> None:
     made = REPORTS["wrong-password"]
     [cause] = made.root_causes
-    places = ", ".join(f"kafka://b-{number}.far.example:9094" for number in range(500))
-    wide = replace(made, root_causes=(replace(cause, component=places),))
+    places = tuple(f"kafka://b-{number}.far.example:9094" for number in range(500))
+    wide = replace(made, root_causes=(replace(cause, components=places),))
     more = len(render(wide, name, TITLES, Style())) - len(render(made, name, TITLES, Style()))
     assert more < 600
 
@@ -71,7 +83,7 @@ def test_every_format_is_an_option_and_a_key(
 def test_a_format_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--bootstrap", "127.0.0.1:1", "--format", "pdf"]) == 2
     assert (
-        "'pdf': one of table, json, junit, markdown, html, prometheus, github is wanted"
+        "invalid format 'pdf'; choose table, json, junit, markdown, html, prometheus, github"
         in capsys.readouterr().err
     )
     with pytest.raises(ValueError, match="pdf"):
@@ -127,7 +139,8 @@ def said(text: str) -> Report:
     )
     made = report(*results)
     causes = tuple(
-        replace(each, evidence=(text, f"observed: {text}"), doubt=text) for each in made.root_causes
+        replace(each, evidence=(Statement(Side.OBSERVED, text), Statement(Side.CONFIGURED, text)), doubt=text)
+        for each in made.root_causes
     )
     return replace(
         made,

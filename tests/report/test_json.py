@@ -14,7 +14,8 @@ from tests.report.samples import REPORTS, SILENT_BROKERS, WRONG_PASSWORD
 
 REPORT = {"schema", "tool", "started", "seconds", "vantage", "pipeline", "summary", "root_causes", "results"}
 ROOT_CAUSE = {
-    "code", "component", "title", "certain", "explains", "fix", "fix_proved", "shown_by", "evidence", "doubt",
+    "code", "component", "components", "title", "certain", "explains", "fix", "fix_proved",
+    "shown_by", "evidence", "doubt",
 }  # fmt: skip
 RESULT = {
     "key", "check", "target", "status", "cause", "layer", "summary", "evidence", "caused_by", "seconds",

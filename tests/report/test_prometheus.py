@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -58,30 +57,30 @@ def test_more_targets_make_no_more_series() -> None:
 
 def test_codes_that_a_plugin_makes_up_are_bounded() -> None:
     keys = (HEALTHY.results[0].key,)
-    causes = tuple(RootCause(f"CODE_{n}", "c", "t", True, keys) for n in range(CODES * 3))
+    causes = tuple(RootCause(f"CODE_{n}", ("c",), "t", True, keys) for n in range(CODES * 3))
     found = samples(replace(HEALTHY, root_causes=causes))
     codes = [value for (series, _), value in found.items() if series == "netcheck_root_cause"]
     assert (len(codes), sum(codes)) == (CODES + 1, CODES * 3)
 
 
 @pytest.mark.parametrize(
-    ("sentence", "chains", "days"),
+    ("sentence", "lefts", "days"),
     [
-        ("the first to expire counts", [[90.0, 400.0], [12.5]], 12.5),
-        ("one that has expired is below zero", [[-1.0, 30.0]], -1.0),
-        ("no date, no series", [[None]], None),
+        ("the first to expire counts", [90.0, 12.5], 12.5),
+        ("one that has expired is below zero", [-1.0, 30.0], -1.0),
+        ("no date, no series", [None], None),
     ],
 )
-def test_days_until_a_certificate_expires(sentence: str, chains: list[Any], days: float | None) -> None:
+def test_days_until_a_certificate_expires(
+    sentence: str, lefts: list[float | None], days: float | None
+) -> None:
     shown = [
         replace(
             result,
             key=f"{result.key}#{number}",
-            finding=replace(
-                result.finding, evidence={"chain": [{"expires_in_days": left} for left in chain]}
-            ),
+            finding=replace(result.finding, days_left=left),
         )
-        for number, chain in enumerate(chains)
+        for number, left in enumerate(lefts)
         for result in passed(B1, "tls.certificate")
     ]
     found = samples(report(*shown))

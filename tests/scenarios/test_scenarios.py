@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from netcheck.core.model import Cause
-from netcheck.diagnose.advice import ADVICE
+from netcheck.core.catalogue import Catalogue
+from netcheck.engine import plugins
 from tests.commandline import netcheck
 from tests.scenarios.pipelines import SENDS_PACKETS, built, failing, scenarios, world
 from tests.servers.aws_endpoint import AwsEndpoint
@@ -20,6 +20,8 @@ from tests.servers.aws_endpoint import AwsEndpoint
 SCENARIOS = scenarios()
 REGEX = ("summary",)
 PLAIN = ("check", "status", "cause", "code", "component")
+
+PROBLEMS = Catalogue.made_of(plugins.find().checks).problems
 
 
 class Outside:
@@ -121,7 +123,7 @@ def _fixes(result: Any, report: Any) -> Iterator[str]:
             yield from (fix["text"] for fix in root["fix"])
     yield json.dumps(result["evidence"].get("fix", ""), ensure_ascii=False)
     if result["cause"]:
-        yield ADVICE[Cause(result["cause"])].mend
+        yield PROBLEMS[result["cause"]].advice
 
 
 def _shown(result: Any) -> str:
