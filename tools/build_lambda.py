@@ -126,11 +126,11 @@ def locked() -> str:
     """The requirements file: current versions, and the hash of the wheel for each architecture."""
     hashes: dict[str, set[str]] = {}
     with tempfile.TemporaryDirectory() as name:
-        wanted = Path(name) / "wanted.txt"
-        wanted.write_text("\n".join(LIBRARIES))
+        requirements = Path(name) / "requirements.txt"
+        requirements.write_text("\n".join(LIBRARIES))
         for arch in MACHINES:
             folder = Path(name) / arch
-            for wheel in wheels(folder, arch, wanted):
+            for wheel in wheels(folder, arch, requirements):
                 library, version, *_ = wheel.name.split("-")
                 hashes.setdefault(f"{library.replace('_', '-').lower()}=={version}", set()).add(digest(wheel))
     lines = [

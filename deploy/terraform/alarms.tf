@@ -8,14 +8,14 @@ locals {
       dimensions = { Pipeline = var.connector }
     }
     undelivered = {
-      text       = "netcheck could not keep its state, tell a change or put a report of ${var.connector}"
+      text       = "netcheck could not store state, send a change or write a report of ${var.connector}"
       namespace  = "netcheck"
       metric     = "Undelivered"
       statistic  = "Maximum"
       dimensions = { Pipeline = var.connector }
     }
     errors = {
-      text       = "netcheck itself ended in an error for ${var.connector}; its log says why"
+      text       = "netcheck itself failed for ${var.connector}; the reason is in its log"
       namespace  = "AWS/Lambda"
       metric     = "Errors"
       statistic  = "Sum"

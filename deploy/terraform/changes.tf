@@ -1,7 +1,7 @@
 # Only with tell_changes: the state between runs, and the topic for changes.
 
 resource "aws_dynamodb_table" "states" {
-  count        = local.tells
+  count        = local.send_changes
   name         = local.name
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "pipeline"
@@ -13,12 +13,12 @@ resource "aws_dynamodb_table" "states" {
 }
 
 resource "aws_sns_topic" "changes" {
-  count = local.tells
+  count = local.send_changes
   name  = local.name
 }
 
 data "aws_iam_policy_document" "changes" {
-  count = local.tells
+  count = local.send_changes
 
   statement {
     sid       = "State"
@@ -33,7 +33,7 @@ data "aws_iam_policy_document" "changes" {
 }
 
 resource "aws_iam_role_policy" "changes" {
-  count  = local.tells
+  count  = local.send_changes
   name   = "changes"
   role   = aws_iam_role.function.id
   policy = data.aws_iam_policy_document.changes[0].json

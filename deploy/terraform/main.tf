@@ -12,9 +12,9 @@ data "awscc_kafkaconnect_connector" "this" {
 
 locals {
   # Names of Lambda functions: up to 64 letters, digits, - and _.
-  name    = "netcheck-${substr(replace(var.connector, "/[^A-Za-z0-9_-]/", "-"), 0, 55)}"
-  workers = data.awscc_kafkaconnect_connector.this.kafka_cluster.apache_kafka_cluster.vpc
-  tells   = var.tell_changes ? 1 : 0
+  name         = "netcheck-${substr(replace(var.connector, "/[^A-Za-z0-9_-]/", "-"), 0, 55)}"
+  workers      = data.awscc_kafkaconnect_connector.this.kafka_cluster.apache_kafka_cluster.vpc
+  send_changes = var.tell_changes ? 1 : 0
   interfaces = [
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
