@@ -15,7 +15,7 @@ from typing import NamedTuple
 from netcheck.aws.ec2.addresses import LARGEST, Prefix
 from netcheck.aws.ec2.entities import (
     ALL_PROTOCOLS,
-    CLOSING_RULE,
+    DEFAULT_RULE,
     WHOLE_RANGE,
     GroupReference,
     NaclEntry,
@@ -27,7 +27,7 @@ from netcheck.aws.ec2.snapshot import Snapshot
 from netcheck.path.flows import Range, Rectangle, overlap, subtract_ranges, without
 
 CLOSING_ENTRIES = {
-    version: NaclEntry(CLOSING_RULE, ALL_PROTOCOLS, *WHOLE_RANGE, Prefix(version, 0, LARGEST[version]), False)
+    version: NaclEntry(DEFAULT_RULE, ALL_PROTOCOLS, *WHOLE_RANGE, Prefix(version, 0, LARGEST[version]), False)
     for version in (4, 6)
 }
 """The rule `*` that denies traffic no other entry matches; a snapshot may leave it out."""

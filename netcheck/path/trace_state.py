@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from netcheck.aws.ec2.addresses import Prefix, format_address
 from netcheck.aws.ec2.entities import (
-    CLOSING_RULE,
+    DEFAULT_RULE,
     ICMP,
     ICMPV6,
     TCP,
@@ -292,7 +292,7 @@ class TraceState:
 
     def _acl_fault(self, acl: str, subnet: Subnet, egress: bool, entry: NaclEntry, denied: Region) -> None:
         direction = "egress" if egress else "ingress"
-        number = min(entry.number, CLOSING_RULE)
+        number = min(entry.number, DEFAULT_RULE)
         verb = "leaving" if egress else "entering"
         text = f"{acl} denies {self._packet_text(denied)} {verb} {subnet.id}: rule {entry.text}."
         explanations: tuple[Explanation, ...] = ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from netcheck.aws.ec2.addresses import Prefix
-from netcheck.aws.ec2.entities import ALL_PROTOCOLS, CLOSING_RULE, GroupReference, NaclEntry
+from netcheck.aws.ec2.entities import ALL_PROTOCOLS, DEFAULT_RULE, GroupReference, NaclEntry
 from netcheck.path.codes import Code
 from netcheck.path.flows import Range, Rectangle, overlap
 from netcheck.path.trace_state import ECHO_REPLY, Fault
@@ -20,7 +20,7 @@ from netcheck.repair.change import AclRule, GroupRule
 from netcheck.repair.repair_context import Need, RepairContext, near_blocks, ports_of, single
 
 _GROUP_CODES = (Code.ENI_SG_RULES_MISMATCH, Code.SG_HAS_NO_RULES)
-_LAST_NUMBER = CLOSING_RULE - 1
+_LAST_NUMBER = DEFAULT_RULE - 1
 
 
 def group_needs(context: RepairContext) -> Iterator[Need]:
@@ -145,17 +145,17 @@ def _first_denial(entries: Iterable[NaclEntry], protocol: int, traffic: Rectangl
         and entry.protocol in (ALL_PROTOCOLS, protocol)
         and overlap(traffic, (entry.prefix.first, entry.prefix.last, entry.first, entry.last))
     ]
-    return min([*numbers, CLOSING_RULE])
+    return min([*numbers, DEFAULT_RULE])
 
 
 def free_number(taken: set[int], before: int) -> int | None:
     """A free rule number below `before`, preferably round and near it."""
     last = max((number for number in taken if number < before), default=0)
-    if before >= CLOSING_RULE:
+    if before >= DEFAULT_RULE:
         after = last // 10 * 10 + 10
         if after <= _LAST_NUMBER:
             return after
-        before = CLOSING_RULE
+        before = DEFAULT_RULE
     free = [number for number in range(last + 1, before) if number not in taken]
     for step in (10, 5):
         round_ones = [number for number in free if number % step == 0]

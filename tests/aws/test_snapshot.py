@@ -125,7 +125,7 @@ def test_a_transit_route_table_with_more_routes_than_listed_is_a_gap(more: bool,
         (b"{}", ["Subnets.json", "Subnets", "missing"]),
         (b'{"Subnets": {}}', ["Subnets.json", "expected a list, found an object"]),
         (b'{"Subnets": [7]}', ["Subnets.json", "Subnets[0]", "expected an object, found a number"]),
-        (b'{"Subnets": [{"SubnetId": 5}]}', ["Subnets[0].SubnetId", "expected text, found a number"]),
+        (b'{"Subnets": [{"SubnetId": 5}]}', ["Subnets[0].SubnetId", "expected a string, found a number"]),
         (
             b'{"Subnets": [{"SubnetId": "s", "VpcId": "v", "AvailabilityZone": "z", '
             b'"CidrBlock": "10.0.0.1/8"}]}',
@@ -164,7 +164,7 @@ def twice(stem: str, **changes: Any) -> Callable[[World], None]:
     ("change", "reason"),
     [
         (twice("Vpcs"), None),
-        (twice("Subnets", VpcId="vpc-b"), "subnet-w is there twice"),
+        (twice("Subnets", VpcId="vpc-b"), "duplicate subnet-w"),
         (twice("Subnets", AvailabilityZone="eu-west-1c", AvailableIpAddressCount=5), None),
         (twice("RouteTables", RouteTableId="rtb-2"), "vpc-a has as main route tables both"),
         (twice("NetworkAcls", NetworkAclId="acl-2"), "subnet-w is associated with network ACLs both"),

@@ -75,7 +75,7 @@ def test_nothing_is_written_when_aws_cannot_be_asked(aws: AwsEndpoint, tmp_path:
     assert done.returncode == 3
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("netcheck: this machine's clock is 60 minutes behind AWS's")
+    assert done.stderr.startswith("netcheck: this host's clock is 60 minutes behind AWS's")
     assert not (tmp_path / "saved").exists()
 
 

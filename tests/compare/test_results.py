@@ -264,4 +264,4 @@ def test_an_unreadable_file_is_one_line(case: str, content: bytes | None, words:
 
 def test_an_empty_folder_is_one_line(tmp_path: Path) -> None:
     done = netcheck("diff", str(tmp_path), str(tmp_path))
-    assert done.code == 2 and "no snapshot here" in done.err
+    assert done.code == 2 and "not a snapshot" in done.err

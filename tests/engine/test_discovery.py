@@ -156,8 +156,8 @@ def test_a_file_alone_needs_no_aws(case: str, patch: pytest.MonkeyPatch, tmp_pat
 BROKEN = {
     "an escape": ("c.properties", "a=b\nc=\\u12", "c.properties: line 2: \\u must be followed by four"),
     "JSON": ("c.json", '{"a": 1,\n', "c.json: line 2: not valid JSON"),
-    "a nested value": ("c.json", '{"a": {"b": 1}}', "a: a text is wanted"),
-    "nothing in it": ("c.json", "{}", "holds no settings"),
+    "a nested value": ("c.json", '{"a": {"b": 1}}', "a: must be a string"),
+    "nothing in it": ("c.json", "{}", "contains no settings"),
     "not text": ("c.json", b"\xff\xfe\x00", "not UTF-8"),
 }
 
@@ -321,8 +321,8 @@ def test_two_of_one_name_are_told_apart_by_arn(patch: pytest.MonkeyPatch) -> Non
 UNFOUND = {
     "a name": ("--connector", "nobody", "no connector in eu-west-1 has this name"),
     "a cluster's name": ("--cluster", "nobody", "no cluster in eu-west-1 has this name"),
-    "an ARN": ("--connector", CONNECTOR[:-1] + "3", "there is no such connector in eu-west-1"),
-    "a cluster's ARN": ("--cluster", CLUSTER[:-1] + "3", "there is no such cluster in eu-west-1"),
+    "an ARN": ("--connector", CONNECTOR[:-1] + "3", "no such connector in eu-west-1"),
+    "a cluster's ARN": ("--cluster", CLUSTER[:-1] + "3", "no such cluster in eu-west-1"),
     "another Region": (
         "--connector",
         CONNECTOR.replace("eu-west-1", "eu-west-2"),
@@ -331,7 +331,7 @@ UNFOUND = {
     "another account": (
         "--connector",
         CONNECTOR.replace("111122223333", "999988887777"),
-        "it is of the account 999988887777 and these credentials are of 111122223333",
+        "it belongs to account 999988887777 and these credentials to 111122223333",
     ),
     "an ARN of something else": ("--connector", CLUSTER, "an ARN that starts with arn:aws:kafkaconnect"),
     "a connector for a cluster": ("--cluster", CONNECTOR, "an ARN that starts with arn:aws:kafka:"),
@@ -358,7 +358,7 @@ def test_no_credentials(patch: pytest.MonkeyPatch) -> None:
     patch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
     done = netcheck("run", "--connector", "orders-sink", "--region", "eu-west-1", *QUIET)
     assert (done.code, done.out) == (2, "")
-    assert "there are no AWS credentials: sign in" in done.err
+    assert "no AWS credentials: sign in" in done.err
 
 
 def test_without_a_region(patch: pytest.MonkeyPatch) -> None:
@@ -369,7 +369,7 @@ def test_without_a_region(patch: pytest.MonkeyPatch) -> None:
     patch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
     done = netcheck("run", "--connector", "orders-sink", *QUIET)
     assert done.code == 2
-    assert "which Region? Give --region" in done.err
+    assert "the Region is unknown: add --region" in done.err
 
 
 def test_a_failed_operation_is_told_with_its_error(patch: pytest.MonkeyPatch) -> None:
@@ -391,4 +391,4 @@ def test_an_unknown_answer_of_aws_is_unknown_and_not_usage(patch: pytest.MonkeyP
     fault = aws_error("InternalServerErrorException", "try later", 500)
     done = run(base(), patch, "--connector", "orders-sink", kafkaconnect__DescribeConnector=fault)
     assert done.code == 3
-    assert "AWS answered InternalServerErrorException" in done.out
+    assert "AWS returned InternalServerErrorException" in done.out

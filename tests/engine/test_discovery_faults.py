@@ -117,23 +117,23 @@ def test_the_action_and_the_exit_code_are_in_the_report(monkeypatch: pytest.Monk
 
 
 FAULTS: dict[str, tuple[Fault, str]] = {
-    "throttled": (aws_error("TooManyRequestsException", "", 429), "more time with --deadline"),
+    "throttled": (aws_error("TooManyRequestsException", "", 429), "increase --deadline"),
     "an expired token": (expired_token(), "have expired"),
     "another token": (aws_error("ExpiredTokenException", "expired", 403), "have expired"),
-    "no such key": (aws_error("UnrecognizedClientException", "invalid", 403), "does not accept these"),
+    "no such key": (aws_error("UnrecognizedClientException", "invalid", 403), "rejects these"),
     "a Region that is not on": (
         aws_error("UnrecognizedClientException", "x", 403),
         "Region that is not enabled",
     ),
-    "a captive portal": (html_page(), "not AWS"),
-    "a proxy's refusal": (html_page(403), "not AWS"),
+    "a captive portal": (html_page(), "something other than AWS"),
+    "a proxy's refusal": (html_page(403), "something other than AWS"),
     "the clock": (clock_off(minutes=47), "clock is 47 minutes"),
     "a broken connection": (dropped(), "broke"),
     "a server error": (
         aws_error("InternalServerErrorException", "later", 500),
         "InternalServerErrorException",
     ),
-    "silence": (slow(30), "time"),
+    "silence": (slow(30), "no response before the deadline"),
 }
 
 

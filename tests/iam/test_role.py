@@ -333,7 +333,7 @@ def test_a_secret_in_another_region_is_unknown_and_not_said_to_be_missing(
 def test_a_role_of_another_account_is_unknown_and_not_said_to_be_missing(ask: Ask, check: type) -> None:
     """IAM takes a role's name alone, and looks for it in the account of whoever asks."""
     of = pipeline(connector={"role_arn": ROLE.replace(ACCOUNT, "999988887777")})
-    with pytest.raises(FactUnavailable, match=f"999988887777 and these credentials are of {ACCOUNT}"):
+    with pytest.raises(FactUnavailable, match=f"999988887777 and these credentials to {ACCOUNT}"):
         ask(check, of, Account(role_there=False))
 
 

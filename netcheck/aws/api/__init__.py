@@ -1,1 +1,1 @@
-"""How AWS is asked: sessions, bounded calls, and why a call failed."""
+"""Calls to AWS: sessions, bounded calls, and the reasons of failed calls."""

@@ -1,4 +1,4 @@
-"""Asks AWS many questions at once: every page, within the deadline, slower when AWS says so."""
+"""Makes many AWS API calls in parallel: all pages, within the deadline, with backoff when AWS throttles."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from netcheck.core.model import Json
 
 WORKERS = 12
 MOST_ATTEMPTS = 8
-"""How often a throttled call is sent: with the pauses below that is about 15 seconds."""
+"""Attempts of a throttled call: with the pauses below about 15 seconds."""
 LONGEST_PAUSE_S = 4.0
 SECRETS = frozenset({"CustomerGatewayConfiguration", "PreSharedKey", "UserData"})
-"""Members of EC2 answers that carry secrets (EC2 API reference: VpnConnection, TunnelOption, instance user
-data). No question here asks for them; they are dropped at the door all the same."""
+"""Members of EC2 responses that contain secrets (EC2 API reference: VpnConnection, TunnelOption, instance
+user data). No call here requests them; they are removed all the same."""
 TOKENS = ("NextToken", "nextToken", "Marker")
-"""What leads to the next page, in requests and answers alike (botocore's paginators)."""
+"""Names of the pagination token, in requests and responses (botocore's paginators)."""
 PAGE_SIZES = ("MaxResults", "maxResults", "MaxItems")
-TOO_LATE = "not answered before the deadline: give more time with --deadline"
+TOO_LATE = "no response before the deadline: increase --deadline"
 
 T = TypeVar("T")
 
 
 class Deadline(Protocol):
-    """What is left of the time. `remaining` raises DeadlineExceeded when nothing is."""
+    """The remaining time. `remaining` raises DeadlineExceeded when there is none."""
 
     def remaining(self, cap: float = ...) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One operation with its parameters. `member` of the answer is wanted: a list or one object, "" for the
-    whole answer. `service` is as botocore calls it.
+    """One API operation with its parameters. `member` is the member of the response to return, a list or one
+    object, "" for the whole response. `service` is botocore's name of the service.
     """
 
     operation: str
@@ -54,9 +54,9 @@ class ApiCall:
 
 @dataclass(frozen=True, slots=True)
 class ApiResult:
-    """All pages of an answer: the items, or the one object; and how many calls it took.
+    """All pages of a response: the items, or the one object, and the number of calls.
 
-    `whole` is False where AWS says that there is more, and gives no way to ask for it.
+    `whole` is False where AWS says that there is more, and offers no way to request it.
     """
 
     items: list[Json]
@@ -66,9 +66,7 @@ class ApiResult:
 
 @dataclass(frozen=True, slots=True)
 class ApiFailure:
-    """No answer, or not all pages of it, which is no answer either. `code` is AWS's, "" where AWS did not
-    answer.
-    """
+    """No response, or not all of its pages. `code` is AWS's error code, "" where AWS did not respond."""
 
     reason: str
     denied: bool = False
@@ -78,11 +76,11 @@ class ApiFailure:
 
 Outcome = ApiResult | ApiFailure
 ApiCaller = Callable[[Sequence[ApiCall]], Sequence[Outcome]]
-"""Answers questions, in their order: AWS, or a memory of what it said."""
+"""Makes calls and returns their outcomes in order, from AWS or from a cache."""
 
 
 class _Pace:
-    """Holds every call back for a while after AWS has said that one was too many."""
+    """Delays every call for a while after AWS has throttled one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -100,19 +98,19 @@ class _Pace:
         deadline.remaining()
 
 
-def call_all(client: Any, questions: Sequence[ApiCall], deadline: Deadline) -> list[Outcome]:
-    """Ask all of them side by side; the outcomes are in the same order. Never raises for what AWS does.
+def call_all(client: Any, calls: Sequence[ApiCall], deadline: Deadline) -> list[Outcome]:
+    """Make all calls in parallel; the outcomes are in the same order. Never raises for an error of AWS.
 
-    `client` is one boto3 client, or a mapping with one for each service that is asked.
+    `client` is a boto3 client, or a mapping with one for each service that is called.
     """
     clients: Mapping[str, Any] = (
-        client if isinstance(client, Mapping) else {q.service: client for q in questions}
+        client if isinstance(client, Mapping) else {call.service: client for call in calls}
     )
     stopped = threading.Event()
     pace = _Pace()
     todo: queue.SimpleQueue[int] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[int, Outcome | BaseException]] = queue.SimpleQueue()
-    for index in range(len(questions)):
+    for index in range(len(calls)):
         todo.put(index)
 
     def work() -> None:
@@ -122,17 +120,17 @@ def call_all(client: Any, questions: Sequence[ApiCall], deadline: Deadline) -> l
             except queue.Empty:
                 return
             try:
-                question = questions[index]
-                done.put((index, _asked(clients[question.service], question, deadline, pace, stopped)))
-            except BaseException as error:  # noqa: BLE001 - raised again, in the thread that asked
+                call = calls[index]
+                done.put((index, _made(clients[call.service], call, deadline, pace, stopped)))
+            except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
                 done.put((index, error))
 
-    for _ in range(min(WORKERS, len(questions))):
-        # Daemon threads: one that hangs in a socket must not keep the process.
+    for _ in range(min(WORKERS, len(calls))):
+        # Daemon threads: one that hangs in a socket must not keep the process running.
         threading.Thread(target=work, daemon=True, name="aws-call").start()
-    outcomes: list[Outcome] = [ApiFailure(TOO_LATE)] * len(questions)
+    outcomes: list[Outcome] = [ApiFailure(TOO_LATE)] * len(calls)
     try:
-        for _ in questions:
+        for _ in calls:
             index, outcome = done.get(timeout=deadline.remaining(3600))
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -145,13 +143,13 @@ def call_all(client: Any, questions: Sequence[ApiCall], deadline: Deadline) -> l
 
 
 def within(deadline: Deadline, work: Callable[[], T]) -> T:
-    """Do what has no timeout in a thread of its own. Raises DeadlineExceeded, or what `work` raises."""
+    """Run work without a timeout of its own in a thread. Raises DeadlineExceeded, or what `work` raises."""
     done: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 
     def run() -> None:
         try:
             done.put((work(), None))
-        except BaseException as error:  # noqa: BLE001 - raised again, in the thread that asked
+        except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
             done.put((None, error))
 
     threading.Thread(target=run, daemon=True, name="aws-session").start()
@@ -164,43 +162,41 @@ def within(deadline: Deadline, work: Callable[[], T]) -> T:
     return cast(T, value)
 
 
-def _asked(
-    client: Any, question: ApiCall, deadline: Deadline, pace: _Pace, stopped: threading.Event
-) -> Outcome:
+def _made(client: Any, call: ApiCall, deadline: Deadline, pace: _Pace, stopped: threading.Event) -> Outcome:
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
     from netcheck.aws.api.reasons import NotFromAws, failure
 
-    made = 0
-    members = client.meta.service_model.operation_model(question.operation).input_shape.members
-    params = dict(question.params) | _page_size(members)
+    count = 0
+    members = client.meta.service_model.operation_model(call.operation).input_shape.members
+    params = dict(call.params) | _page_size(members)
     items: list[Json] = []
     try:
         while True:
-            made += 1
-            page = _patiently(client, question.operation, params, deadline, pace, stopped)
-            items += _items(page, question.member)
+            count += 1
+            page = _with_backoff(client, call.operation, params, deadline, pace, stopped)
+            items += _items(page, call.member)
             token = next((name for name in TOKENS if name in members and page.get(name)), None)
             if token is None:
                 more = bool(page.get("AdditionalRoutesAvailable"))
-                return ApiResult(items, made, whole=not more)
+                return ApiResult(items, count, whole=not more)
             params[token] = page[token]
     except DeadlineExceeded:
-        return ApiFailure(TOO_LATE, calls=made)
+        return ApiFailure(TOO_LATE, calls=count)
     except (BotoCoreError, ClientError, ResponseParserError, NotFromAws) as error:
         host = client.meta.endpoint_url.partition("://")[2].rstrip("/")
-        failed = failure(error, question.action, host)
-        return ApiFailure(failed.reason, failed.denied, made, failed.code)
+        failed = failure(error, call.action, host)
+        return ApiFailure(failed.reason, failed.denied, count, failed.code)
 
 
 def _page_size(members: Mapping[str, Any]) -> dict[str, object]:
-    """The largest page that AWS allows: in botocore's model, or else the 1000 of EC2's documentation."""
+    """The largest page that AWS allows: by botocore's model, else 1000 as in EC2's documentation."""
     name = next((n for n in PAGE_SIZES if n in members and members[n].type_name == "integer"), None)
     return {name: members[name].metadata.get("max") or 1000} if name else {}
 
 
-def _patiently(
+def _with_backoff(
     client: Any,
     operation: str,
     params: Mapping[str, object],
@@ -208,7 +204,7 @@ def _patiently(
     pace: _Pace,
     stopped: threading.Event,
 ) -> Mapping[str, Any]:
-    """One call; while it is throttled, again after a pause that doubles and that the others keep too."""
+    """Make one call; while it is throttled, retry after a doubling pause that delays all other calls too."""
     from botocore import xform_name
     from botocore.exceptions import ClientError
 
@@ -224,7 +220,7 @@ def _patiently(
             pace.slow_down(random.uniform(0.5, 1.0) * min(LONGEST_PAUSE_S, 0.2 * 2**attempt))
             continue
         if not answer.get("ResponseMetadata", {}).get("RequestId"):
-            # A sign-in page in clean XHTML parses, and would look like an empty list. AWS sends this id.
+            # A sign-in page in valid XHTML parses, and would look like an empty list. Only AWS sends this id.
             raise NotFromAws()
         return answer
     raise AssertionError("the last attempt returns or raises")
@@ -238,7 +234,7 @@ def _items(page: Mapping[str, Any], member: str) -> list[Json]:
 
 
 def as_json(value: object) -> Json:
-    """The value as the AWS CLI would print it: times in ISO 8601, and nothing that is a secret."""
+    """The value as the AWS CLI prints it: times in ISO 8601, without secrets."""
     match value:
         case None | bool() | int() | float() | str():
             return value
@@ -249,4 +245,4 @@ def as_json(value: object) -> Json:
         case dict():
             return {key: as_json(item) for key, item in value.items() if key not in SECRETS}
         case _:
-            raise TypeError(f"AWS answered with a {type(value).__name__}, which JSON cannot hold")
+            raise TypeError(f"AWS returned a {type(value).__name__}, which JSON cannot represent")

@@ -1,4 +1,4 @@
-"""Why an AWS call failed, in one line: what happened, where, and what to do about it."""
+"""The reason of a failed AWS call, in one line: what happened, where, and what to do."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ UNSIGNED = frozenset(
         "RequestTimeTooSkewed",
     }
 )
-"""Codes of a signature that AWS does not accept: the wrong key, an old one, or the wrong time."""
+"""Error codes of a rejected signature: a wrong or deleted key, or a wrong clock."""
 TOLERATED_SKEW = datetime.timedelta(minutes=5)
-"""AWS refuses a request signed more than five minutes ago or ahead (IAM user guide, SigV4)."""
+"""AWS rejects a request signed more than five minutes ago or ahead (IAM user guide, SigV4)."""
 
 
 class NotFromAws(Exception):
-    """Something else answered in AWS's place."""
+    """Something else responded in place of AWS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A call that gave nothing. `denied`: for want of a permission, so other calls may well succeed.
+    """The reason of a failed call. `denied`: a permission is missing, so other calls may succeed.
 
-    `code` is AWS's own, "" where AWS did not answer.
+    `code` is AWS's error code, "" where AWS did not respond.
     """
 
     reason: str
@@ -65,36 +65,36 @@ class Failure:
 
 
 def failure(error: Exception, action: str, host: str) -> Failure:
-    """Put any error of boto3's into one line. `action` is the IAM action, `host` the API's name."""
+    """Describe any error of boto3 in one line. `action` is the IAM action, `host` the API's host name."""
     match error:
         case aws.ClientError():
             return _refused(error.response, action, host)
         case NotFromAws() | ResponseParserError():
             reason = (
-                f"{host} was answered by something that is not AWS: a captive portal or a proxy? "
-                "Look at HTTPS_PROXY, or sign in to the network"
+                f"something other than AWS responded for {host}, such as a captive portal or a proxy: "
+                "check HTTPS_PROXY, or sign in to the network"
             )
         case aws.NoCredentialsError():
             reason = (
-                "there are no AWS credentials: sign in (aws sso login), name a profile with --profile, "
+                "no AWS credentials: sign in (aws sso login), name a profile with --profile, "
                 "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
         case aws.PartialCredentialsError():
             reason = f"the AWS credentials are incomplete: {_line(error)}"
         case aws.ConnectTimeoutError():
             reason = (
-                f"{host} does not answer on TCP: there is no way from here to the AWS API "
+                f"{host} does not answer on TCP: this host cannot reach the AWS API "
                 f"(no NAT gateway and no interface endpoint for {action.partition(':')[0] or 'AWS'}, "
                 "or a firewall)"
             )
         case aws.ReadTimeoutError():
-            reason = f"{host} took the request and did not answer in time"
+            reason = f"{host} accepted the request and did not respond in time"
         case aws.ProxyConnectionError():
-            reason = f"the proxy does not let us through to {host}: look at HTTPS_PROXY and NO_PROXY"
+            reason = f"the proxy does not allow connections to {host}: check HTTPS_PROXY and NO_PROXY"
         case aws.SSLError():
             reason = (
-                f"the TLS certificate that {host} shows is not trusted (a proxy that decrypts?): give its "
-                f"authority in AWS_CA_BUNDLE. {_line(error)}"
+                f"the TLS certificate of {host} is not trusted (a proxy that intercepts TLS?): set "
+                f"AWS_CA_BUNDLE to its CA. {_line(error)}"
             )
         case aws.EndpointConnectionError():
             reason = _unconnected(error, host)
@@ -108,10 +108,10 @@ def failure(error: Exception, action: str, host: str) -> Failure:
 def _unconnected(error: aws.EndpointConnectionError, host: str) -> str:
     cause = str(getattr(error, "kwargs", {}).get("error", ""))
     if re.search(r"resol|Name or service|nodename|getaddrinfo", cause):
-        return f"the name {host} does not resolve: is the Region written right, and is there DNS here?"
+        return f"{host} does not resolve: check the spelling of the Region, and this host's DNS"
     if "refused" in cause:
         return f"{host} refuses the connection"
-    return f"cannot connect to {host}: there is no route to the AWS API from here"
+    return f"cannot connect to {host}: no route to the AWS API from this host"
 
 
 def _refused(response: Mapping[str, Any], action: str, host: str) -> Failure:
@@ -125,20 +125,18 @@ def _refused(response: Mapping[str, Any], action: str, host: str) -> Failure:
     if code in UNSIGNED and skew is not None and abs(skew) > TOLERATED_SKEW:
         minutes = round(abs(skew).total_seconds() / 60)
         side = "behind" if skew > datetime.timedelta() else "ahead of"
-        reason = (
-            f"this machine's clock is {minutes} minutes {side} AWS's, so it refuses our signature: set it"
-        )
+        reason = f"this host's clock is {minutes} minutes {side} AWS's, so AWS rejects signatures: set it"
     elif code in EXPIRED or code == "RequestExpired":
         reason = f"the AWS credentials have expired ({code}): sign in again"
     elif code in UNSIGNED or code == "OptInRequired":
         reason = (
-            f"AWS does not accept these credentials ({code}): wrong or deleted key, or a Region that is not "
+            f"AWS rejects these credentials ({code}): wrong or deleted key, or a Region that is not "
             "enabled in this account"
         )
     elif code in THROTTLED:
-        reason = f"AWS kept asking us to slow down ({code}): try again later, or with a longer --deadline"
+        reason = f"AWS kept throttling the call ({code}): try again later, or increase --deadline"
     else:
-        reason = f"AWS answered {code}: {_short(message)}"
+        reason = f"AWS returned {code}: {_short(message)}"
     return Failure(reason, code=code)
 
 
@@ -150,7 +148,7 @@ def _denial(message: str, action: str) -> str:
 
 
 def _skew(metadata: Mapping[str, Any]) -> datetime.timedelta | None:
-    """How far AWS's clock was ahead of ours when it answered (its Date header), None if it did not say."""
+    """How far AWS's clock is ahead of ours, by the response's Date header; None without one."""
     try:
         theirs = email.utils.parsedate_to_datetime(metadata["HTTPHeaders"]["date"])
         return theirs - datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""Opens the way to the EC2 API: credentials, Region, proxies and endpoints as boto3 finds them."""
+"""AWS sessions and clients: credentials, Region, proxies and endpoints as boto3 finds them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 CONNECT_S = 4.0
 READ_S = 15.0
 ATTEMPTS = 2
-"""One retry for a connection that broke; throttling is waited for separately (calls.MOST_ATTEMPTS)."""
+"""One retry for a broken connection; throttled calls are retried separately (calls.MOST_ATTEMPTS)."""
 
-_MAKING = threading.Lock()
-"""Two clients made at once would both read the same descriptions, and be no sooner done for it."""
+_CREATING = threading.Lock()
+"""Two clients created at once would both read the same service models, and not be faster."""
 
 
 class NoAws(Exception):
-    """AWS cannot be asked at all, for a reason that the user can mend: credentials, profile or Region."""
+    """AWS cannot be called at all, for a reason that the user can fix: credentials, profile or Region."""
 
 
 def open_session(deadline: Deadline, region: str | None = None, profile: str | None = None) -> Session:
-    """A boto3 session whose credentials are there. `profile` is a profile's name, or the ARN of a role to
+    """A boto3 session with credentials. `profile` is a profile's name, or the ARN of a role to
     assume with the credentials that boto3 finds. Raises NoAws, DeadlineExceeded.
     """
     from botocore.exceptions import BotoCoreError, ClientError
@@ -36,17 +36,17 @@ def open_session(deadline: Deadline, region: str | None = None, profile: str | N
 
     try:
         return within(deadline, lambda: _session(region, profile, deadline))
-    except (BotoCoreError, ClientError, ResponseParserError) as error:  # a role is assumed by asking AWS
-        raise NoAws(_told(error)) from None
+    except (BotoCoreError, ClientError, ResponseParserError) as error:  # assuming a role calls AWS
+        raise NoAws(_reason(error)) from None
 
 
 def ec2_client(session: Session, deadline: Deadline) -> Any:
-    """An EC2 client that never waits longer than the deadline leaves. Raises NoAws, DeadlineExceeded."""
+    """An EC2 client that never waits past the deadline. Raises NoAws, DeadlineExceeded."""
     return service_client(session, "ec2", deadline)
 
 
 def service_client(session: Session, service: str, deadline: Deadline) -> Any:
-    """A client of any service, in the same way; `ask` makes at most calls.WORKERS calls at a time with it."""
+    """The same for any service; `call_all` makes at most calls.WORKERS calls at a time with it."""
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
@@ -57,28 +57,28 @@ def service_client(session: Session, service: str, deadline: Deadline) -> Any:
         max_pool_connections=WORKERS,
     )
     try:
-        with _MAKING:  # the type: by name, as botocore has it
+        with _CREATING:  # the stubs need a literal name
             return session.client(service, config=config)  # type: ignore[call-overload]
-    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint URL that is none
-        raise NoAws(_told(error)) from None
+    except (BotoCoreError, ValueError) as error:  # ValueError: an invalid endpoint URL
+        raise NoAws(_reason(error)) from None
 
 
 def new_session(**given: str | None) -> Session:
-    """A boto3 session with arguments as boto3's own, which shares what it reads of botocore with all others.
-    Raises what boto3 and botocore raise.
+    """A boto3 session with boto3's arguments. All sessions share botocore's loaded service models. Raises
+    what boto3 and botocore raise.
     """
     import boto3
     import botocore.session
 
     core = botocore.session.Session()
     session = boto3.session.Session(botocore_session=core, **given)
-    # Not before: boto3 adds a folder of its own to the loader that it finds, each time.
+    # Only now: boto3 adds its folder to the session's loader, each time.
     _share(core)
     return session
 
 
 def core_session() -> CoreSession:
-    """A botocore session that shares the same, for what needs no credentials. Raises what botocore raises."""
+    """A botocore session with the same sharing, for use without credentials. Raises what botocore raises."""
     from botocore.session import Session as Core
 
     core = Core()
@@ -87,13 +87,13 @@ def core_session() -> CoreSession:
 
 
 def _share(core: CoreSession) -> None:
-    core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
+    core.register_component("data_loader", _model_loader(core.get_config_variable("data_path")))
 
 
 @cache
-def _descriptions(data_path: str | None) -> Loader:
-    """What botocore knows of AWS's services and Regions: files that never change while we run, read once for
-    all sessions. `data_path` is the user's own (`AWS_DATA_PATH`, the profile's `data_path`).
+def _model_loader(data_path: str | None) -> Loader:
+    """Loads botocore's models of services and Regions: files that do not change during a run, read once for
+    all sessions. `data_path` is the user's (`AWS_DATA_PATH`, the profile's `data_path`).
     """
     from botocore.loaders import create_loader
 
@@ -105,7 +105,7 @@ def _session(region: str | None, profile: str | None, deadline: Deadline) -> Ses
 
     if profile and profile.startswith("arn:"):
         return _assumed(_session(region, None, deadline), profile, deadline)
-    # boto3 reads AWS_DEFAULT_REGION and the profile; the SDKs' own variable is AWS_REGION, as Lambda sets it.
+    # boto3 reads AWS_DEFAULT_REGION and the profile; the other SDKs and Lambda use AWS_REGION.
     session = new_session(profile_name=profile, region_name=region)
     if session.region_name is None and os.environ.get("AWS_REGION"):
         session = new_session(profile_name=profile, region_name=os.environ["AWS_REGION"])
@@ -117,7 +117,7 @@ def _session(region: str | None, profile: str | None, deadline: Deadline) -> Ses
 
 
 def _assumed(own: Session, role: str, deadline: Deadline) -> Session:
-    """A session in a role of another account. The role's own limit of an hour is more than a run takes."""
+    """A session with an assumed role. Its credentials last an hour, which is longer than a run."""
     client = service_client(own, "sts", deadline)
     try:
         given = client.assume_role(RoleArn=role, RoleSessionName="netcheck")["Credentials"]
@@ -131,18 +131,18 @@ def _assumed(own: Session, role: str, deadline: Deadline) -> Session:
     )
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     from botocore import exceptions as aws
 
     from netcheck.aws.api.reasons import failure
 
     match error:
         case aws.NoRegionError():
-            return "which Region? Give --region, or set AWS_REGION or the profile's region"
+            return "the Region is unknown: add --region, or set AWS_REGION or the profile's region"
         case aws.ProfileNotFound():
             return f"{error}: see `aws configure list-profiles`"
         case aws.InvalidRegionError():
-            return f"{error} Write it as in eu-west-1"
+            return f"{error} Write it like eu-west-1"
         case aws.ClientError():
             return f"no credentials: {failure(error, f'sts:{error.operation_name}', 'AWS STS').reason}"
         case _:

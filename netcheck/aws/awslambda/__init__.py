@@ -1,1 +1,1 @@
-"""Lambda: the network that a function runs in."""
+"""Lambda: the network of a function."""

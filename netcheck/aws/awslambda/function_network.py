@@ -1,4 +1,4 @@
-"""Which network a Lambda function runs in: AWS is asked, as the function's own environment does not say."""
+"""The network of a Lambda function, from the Lambda API, as the function's environment does not have it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from netcheck.core.context import Deadline
 
 @dataclass(frozen=True, slots=True)
 class FunctionNetwork:
-    """The VPC, subnets and security groups of a function; all empty for one outside any VPC.
+    """The VPC, subnets and security groups of a function; all empty for a function without a VPC.
 
-    `error` says why that is not known, and `action` the IAM action that would tell.
+    `error` says why they are unknown, and `action` is the missing IAM action.
     """
 
     vpc: str
@@ -27,7 +27,7 @@ class FunctionNetwork:
 def function_network(
     deadline: Deadline, region: str | None, profile: str | None, function: str
 ) -> FunctionNetwork:
-    """Ask for a function's VPC configuration (Lambda API reference, GetFunctionConfiguration)."""
+    """Get a function's VPC configuration (Lambda API reference, GetFunctionConfiguration)."""
     question = ApiCall("GetFunctionConfiguration", "VpcConfig", {"FunctionName": function}, "lambda")
     try:
         client = service_client(open_session(deadline, region, profile), "lambda", deadline)

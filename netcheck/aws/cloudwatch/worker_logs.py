@@ -21,9 +21,9 @@ LARGEST_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class WorkerLog:
-    """Lines that a signature knows, oldest first. `read` says whether there was any line at all, None where
-    that is not known; `whole` is False where older ones were left out. `error` says why there are none, and
-    `action` is the IAM action that is missing.
+    """Lines that match a signature, oldest first. `read` is the number of lines in the log, None where it is
+    unknown; `whole` is False where older lines were left out. `error` says why there are none, and `action`
+    is the missing IAM action.
     """
 
     lines: tuple[log_signatures.Line, ...]
@@ -34,7 +34,7 @@ class WorkerLog:
 
 
 def from_file(deadline: Deadline, path: str) -> WorkerLog:
-    """Read a log that was saved: as text, or as the AWS CLI prints events."""
+    """Read a saved log: plain text, or events as printed by the AWS CLI."""
     deadline.remaining()
     try:
         with Path(path).open("rb") as file:
@@ -52,7 +52,7 @@ def from_file(deadline: Deadline, path: str) -> WorkerLog:
 def recent(
     deadline: Deadline, region: str | None, profile: str | None, group: str, minutes: int
 ) -> WorkerLog:
-    """Ask CloudWatch Logs for the last minutes of a log group, newest first, and only for known lines."""
+    """Read the last minutes of a CloudWatch log group, newest first: only lines that match a signature."""
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
@@ -69,21 +69,21 @@ def recent(
         failed = failure(error, ACTION, host)
         return WorkerLog((), error=f"{group}: {failed.reason}", action=ACTION if failed.denied else "")
     except DeadlineExceeded:
-        return WorkerLog((), error=f"{group}: not answered before the deadline, give more with --deadline")
-    told = [
+        return WorkerLog((), error=f"{group}: no response before the deadline: increase --deadline")
+    found = [
         line
         for event in sorted(events, key=lambda event: event.get("timestamp", 0))
         for line in log_signatures.lines(str(event.get("message", "")), event.get("timestamp", 0) / 1000)
     ]
     return WorkerLog(
-        tuple(told[-log_signatures.MOST_LINES :]), None, whole and len(told) <= log_signatures.MOST_LINES
+        tuple(found[-log_signatures.MOST_LINES :]), None, whole and len(found) <= log_signatures.MOST_LINES
     )
 
 
 def _events(
     client: Any, deadline: Deadline, group: str, minutes: int
 ) -> tuple[list[Mapping[str, Any]], bool]:
-    """The events of at most MOST_CALLS pages, and whether that was all. Raises as boto3 does."""
+    """The events of at most MOST_CALLS pages, and whether that was all. Raises what boto3 raises."""
     from netcheck.aws.api.reasons import NotFromAws
 
     params: dict[str, Any] = {

@@ -1,1 +1,1 @@
-"""EC2: collecting, saving and reading the network configuration; snapshots."""
+"""EC2: collecting, saving and reading the network configuration, and snapshots of it."""

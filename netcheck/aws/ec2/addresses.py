@@ -1,7 +1,7 @@
 """Addresses and prefixes as plain integers.
 
-The path engine compares and splits address ranges millions of times; `ipaddress` objects are too slow for
-that and cannot express "the part of this subnet that passes". Text becomes integers once, here.
+The path engine compares and splits address ranges millions of times: `ipaddress` objects are too slow for
+that, and cannot express "the part of this subnet that passes". Text is converted to integers once, here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Prefix(NamedTuple):
 
 
 def parse_address(text: str) -> tuple[int, int]:
-    """Return (version, number) of an IPv4 or IPv6 address; ValueError if it is neither."""
+    """Return (version, number) of an IPv4 or IPv6 address. Raises ValueError if it is neither."""
     if ":" not in text:
         found = _IPV4.fullmatch(text)
         if found is not None:
@@ -46,10 +46,10 @@ def parse_address(text: str) -> tuple[int, int]:
 
 
 def parse_prefix(text: str) -> Prefix:
-    """Return the block that `text` (such as 10.0.0.0/16) names; ValueError if it names none exactly."""
+    """Return the CIDR block `text` (10.0.0.0/16). Raises ValueError if it is not exactly one."""
     host, slash, length_text = text.partition("/")
     if not slash or not (length_text.isascii() and length_text.isdigit()):
-        raise ValueError(f"{text!r} is not a CIDR block such as 10.0.0.0/16")
+        raise ValueError(f"{text!r} is not a CIDR block like 10.0.0.0/16")
     version, first = parse_address(host)
     length = int(length_text)
     if length > BITS[version]:

@@ -1,8 +1,9 @@
-"""Collects what the path engine reads: EC2's answers, as they are, and a gap for each that could not be had.
+"""Collects the input of the path engine: EC2's responses, unchanged, and a gap for each that is missing.
 
-It takes three rounds of calls, all calls of a round side by side: what a Region has few of (and with it the
-VPCs that matter), then what those VPCs hold, then the prefix lists that their rules and routes name. How many
-calls that is does not depend on how many brokers, workers or interfaces there are, but for AWS's page sizes.
+It takes three rounds of calls, all calls of a round in parallel: the resources of which a Region has few (and
+from them the relevant VPCs), then the contents of those VPCs, then the prefix lists in their rules and
+routes. Except for AWS's page sizes, the number of calls does not depend on the number of brokers, workers or
+interfaces.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ EVERYTHING = "everything"
 REGION_WIDE: Mapping[str, ApiCall] = {
     "Vpcs": ApiCall("DescribeVpcs", "Vpcs"),
     "InternetGateways": ApiCall("DescribeInternetGateways", "InternetGateways"),
-    # These have no filter by VPC (EC2 API reference): all of the Region's are asked for.
+    # These have no filter by VPC (EC2 API reference): all of the Region's are collected.
     "EgressOnlyInternetGateways": ApiCall("DescribeEgressOnlyInternetGateways", "EgressOnlyInternetGateways"),
     "Addresses": ApiCall("DescribeAddresses", "Addresses"),
     "ManagedPrefixLists": ApiCall("DescribeManagedPrefixLists", "PrefixLists"),
@@ -68,16 +69,16 @@ OF_TRANSIT_TABLES: Mapping[str, tuple[str, str]] = {
     ),
     "TransitGatewayStaticRoutes": ("SearchTransitGatewayRoutes", "Routes"),
 }
-"""Document: the operation asked once for each transit gateway route table, and what it answers with."""
+"""Document: the operation to call for each transit gateway route table, and the member of its response."""
 ROUTE_TYPES = ("static", "propagated")
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What AWS said, by snapshot file stem, with the gaps; `calls` counts the API calls that it took.
+    """AWS's responses by snapshot file stem, with the gaps; `calls` is the number of API calls made.
 
-    `documents` holds the gaps too, as `Gaps`, so that the files say what is missing. It is empty where AWS
-    could not be asked at all; `error` then says why, and is "" otherwise.
+    `documents` contains the gaps too, as `Gaps`, so that the files say what is missing. It is empty where AWS
+    could not be called at all; `error` then says why, and is "" otherwise.
     """
 
     documents: Mapping[str, Json]
@@ -90,9 +91,10 @@ class Collected:
 
 
 def collect_region(deadline: Deadline, region: str | None, profile: str | None, scope: Scope) -> Collected:
-    """Open a session and collect. Never raises for what AWS or its credentials do: see `Collected.error`.
+    """Open a session and collect. Never raises for an error of AWS or of the credentials: see
+    `Collected.error`.
 
-    Raises DeadlineExceeded when no time was left to begin with.
+    Raises DeadlineExceeded when no time is left at the start.
     """
     try:
         return collect(open_session(deadline, region, profile), scope, deadline)
@@ -108,9 +110,9 @@ def collect(
 ) -> Collected:
     """Collect the VPCs of the scope, and those that their peerings and transit gateways lead to.
 
-    Takes a boto3 session, or {"ec2": client} where the caller keeps clients: sessions are not to be shared
-    between threads. Raises NoAws, and DeadlineExceeded when no time was left to begin with; later than that,
-    what is not there in time is a gap.
+    Takes a boto3 session, or {"ec2": client} where the caller keeps clients, as sessions must not be shared
+    between threads. Raises NoAws, and DeadlineExceeded when no time is left at the start; what is missing at
+    the deadline is a gap.
     """
     deadline.remaining()
     if isinstance(session_or_clients, Mapping):
@@ -122,14 +124,14 @@ def collect(
         client.close()
 
 
-def collect_from(asked: ApiCaller, region: str, scope: Scope) -> Collected:
-    """The same, of whoever answers: AWS, or a memory of what it said."""
-    return _Collection(asked, region, scope, lambda _: None).run()
+def collect_from(caller: ApiCaller, region: str, scope: Scope) -> Collected:
+    """The same with any caller: AWS, or a cache of its responses."""
+    return _Collection(caller, region, scope, lambda _: None).run()
 
 
 def _collected(client: Any, scope: Scope, deadline: Deadline, progress: Progress) -> Collected:
     region = client.meta.region_name
-    return _Collection(lambda questions: call_all(client, questions, deadline), region, scope, progress).run()
+    return _Collection(lambda calls: call_all(client, calls, deadline), region, scope, progress).run()
 
 
 def _nothing(reason: str, calls: int) -> Collected:
@@ -137,10 +139,10 @@ def _nothing(reason: str, calls: int) -> Collected:
 
 
 class _Collection:
-    """One collection under way: the documents and gaps so far."""
+    """One collection in progress: the documents and gaps so far."""
 
-    def __init__(self, asked: ApiCaller, region: str, scope: Scope, progress: Progress) -> None:
-        self._asked = asked
+    def __init__(self, caller: ApiCaller, region: str, scope: Scope, progress: Progress) -> None:
+        self._caller = caller
         self._region = region
         self._scope = scope
         self._progress = progress
@@ -149,11 +151,11 @@ class _Collection:
         self._calls = 0
 
     def run(self) -> Collected:
-        first = dict(REGION_WIDE) | scopes.questions(self._scope)
+        first = dict(REGION_WIDE) | scopes.calls(self._scope)
         if not self._scope:
             first |= dict(_of_vpcs(None))
-        self._progress("the Region, and which VPCs matter")
-        outcomes = self._ask(first)
+        self._progress("the Region, and the relevant VPCs")
+        outcomes = self._call(first)
         failures = [outcome for outcome in outcomes.values() if isinstance(outcome, ApiFailure)]
         if len(failures) == len(outcomes) and not any(failure.denied for failure in failures):
             return _nothing(Counter(failure.reason for failure in failures).most_common(1)[0][0], self._calls)
@@ -169,13 +171,15 @@ class _Collection:
         }
         return Collected(dict(sorted(self._documents.items())), gaps, self._calls)
 
-    def _ask(self, questions: Mapping[Any, ApiCall]) -> dict[Any, Outcome]:
-        outcomes = self._asked(list(questions.values()))
+    def _call(self, calls: Mapping[Any, ApiCall]) -> dict[Any, Outcome]:
+        outcomes = self._caller(list(calls.values()))
         self._calls += sum(outcome.calls for outcome in outcomes)
-        return dict(zip(questions, outcomes, strict=True))
+        return dict(zip(calls, outcomes, strict=True))
 
     def _keep(self, stem: str, outcomes: Sequence[Outcome]) -> None:
-        """Keep a document of these answers, or a gap if any is missing: never half a list as if whole."""
+        """Keep a document of these outcomes, or a gap if any failed: an incomplete list must not look
+        complete.
+        """
         items = self._whole(stem, outcomes)
         if items is not None:
             one = stem == "VpcBlockPublicAccessOptions"
@@ -199,7 +203,7 @@ class _Collection:
     # Which VPCs
 
     def _wanted(self, located: Mapping[str, Outcome]) -> frozenset[str] | None:
-        """The VPCs to collect, None for all of them: no scope, or none that could be made out."""
+        """The VPCs to collect, None for all of them: there is no scope, or its VPCs are unknown."""
         listed = frozenset(vpc["VpcId"] for vpc in self._items("Vpcs")) if "Vpcs" in self._documents else None
         found: list[Any] = [
             item for outcome in located.values() if isinstance(outcome, ApiResult) for item in outcome.items
@@ -231,34 +235,34 @@ class _Collection:
         for name, action in scopes.unknown_ids(self._scope, there):
             if listed is not None or action != ACTIONS["Vpcs"]:
                 reason = (
-                    f"{name} is not in {self._region}, or not in this account: look at --region and --profile"
+                    f"{name} is not in {self._region}, or not in this account: check --region and --profile"
                 )
                 self._gap(name, action, reason)
 
-    # What they hold
+    # Their contents
 
     def _second(self, wanted: frozenset[str] | None) -> None:
         tables = self._transit_tables(wanted)
         attributed = self._attributed(wanted)
-        questions: dict[tuple[str, str], ApiCall] = {}
+        calls: dict[tuple[str, str], ApiCall] = {}
         if wanted is not None:
             for part, values in enumerate(scopes.chunks(sorted(wanted))):
-                questions |= {(stem, str(part)): question for stem, question in _of_vpcs(values)}
+                calls |= {(stem, str(part)): question for stem, question in _of_vpcs(values)}
         elif self._scope:
-            questions |= {(stem, ""): question for stem, question in _of_vpcs(None)}
-        questions |= {
+            calls |= {(stem, ""): question for stem, question in _of_vpcs(None)}
+        calls |= {
             (attribute, vpc): ApiCall(
                 "DescribeVpcAttribute", _upper(attribute), {"VpcId": vpc, "Attribute": attribute}
             )
             for vpc in attributed
             for attribute in ATTRIBUTES
         }
-        questions |= {
+        calls |= {
             (stem, table): _of_transit_table(stem, table) for stem in OF_TRANSIT_TABLES for table in tables
         }
         self._progress(f"{len(self._items('Vpcs')) or 'all'} VPCs")
-        outcomes = self._ask(questions)
-        for stem in {stem for stem, _ in questions} & OF_VPCS.keys():
+        outcomes = self._call(calls)
+        for stem in {stem for stem, _ in calls} & OF_VPCS.keys():
             self._keep(stem, [outcome for (of, _), outcome in outcomes.items() if of == stem])
         self._attributes(attributed, outcomes)
         for stem in OF_TRANSIT_TABLES:
@@ -272,11 +276,11 @@ class _Collection:
 
     def _attributes(self, vpcs: Sequence[str], outcomes: Mapping[tuple[str, str], Outcome]) -> None:
         if "Vpcs" not in self._documents:
-            reason = f"which VPCs there are is not known: {self._gaps['Vpcs'].reason}"
+            reason = f"the list of VPCs is unknown: {self._gaps['Vpcs'].reason}"
             self._gap("VpcAttributes", ACTIONS["Vpcs"], reason)
             return
-        asked = [(attribute, vpc) for vpc in vpcs for attribute in ATTRIBUTES]
-        if self._whole("VpcAttributes", [outcomes[place] for place in asked]) is not None:
+        keys = [(attribute, vpc) for vpc in vpcs for attribute in ATTRIBUTES]
+        if self._whole("VpcAttributes", [outcomes[key] for key in keys]) is not None:
             self._documents["VpcAttributes"] = {
                 "VpcAttributes": [
                     {"VpcId": vpc, **{_upper(name): _first(outcomes[name, vpc]) for name in ATTRIBUTES}}
@@ -298,9 +302,7 @@ class _Collection:
 
     def _transit(self, stem: str, outcomes: Mapping[str, Outcome]) -> None:
         if "TransitGatewayRouteTables" not in self._documents:
-            reason = (
-                f"which route tables there are is not known: {self._gaps['TransitGatewayRouteTables'].reason}"
-            )
+            reason = f"the list of route tables is unknown: {self._gaps['TransitGatewayRouteTables'].reason}"
             self._gap(stem, ACTIONS["TransitGatewayRouteTables"], reason)
             return
         if self._whole(stem, list(outcomes.values())) is None:
@@ -314,19 +316,21 @@ class _Collection:
                 item["AdditionalRoutesAvailable"] = not outcome.whole
             items.append(item)
             if not outcome.whole:
-                reason = f"{table} has more routes than AWS gives out in one answer"
+                reason = f"{table} has more routes than AWS returns"
                 self._gap(stem, ACTIONS[stem], reason)
         self._documents[stem] = {stem: items}
 
     def _name_hidden_gateways(self, wanted: frozenset[str] | None) -> None:
-        """A transit gateway that another account shares shows its attachments here, but no route table."""
+        """A transit gateway shared by another account has its attachments in the responses, but no route
+        table.
+        """
         if "TransitGatewayRouteTables" not in self._documents:
             return
         vpcs = wanted or {vpc["VpcId"] for vpc in self._items("Vpcs")}
         shown = {table.get("TransitGatewayId") for table in self._items("TransitGatewayRouteTables")}
         hidden = sorted(self._links().gateways(vpcs) - shown)
         if hidden:
-            reason = f"{' '.join(hidden)}: no route table can be seen; ask the account that owns the gateway"
+            reason = f"{' '.join(hidden)}: no route table is visible; ask the account that owns the gateway"
             for stem in ("TransitGatewayAttachments", *OF_TRANSIT_TABLES):
                 self._gap(stem, ACTIONS[stem], reason)
 
@@ -334,10 +338,10 @@ class _Collection:
 
     def _prefix_lists(self) -> None:
         names = sorted(set(_named_lists(self._items("RouteTables"), self._items("SecurityGroups"))))
-        questions = {
+        calls = {
             name: ApiCall("GetManagedPrefixListEntries", "Entries", {"PrefixListId": name}) for name in names
         }
-        outcomes = self._ask(questions)
+        outcomes = self._call(calls)
         if self._whole("PrefixListEntries", list(outcomes.values())) is not None:
             self._documents["PrefixListEntries"] = {
                 "PrefixListEntries": [
@@ -357,13 +361,13 @@ def _of_vpcs(vpcs: list[str] | None) -> Iterator[tuple[str, ApiCall]]:
 
 def _of_transit_table(stem: str, table: str) -> ApiCall:
     operation, member = OF_TRANSIT_TABLES[stem]
-    # SearchTransitGatewayRoutes takes no request without a filter: this one leaves nothing out.
+    # SearchTransitGatewayRoutes requires a filter: this one excludes nothing.
     params = scopes.filtered("type", list(ROUTE_TYPES)) if operation == "SearchTransitGatewayRoutes" else {}
     return ApiCall(operation, member, {"TransitGatewayRouteTableId": table, **params})
 
 
 def _named_lists(tables: Iterable[Any], groups: Iterable[Any]) -> Iterator[str]:
-    """The prefix lists that routes and rules name."""
+    """The prefix lists in routes and rules."""
     for table in tables:
         for route in table.get("Routes", []):
             if route.get("DestinationPrefixListId"):

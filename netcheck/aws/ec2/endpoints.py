@@ -1,7 +1,8 @@
-"""VPC endpoints and DNS settings of VPCs, as names lead to them: what a path alone does not show.
+"""VPC endpoints and the DNS settings of VPCs, which decide what a service's name resolves to.
 
-Read from the same documents as the snapshot. An AWS service's name leads to an interface endpoint where the
-endpoint's private DNS is on and the VPC answers DNS and host names (AWS PrivateLink guide, Private DNS).
+Read from the same documents as the snapshot. An AWS service's name resolves to an interface endpoint where
+the endpoint has private DNS, and the VPC has DNS support and DNS host names (AWS PrivateLink guide, Private
+DNS).
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ ODD_NAMES = {
     "kinesis": ("kinesis-streams",),
     "firehose": ("kinesis-firehose",),
 }
-"""Host name to the end of the endpoint service's name, where they differ (AWS services that integrate with
-AWS PrivateLink; for MSK aws.api.REGION.kafka-api, older endpoints com.amazonaws.REGION.kafka: MSK developer
+"""Host name → end of the endpoint service's name, where they differ (AWS services that integrate with AWS
+PrivateLink; for MSK aws.api.REGION.kafka-api, for older endpoints com.amazonaws.REGION.kafka: MSK developer
 guide, Use Amazon MSK APIs with interface VPC endpoints)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A VPC endpoint. `names` are those it answers to without its own `vpce-` names, wildcards included;
-    `own_names` those. `inbound_only`: private DNS is for on-premises only, the VPC uses the gateway endpoint.
-    `policy` is None where there is none to read.
+    """A VPC endpoint. `names` are its private DNS names, wildcards included; `own_names` are its `vpce-`
+    names. `inbound_only`: private DNS is for on-premises clients only, and the VPC uses the gateway endpoint.
+    `policy` is None where it is unknown.
     """
 
     id: str
@@ -58,10 +59,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class VpcDns:
-    """What a VPC tells its hosts about DNS; None where it was not collected.
+    """The DNS settings of a VPC; None where they were not collected.
 
-    `servers` are the DHCP options' domain-name-servers; empty where they name none. `own` are the addresses
-    of AWS's resolver in this VPC.
+    `servers` are the DHCP options' domain-name-servers; empty where there are none. `own` are the addresses
+    of the VPC's Route 53 Resolver.
     """
 
     vpc: str
@@ -73,17 +74,17 @@ class VpcDns:
 
     @property
     def foreign(self) -> tuple[str, ...]:
-        """The name servers that are not AWS's resolver."""
+        """The name servers that are not the Route 53 Resolver."""
         return tuple(s for s in self.servers or () if s != AMAZON_DNS and s not in self.own)
 
     @property
     def asks_aws(self) -> bool | None:
-        """Whether every lookup goes to AWS's resolver; None if that is not known."""
+        """Whether every query goes to the Route 53 Resolver; None if unknown."""
         return None if self.servers is None else bool(self.servers) and not self.foreign
 
     @property
     def private_names(self) -> bool | None:
-        """Whether private DNS of endpoints and private zones work here: both attributes on."""
+        """Whether endpoints' private DNS and private hosted zones work here: both attributes are on."""
         if False in (self.support, self.host_names):
             return False
         return None if None in (self.support, self.host_names) else True
@@ -91,7 +92,7 @@ class VpcDns:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Everything read, by id."""
+    """All VPC endpoints and DNS settings, by id."""
 
     endpoints: Mapping[str, Endpoint]
     dns: Mapping[str, VpcDns]
@@ -105,9 +106,7 @@ class Access:
 
 
 def read(regions: Mapping[str, Mapping[str, Any]]) -> Access:
-    """Read the documents of a snapshot. What is not as AWS prints it counts as not there: the snapshot
-    itself complains about it.
-    """
+    """Read the documents of a snapshot. Invalid items are ignored here: loading the snapshot reports them."""
     endpoints = {
         one.id: one
         for documents in regions.values()
@@ -118,28 +117,28 @@ def read(regions: Mapping[str, Mapping[str, Any]]) -> Access:
 
 
 def serves(endpoint: Endpoint, host: str) -> bool:
-    """Whether an endpoint is one for the service behind this host name."""
+    """Whether an endpoint is for the service with this host name."""
     if covers(endpoint.names, host) or host.lower() in endpoint.own_names:
         return True
     found = REGIONAL.fullmatch(host.lower())
     if found is None:
         return False
     name, region = found["name"], found["region"]
-    names = {name, name.rpartition(".")[2]}  # a bucket's name stands before s3
+    names = {name, name.rpartition(".")[2]}  # a bucket's name precedes s3
     wanted = {odd for each in names for odd in ODD_NAMES.get(each, (each,))}
     plain = endpoint.service.removeprefix("cn.")
     return any(plain in (f"com.amazonaws.{region}.{each}", f"aws.api.{region}.{each}") for each in wanted)
 
 
 def covers(names: Iterable[str], host: str) -> bool:
-    """Whether one of these names is the host's, or a wildcard above it."""
+    """Whether one of these names is the host's, or a wildcard that matches it."""
     return any(
         host.lower() == name or (name.startswith("*.") and host.lower().endswith(name[1:])) for name in names
     )
 
 
 def answers_privately(endpoint: Endpoint, dns: VpcDns | None, host: str) -> bool | None:
-    """Whether the host's name leads to this endpoint in its VPC by private DNS; None if that is not known."""
+    """Whether the host name resolves to this endpoint in its VPC by private DNS; None if unknown."""
     if host.lower() in endpoint.own_names:
         return True
     if endpoint.kind != "Interface" or not endpoint.private_dns or endpoint.inbound_only:
@@ -149,7 +148,7 @@ def answers_privately(endpoint: Endpoint, dns: VpcDns | None, host: str) -> bool
     if not dns.private_names:
         return False
     if endpoint.names and not covers(endpoint.names, host):
-        return None  # AWS lists the names, and this one is not among them: perhaps the list is not whole
+        return None  # AWS lists names without this one: the list may be incomplete
     return True
 
 
@@ -175,7 +174,7 @@ def _endpoint(item: Mapping[str, Any]) -> Endpoint:
 
 
 def _policy(given: object) -> Json:
-    """An endpoint's policy: JSON inside a text. What is no JSON is kept as a text, to be called unknown."""
+    """An endpoint's policy: JSON in a string. Invalid JSON is kept as a string, to be reported as unknown."""
     if not isinstance(given, str):
         return None
     try:
@@ -202,7 +201,7 @@ def _vpc_dns(documents: Mapping[str, Any]) -> Iterator[VpcDns]:
 
 
 def _resolver(vpc: Mapping[str, Any]) -> frozenset[str]:
-    """The resolver's address in the VPC: the base of its primary range plus two (VPC guide, Amazon DNS)."""
+    """The Route 53 Resolver's address: the base of the primary range plus two (VPC guide, Amazon DNS)."""
     try:
         network = ipaddress.ip_network(str(vpc.get("CidrBlock", "")))
     except ValueError:

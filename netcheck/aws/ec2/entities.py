@@ -1,6 +1,6 @@
-"""What a snapshot is made of: one frozen class for each kind of AWS component the path engine reads.
+"""The parts of a snapshot: one frozen class for each kind of AWS component that the path engine reads.
 
-Field names follow the EC2 API reference (`Describe*` responses). What the engine does not need is left out.
+Field names follow the EC2 API reference (`Describe*` responses), without what the engine does not need.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class Vpc:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """`free` is how many IPv4 addresses are left, None where that was not told.
+    """`free` is the number of available IPv4 addresses, None where it is unknown.
 
-    A shared subnet may be there twice, as two accounts print it: each has its own name for the zone, and
-    time passes between the two. That makes no other subnet of it.
+    Two accounts may list the same shared subnet, each with its own name of the Availability Zone, and at
+    different times: these fields do not make it another subnet.
     """
 
     id: str
@@ -58,7 +58,7 @@ class Subnet:
 # Rules are the bulk of a large account (100,000 and more): a NamedTuple is built several times faster
 # than a frozen dataclass.
 class GroupReference(NamedTuple):
-    """`UserIdGroupPairs`: the private addresses of all network interfaces that hold this group."""
+    """`UserIdGroupPairs`: the private addresses of all network interfaces with this group."""
 
     group: str
     owner: str | None
@@ -98,7 +98,7 @@ class SecurityGroup:
 
 
 class NaclEntry(NamedTuple):
-    """One numbered line of a network ACL."""
+    """One numbered entry of a network ACL."""
 
     number: int
     protocol: int
@@ -109,14 +109,14 @@ class NaclEntry(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The line as the console prints it; the closing rule 32767 is printed as `*`."""
-        number = "*" if self.number >= CLOSING_RULE else str(self.number)
+        """The entry as the console prints it; the default rule 32767 is printed as `*`."""
+        number = "*" if self.number >= DEFAULT_RULE else str(self.number)
         ports = ports_text(self.protocol, self.first, self.last)
         action = "ALLOW" if self.allow else "DENY"
         return f"{number} | {protocol_text(self.protocol)} | {ports} | {self.prefix} | {action}"
 
 
-CLOSING_RULE = 32767
+DEFAULT_RULE = 32767
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class RouteTable:
     vpc: str
     main: bool
     subnets: tuple[str, ...] | None
-    """Subnets that name this table; None if the snapshot does not say."""
+    """Subnets associated with this table; None if the snapshot does not say."""
     gateways: tuple[str, ...]
     routes: tuple[Route, ...]
 
@@ -163,7 +163,7 @@ class NetworkInterface:
     addresses: Mapping[int, tuple[int, ...]]
     """IP version → private addresses, the primary first."""
     delegated: tuple[Prefix, ...]
-    """Ipv4Prefixes and Ipv6Prefixes: whole blocks that belong to this interface."""
+    """Ipv4Prefixes and Ipv6Prefixes: blocks that are delegated to this interface."""
     public: Mapping[int, int]
     """Private IPv4 address → the public address the internet gateway translates it to."""
     kind: str
@@ -222,7 +222,7 @@ class VpcEndpoint:
     vpc: str
     kind: str
     state: str
-    """In small letters; empty if the snapshot does not say."""
+    """In lower case; empty if the snapshot does not say."""
     service: str
     subnets: tuple[str, ...]
     interfaces: tuple[str, ...]
@@ -261,7 +261,7 @@ class TransitGateway:
 
 @dataclass(frozen=True, slots=True)
 class TransitAttachment:
-    """Both views of an attachment: the general one and, for a VPC, its subnets and options."""
+    """A transit gateway attachment and, for a VPC, its subnets and options."""
 
     id: str
     gateway: str
@@ -273,7 +273,7 @@ class TransitAttachment:
     carries_ipv6: bool
     appliance_mode: bool
     of_other_account: bool
-    """Whether the gateway belongs to another account than what is attached."""
+    """Whether the gateway and the attached resource belong to different accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +290,7 @@ class TransitRoute:
 
 @dataclass(frozen=True, slots=True)
 class Propagation:
-    """An attachment whose addresses a route table learns. Texts are empty if the snapshot does not say."""
+    """An attachment that propagates routes to a route table. Strings are empty where unknown."""
 
     attachment: str
     resource: str
@@ -300,7 +300,7 @@ class Propagation:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something that was not collected: what, the IAM action that would collect it, and why it is missing."""
+    """Something that was not collected: what, the IAM action to collect it, and why it is missing."""
 
     what: str
     action: str
@@ -309,7 +309,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class BlockPublicAccess:
-    """VPC block public access of one Region: its mode and the mode of each excluded VPC or subnet."""
+    """VPC Block Public Access in one Region: its mode, and the mode of each excluded VPC or subnet."""
 
     mode: str
     exclusions: Mapping[str, str] = field(default_factory=dict)

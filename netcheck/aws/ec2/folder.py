@@ -1,4 +1,4 @@
-"""Writes what was collected as a snapshot folder: one file a document, flat, the same bytes every time."""
+"""Writes a snapshot folder: one file per document, flat, with the same bytes every time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from netcheck.aws.ec2.snapshot import ACTIONS, BESIDE
 
 
 def write(collected: Collected, folder: Path) -> None:
-    """Write the documents to the folder, which is made if need be. Raises OSError.
+    """Write the documents to the folder, creating it if necessary. Raises OSError.
 
-    A document of an earlier snapshot that was not collected this time is removed: left there, it would pass
-    for what AWS says now. Each file is written whole under another name first, then put in its place.
+    A document of an earlier snapshot that was not collected this time is removed, so that it is not mistaken
+    for AWS's current state. Each file is written under a temporary name and then renamed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[Path, Path] = {}

@@ -1,7 +1,7 @@
-"""Turn the EC2 API's JSON into entities. One function for each kind; each raises SnapshotError.
+"""Parses the EC2 API's JSON into entities. One function for each kind; each raises SnapshotError.
 
-Key names and their meaning: Amazon EC2 API Reference, the `Describe*` actions. A key that AWS always prints
-and that decides a verdict is required: guessing a default for it could turn "blocked" into "reachable".
+Key names and their meaning: Amazon EC2 API Reference, the `Describe*` actions. A key that AWS always returns
+and that affects a verdict is required: a default could turn "blocked" into "reachable".
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _port_range(node: JsonObject, first: int, last: int, key: str) -> tuple[int,
 
 
 def _icmp_range(node: JsonObject, kind: int, code: int, key: str) -> tuple[int, int]:
-    """An ICMP type and code as one number, type * 256 + code; -1 stands for all."""
+    """An ICMP type and code as one number, type * 256 + code; -1 means all."""
     if kind == -1:
         return WHOLE_RANGE
     if not (0 <= kind <= 255 and -1 <= code <= 255):
@@ -133,7 +133,9 @@ def _rules(node: JsonObject, key: str) -> tuple[SecurityGroupRule, ...]:
         protocol = _protocol(permission, "IpProtocol")
         first, last = _rule_range(permission, protocol)
         if not any(permission.has(key) for key in _PEER_KEYS):
-            raise permission.fail("IpRanges", "this permission names no block, prefix list or group")
+            raise permission.fail(
+                "IpRanges", "this permission has no CIDR block, prefix list or security group"
+            )
         found += [SecurityGroupRule(protocol, first, last, peer) for peer in _peers(permission)]
     return tuple(found)
 
@@ -148,7 +150,9 @@ def security_group(node: JsonObject) -> SecurityGroup:
 
 
 def _nacl_range(node: JsonObject, protocol: int) -> tuple[int, int]:
-    """Ports count for TCP and UDP, types for ICMP; any other entry covers everything (NetworkAclEntry)."""
+    """TCP and UDP entries have ports, ICMP entries types; any other entry covers everything
+    (NetworkAclEntry).
+    """
     if protocol in (TCP, UDP):
         ports = node.child("PortRange")
         return _port_range(ports, ports.number("From"), ports.number("To"), "From")
@@ -165,7 +169,7 @@ def _nacl_entry(node: JsonObject) -> NaclEntry:
     key = "CidrBlock" if node.has("CidrBlock") else "Ipv6CidrBlock"
     prefix = node.prefix(key)
     if prefix.version != (4 if key == "CidrBlock" else 6):
-        raise node.fail(key, f"{prefix} is of the other IP version")
+        raise node.fail(key, f"{prefix} has the wrong IP version")
     number = node.number("RuleNumber")
     if not 1 <= number <= 32768:
         raise node.fail("RuleNumber", f"{number} is not a rule number")
@@ -173,16 +177,16 @@ def _nacl_entry(node: JsonObject) -> NaclEntry:
 
 
 def network_acl(node: JsonObject) -> NetworkAcl:
-    """Entries come in any order and are kept by number: the lowest matching number decides."""
+    """Sorts the entries by number, as the lowest matching number decides."""
     sides: dict[bool, list[NaclEntry]] = {True: [], False: []}
     taken: dict[tuple[bool, int, int], NaclEntry] = {}
     for item in node.required_items("Entries"):
         entry = _nacl_entry(item)
         egress = item.flag("Egress")
-        # The closing rules of IPv4 and IPv6 are told apart by their block, 32767 and 32768 in the API.
+        # The default rules of IPv4 and IPv6 differ in their block; they are 32767 and 32768 in the API.
         before = taken.setdefault((egress, entry.number, entry.prefix.version), entry)
         if before is not entry:
-            raise item.fail("RuleNumber", f"{entry.number} is there twice in one direction")
+            raise item.fail("RuleNumber", f"duplicate rule {entry.number} in one direction")
         sides[egress].append(entry)
     return NetworkAcl(
         node.text("NetworkAclId"),
@@ -214,7 +218,7 @@ def _route_target(node: JsonObject) -> tuple[str, str]:
         target = node.maybe_text(key)
         if target:
             return key, target
-    return "", "a target this snapshot does not name"
+    return "", "an unknown target"
 
 
 def _route(node: JsonObject) -> Route:
@@ -241,7 +245,9 @@ def route_table(node: JsonObject) -> RouteTable:
         elif item.has("GatewayId"):
             gateways.append(item.text("GatewayId"))
         elif not item.flag("Main"):
-            raise item.fail("SubnetId", "this association has no subnet, no gateway and is not main")
+            raise item.fail(
+                "SubnetId", "this association has no subnet and no gateway, and is not the main one"
+            )
     routes = tuple(_route(item) for item in node.required_items("Routes"))
     return RouteTable(
         node.text("RouteTableId"),
@@ -254,7 +260,7 @@ def route_table(node: JsonObject) -> RouteTable:
 
 
 def _public_address(node: JsonObject) -> int | None:
-    """The public address of an `Association`, if it is one: a carrier's or customer's address is not."""
+    """The public address of an `Association`; a carrier IP or customer-owned IP is not one."""
     association = node.maybe_child("Association")
     if association is None or association.has("CarrierIp") or association.has("CustomerOwnedIp"):
         return None
@@ -308,7 +314,7 @@ def instance(node: JsonObject) -> Instance:
 
 
 def _device(interface: JsonObject) -> int:
-    """0 for the primary interface of an instance: AWS lists the interfaces in no order."""
+    """0 for an instance's primary interface: AWS lists the interfaces in no particular order."""
     attachment = interface.maybe_child("Attachment")
     return attachment.number_or("DeviceIndex", 0) if attachment is not None else 0
 
@@ -353,9 +359,9 @@ def vpc_endpoint(node: JsonObject) -> VpcEndpoint:
     return VpcEndpoint(
         node.text("VpcEndpointId"),
         node.text("VpcId"),
-        node.text_or("VpcEndpointType", "of a kind that is not named"),
+        node.text_or("VpcEndpointType", "of unknown type"),
         node.text_or("State", "").lower(),
-        node.text_or("ServiceName", "a service"),
+        node.text_or("ServiceName", "an unknown service"),
         node.texts("SubnetIds"),
         node.texts("NetworkInterfaceIds"),
     )

@@ -1,4 +1,4 @@
-"""Read untrusted JSON: every wrong type or missing key becomes one sentence that says where it is."""
+"""Reads untrusted JSON: every wrong type or missing key becomes one message with its location."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from netcheck.aws.ec2.addresses import Prefix, parse_address, parse_prefix
 
 
 class SnapshotError(Exception):
-    """The snapshot cannot be used. The message names the file, the place in it, the reason and the remedy."""
+    """The snapshot cannot be used. The message has the file, the location in it, the reason and the fix."""
 
 
 def _kind(value: object) -> str:
@@ -18,7 +18,7 @@ def _kind(value: object) -> str:
         case bool():
             return "true or false"
         case str():
-            return "text"
+            return "a string"
         case int() | float():
             return "a number"
         case list():
@@ -29,7 +29,7 @@ def _kind(value: object) -> str:
 
 
 class JsonObject:
-    """One JSON object and where it was found. Unknown keys are never looked at, so they never matter."""
+    """One JSON object and its location. Unknown keys are ignored."""
 
     __slots__ = ("_key", "_parent", "_value")
 
@@ -70,7 +70,7 @@ class JsonObject:
     def text(self, key: str) -> str:
         value = self._value.get(key)
         if type(value) is not str or not value:
-            raise self._wrong(key, value, "text")
+            raise self._wrong(key, value, "a string")
         return value
 
     def maybe_text(self, key: str) -> str | None:
@@ -80,10 +80,10 @@ class JsonObject:
         return self.maybe_text(key) or default
 
     def one_of(self, key: str, *allowed: str) -> str:
-        """A text that must be one of these: a word nobody knows must never pass for a harmless one."""
+        """A string that must be one of these: an unknown value must not be mistaken for a harmless one."""
         text = self.text(key)
         if text not in allowed:
-            raise self.fail(key, f"{text!r} is none of {', '.join(allowed)}")
+            raise self.fail(key, f"unknown value {text!r}; expected {' or '.join(allowed)}")
         return text
 
     def number(self, key: str) -> int:
@@ -114,7 +114,7 @@ class JsonObject:
         return None if self._value.get(key) is None else self.child(key)
 
     def items(self, key: str) -> Iterator[JsonObject]:
-        """The objects of a list; a list that is absent has none."""
+        """The objects of a list; none if the list is absent."""
         value = self._value.get(key)
         if value is None:
             return
@@ -129,13 +129,13 @@ class JsonObject:
         return list(self.items(key))
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts; one that is absent has none."""
+        """A list of strings; none if the list is absent."""
         return () if self._value.get(key) is None else self.required_texts(key)
 
     def required_texts(self, key: str) -> tuple[str, ...]:
         value = self._value.get(key)
         if type(value) is not list or not all(type(item) is str and item for item in value):
-            raise self._wrong(key, value, "a list of texts")
+            raise self._wrong(key, value, "a list of strings")
         return tuple(value)
 
     def prefix(self, key: str) -> Prefix:

@@ -1,4 +1,4 @@
-"""Which VPCs matter: where the question starts, and where peerings and transit gateways lead."""
+"""Selects the VPCs to collect: those of the sources, and those that peerings and transit gateways lead to."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 from netcheck.aws.api.calls import ApiCall
 
 MOST_FILTER_VALUES = 200
-"""Values that one EC2 request may filter by (EC2 API reference, Using filtering)."""
+"""Maximum number of filter values in one EC2 request (EC2 API reference, Using filtering)."""
 TRANSIT_HOPS = 2
-"""Transit gateways in a row that are followed: workers to a shared VPC, and from it to the next."""
+"""Consecutive transit gateways that are followed: from the workers to a shared VPC, and from it to the next.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where to start: ids as the console prints them, and addresses. Empty: every VPC of the Region."""
+    """The starting points: resource ids and addresses. Empty: every VPC of the Region."""
 
     vpcs: frozenset[str] = field(default_factory=frozenset)
     subnets: frozenset[str] = field(default_factory=frozenset)
@@ -31,17 +32,17 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What joins VPCs: pairs that are peered, and the VPCs on each transit gateway."""
+    """The links between VPCs: peered pairs, and the VPCs on each transit gateway."""
 
     peers: frozenset[tuple[str, str]]
     transit: frozenset[tuple[str, str]]
     """(transit gateway id, VPC id)"""
 
     def follow(self, start: Iterable[str]) -> frozenset[str]:
-        """The VPCs that traffic of these can get to, and they themselves.
+        """These VPCs, and those that their traffic can reach.
 
-        Peering is not transitive (VPC peering guide, Limitations): a peer's peers do not count. What a
-        transit gateway leads to may sit on another one, behind a private NAT gateway or an appliance.
+        Peering is not transitive (VPC peering guide, Limitations): a peer's peers do not count. A VPC behind
+        a transit gateway may lead to another transit gateway, through a private NAT gateway or an appliance.
         """
         first = frozenset(start)
         reached = first
@@ -57,7 +58,7 @@ class Links:
 
 
 def links(peerings: Iterable[Any], attachments: Iterable[Any], vpc_attachments: Iterable[Any]) -> Links:
-    """Read the links from what AWS said. Either list of attachments will do."""
+    """Read the links from AWS's responses. Either list of attachments is enough."""
     peers = (
         (peering.get("RequesterVpcInfo", {}).get("VpcId"), peering.get("AccepterVpcInfo", {}).get("VpcId"))
         for peering in peerings
@@ -72,13 +73,13 @@ def links(peerings: Iterable[Any], attachments: Iterable[Any], vpc_attachments: 
     )
 
 
-def questions(scope: Scope) -> dict[str, ApiCall]:
-    """What to ask to learn which VPCs a scope is in: one question for each kind of id, however many ids."""
+def calls(scope: Scope) -> dict[str, ApiCall]:
+    """The calls that find the VPCs of a scope: one for each kind of id, whatever the number of ids."""
     version = {text: ipaddress.ip_address(text).version for text in scope.addresses}
     v4 = frozenset(text for text in version if version[text] == 4)
     v6 = frozenset(version) - v4
     interfaces = "DescribeNetworkInterfaces"
-    asked: list[tuple[str, str, str, frozenset[str]]] = [
+    filters: list[tuple[str, str, str, frozenset[str]]] = [
         ("DescribeSubnets", "Subnets", "subnet-id", scope.subnets),
         ("DescribeSecurityGroups", "SecurityGroups", "group-id", scope.security_groups),
         (interfaces, "NetworkInterfaces", "network-interface-id", scope.interfaces),
@@ -88,25 +89,25 @@ def questions(scope: Scope) -> dict[str, ApiCall]:
     ]
     return {
         f"{name} {part}": ApiCall(operation, member, filtered(name, values))
-        for operation, member, name, wanted in asked
+        for operation, member, name, wanted in filters
         for part, values in enumerate(chunks(sorted(wanted)))
     }
 
 
 def unknown_ids(scope: Scope, found: Iterable[Any]) -> list[tuple[str, str]]:
-    """The ids of the scope that nothing found carries, each with the IAM action that looked for it."""
+    """The ids of the scope that were not found, each with the IAM action that searched for it."""
     wanted = {
         ("VpcId", "ec2:DescribeVpcs"): scope.vpcs,
         ("SubnetId", "ec2:DescribeSubnets"): scope.subnets,
         ("GroupId", "ec2:DescribeSecurityGroups"): scope.security_groups,
         ("NetworkInterfaceId", "ec2:DescribeNetworkInterfaces"): scope.interfaces,
     }
-    there = {item.get(key) for item in found for key, _ in wanted}
-    return [(name, action) for (_, action), names in wanted.items() for name in sorted(names - there)]
+    existing = {item.get(key) for item in found for key, _ in wanted}
+    return [(name, action) for (_, action), names in wanted.items() for name in sorted(names - existing)]
 
 
 def chunks(values: list[str]) -> list[list[str]]:
-    """As many lists as it takes for none to hold more than one request may filter by."""
+    """Split values into lists that each fit into the filter of one request."""
     return [values[i : i + MOST_FILTER_VALUES] for i in range(0, len(values), MOST_FILTER_VALUES)]
 
 

@@ -1,11 +1,11 @@
-"""A saved AWS configuration, typed, indexed and frozen.
+"""A snapshot of AWS's configuration, typed, indexed and frozen.
 
-The folder holds one file for each API response, named by its top-level key (`Vpcs.json`, ...), flat or under
-`aws_configs/[accounts/<id>/]<region>/`. An absent file was not collected: that is a gap wherever an answer
-depends on it. A file with an empty list was collected, and there are none.
+The folder has one file for each API response, named by its top-level key (`Vpcs.json`, ...), flat or under
+`aws_configs/[accounts/<id>/]<region>/`. An absent file was not collected, which is a gap wherever a verdict
+depends on it. A file with an empty list was collected: there are none.
 
-The indexes are built once so that a question costs the same in an account of three subnets and of three
-thousand. Nothing here touches a network.
+The indexes are built once, so that a lookup takes the same time in an account of three subnets and of three
+thousand. Nothing here touches the network.
 """
 
 from __future__ import annotations
@@ -75,14 +75,14 @@ ACTIONS: Mapping[str, str] = {
 """File stem → the IAM action that collects it."""
 
 _RESERVED_AT_START = 4
-"""AWS keeps the first four addresses of a subnet (VPC user guide, Subnet CIDR reservations)."""
+"""AWS reserves the first four addresses of a subnet (VPC user guide, Subnet CIDR blocks)."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything that was collected, by id, and the indexes that answer "who has this address?"."""
+    """Everything that was collected, by id, and the indexes to find the owner of an address."""
 
     vpcs: Mapping[str, Vpc]
     subnets: Mapping[str, Subnet]
@@ -109,14 +109,14 @@ class Snapshot:
     collected: Mapping[str, frozenset[str]]
     """Region → the files that were there."""
     gaps: Mapping[tuple[str, str], Gap]
-    """(region, file stem) → why it is not, or not wholly, there."""
+    """(region, file stem) → why it is missing or incomplete."""
 
     table_of_subnet: Mapping[str, RouteTable]
     main_table_of_vpc: Mapping[str, RouteTable]
     table_of_gateway: Mapping[str, RouteTable]
     acl_of_subnet: Mapping[str, NetworkAcl]
     hosts: Mapping[tuple[str, int, int], NetworkInterface]
-    """(VPC id, IP version, address) → the interface that has it."""
+    """(VPC id, IP version, address) → the interface with it."""
     holders: Mapping[tuple[int, int], tuple[NetworkInterface, ...]]
     """(IP version, private address) → its interfaces in all VPCs: ranges may overlap between VPCs."""
     public_holders: Mapping[int, NetworkInterface]
@@ -130,10 +130,10 @@ class Snapshot:
     attachment_of_vpc: Mapping[tuple[str, str], TransitAttachment]
     """(transit gateway id, VPC id) → attachment."""
     memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
-    """What the path engine compiled from this snapshot, on first use. Never part of its meaning."""
+    """The path engine's cache of what it compiled from this snapshot. Not part of its value."""
 
     def missing(self, what: str, region: str | None = None) -> Gap | None:
-        """Return why `what` is not known (in `region`, or in any), or None if it was collected."""
+        """Return why `what` is unknown (in `region`, or in any), or None if it was collected."""
         for name, files in self.collected.items():
             if region is not None and name != region:
                 continue
@@ -145,7 +145,7 @@ class Snapshot:
         return None
 
     def never_asked_for(self, what: str, region: str | None) -> bool:
-        """Whether neither the file is there nor a gap that says why not: the collecting tool skipped it."""
+        """Whether there is neither the file nor a gap that explains it: the collecting tool skipped it."""
         return not any(
             what in files or (name, what) in self.gaps
             for name, files in self.collected.items()
@@ -153,8 +153,8 @@ class Snapshot:
         )
 
     def predates_public_access_block(self, region: str) -> bool:
-        """Whether the tool that wrote this Region knew nothing of block public access: neither of its two
-        documents is there, and no gap says that one was asked for. Older tools write neither.
+        """Whether the tool that wrote this Region did not support VPC Block Public Access, like older tools:
+        neither of its two documents is there, and no gap for them.
         """
         both = ("VpcBlockPublicAccessOptions", "VpcBlockPublicAccessExclusions")
         return all(self.never_asked_for(name, region) for name in both)
@@ -164,14 +164,14 @@ class Snapshot:
         return found.region if found else None
 
     def host(self, vpc: str, version: int, address: int) -> NetworkInterface | None:
-        """The interface that has this private address in this VPC, itself or by a delegated prefix."""
+        """The interface with this private address in this VPC, directly or by a delegated prefix."""
         found = self.hosts.get((vpc, version, address))
         if found is None and self.delegations:
             found = next((i for i in self.delegations if i.vpc == vpc and i.has(version, address)), None)
         return found
 
     def subnets_holding(self, version: int, address: int) -> Iterator[Subnet]:
-        """Subnets of any VPC whose block holds this address."""
+        """Subnets of any VPC whose block contains this address."""
         for length in self.block_lengths.get(version, ()):
             shift = BITS[version] - length
             yield from self.subnet_blocks.get((version, length, address >> shift << shift), ())
@@ -181,12 +181,12 @@ class Snapshot:
 
 
 def usable_range(block: Prefix) -> tuple[int, int]:
-    """The addresses of a subnet that a host can get: not the first four, not the last."""
+    """The addresses of a subnet that a host can have: without the first four and the last."""
     return block.first + _RESERVED_AT_START, block.last - 1
 
 
 def is_reserved(subnet: Subnet, version: int, address: int) -> bool:
-    """Whether AWS keeps this address of the subnet to itself."""
+    """Whether AWS reserves this address of the subnet."""
     return any(
         block.holds(version, address) and not usable_range(block)[0] <= address <= usable_range(block)[1]
         for block in subnet.prefixes
@@ -210,13 +210,13 @@ class _Builder:
         self.propagations: dict[str, tuple[Propagation, ...]] = {}
 
     def add(self, region: str, documents: Mapping[str, object], names: Mapping[str, str]) -> None:
-        """Add the documents of one Region. `names` says how to call each file in an error."""
+        """Add the documents of one Region. `names` are the file names for errors."""
         known = {stem: value for stem, value in documents.items() if stem in ACTIONS or stem == "Gaps"}
         files = frozenset(known) - {"Gaps"}
         before = self.collected.setdefault(region, files)
         for stem in before ^ files:
-            self._cut_off(
-                region, stem, f"{stem}.json is there for one account of {region} and not for another"
+            self._mark_incomplete(
+                region, stem, f"{stem}.json exists for one account of {region} and not for another"
             )
         self.collected[region] = before | files
         for stem, value in known.items():
@@ -228,12 +228,12 @@ class _Builder:
                 self._add_item(stem, region, item)
                 if stem == "TransitGatewayStaticRoutes" and item.flag_or("AdditionalRoutesAvailable", False):
                     table = item.text("TransitGatewayRouteTableId")
-                    self._cut_off(region, stem, f"{table} has more routes than {stem}.json lists")
+                    self._mark_incomplete(region, stem, f"{table} has more routes than {stem}.json lists")
             if root.maybe_text("NextToken"):
-                self._cut_off(region, stem, f"{stem}.json is one page of several (NextToken)")
+                self._mark_incomplete(region, stem, f"{stem}.json is one page of several (NextToken)")
 
-    def _cut_off(self, region: str, stem: str, reason: str) -> None:
-        """What the file lists is true, but there is more: so whatever it does not list is not known."""
+    def _mark_incomplete(self, region: str, stem: str, reason: str) -> None:
+        """Record that the file is incomplete: what it does not list is unknown, not absent."""
         self.gaps.setdefault((region, stem), Gap(stem, ACTIONS[stem], reason))
 
     def _public_access(self, region: str, root: JsonObject) -> None:
@@ -246,7 +246,7 @@ class _Builder:
         entities = self.tables.setdefault(table, {})
         name = node.text(key)
         if entities.setdefault(name, entity) != entity:
-            raise node.fail(key, f"{name} is there twice, with different contents")
+            raise node.fail(key, f"duplicate {name} with different contents")
 
     def _add_item(self, stem: str, region: str, node: JsonObject) -> None:
         match stem:
@@ -305,7 +305,7 @@ class _Builder:
                 self._put("transit_gateways", node, "TransitGatewayId", parse.transit_gateway(node))
             case "TransitGatewayAttachments":
                 name = node.text("TransitGatewayAttachmentId")
-                # Of two accounts that list one attachment, only the gateway's owner sees its association.
+                # Of two accounts that list an attachment, only the gateway's owner sees its association.
                 if name not in self.attachments or node.has("Association"):
                     self.attachments[name] = node
             case "TransitGatewayVpcAttachments":
@@ -400,7 +400,7 @@ def _table_indexes(
         if table.main:
             _claim(main, table.vpc, table, lambda t: t.id, "has as main route tables")
     for table in tables:
-        if table.subnets is None:  # any subnet of the VPC may be its, so none is for certain the main one's
+        if table.subnets is None:  # any subnet of the VPC may use it, so none certainly uses the main table
             main.pop(table.vpc, None)
     return of_subnet, main, of_gateway
 
@@ -465,7 +465,7 @@ def _subnet_blocks(subnets: Iterable[Subnet]) -> dict[tuple[int, int, int], tupl
 
 
 def _attachment_index(attachments: Iterable[TransitAttachment]) -> dict[tuple[str, str], TransitAttachment]:
-    """A VPC has one living attachment to a gateway; the API still lists deleted ones for a while."""
+    """The attachment of each VPC to a gateway; the API still lists deleted ones for a while."""
     of_vpc = [a for a in attachments if a.kind == "vpc"]
     of_vpc.sort(
         key=lambda a: (a.state == "available", a.state not in ("deleted", "failed", "rejected"), a.id)
@@ -531,9 +531,9 @@ def _build(builder: _Builder) -> Snapshot:
 
 
 def from_documents(documents: Mapping[str, object], gaps: Iterable[Gap] = ()) -> Snapshot:
-    """Build a snapshot from parsed JSON: file stem → document, such as {"Vpcs": {"Vpcs": [...]}}.
+    """Build a snapshot from parsed JSON: file stem → document, like {"Vpcs": {"Vpcs": [...]}}.
 
-    Unknown stems and unknown keys are ignored. Raises SnapshotError for what is not as AWS prints it.
+    Unknown stems and unknown keys are ignored. Raises SnapshotError for a document that AWS would not return.
     """
     builder = _Builder()
     builder.add("", documents, {})
@@ -543,7 +543,7 @@ def from_documents(documents: Mapping[str, object], gaps: Iterable[Gap] = ()) ->
 
 
 def load(folder: Path) -> Snapshot:
-    """Read a snapshot folder, flat or nested. Raises SnapshotError: file, line, reason and remedy."""
+    """Load a snapshot folder, flat or nested. Raises SnapshotError with file, line, reason and fix."""
     builder = _Builder()
     for region, files in _found(folder):
         documents = {path.stem: _read(path) for path in files}
@@ -552,22 +552,22 @@ def load(folder: Path) -> Snapshot:
 
 
 def read_folder(folder: Path) -> dict[str, dict[str, Any]]:
-    """The documents of a snapshot folder as they are, by Region and file stem. Raises SnapshotError."""
+    """The unparsed documents of a snapshot folder, by Region and file stem. Raises SnapshotError."""
     return {region: {path.stem: _read(path) for path in files} for region, files in _found(folder)}
 
 
 def from_regions(regions: Mapping[str, Mapping[str, object]]) -> Snapshot:
-    """Build a snapshot from what `read_folder` gave. Raises SnapshotError."""
+    """Build a snapshot from the result of `read_folder`. Raises SnapshotError."""
     return from_parts(tuple(regions.items()))
 
 
 def read_parts(folder: Path) -> tuple[tuple[str, dict[str, Any]], ...]:
-    """The documents as they are, one part for each account and Region. Raises SnapshotError."""
+    """The unparsed documents, one part for each account and Region. Raises SnapshotError."""
     return tuple((region, {path.stem: _read(path) for path in files}) for region, files in _found(folder))
 
 
 def from_parts(parts: Iterable[tuple[str, Mapping[str, object]]]) -> Snapshot:
-    """Build a snapshot from (Region, documents), of one account or several. Raises SnapshotError."""
+    """Build a snapshot from (Region, documents) of one or several accounts. Raises SnapshotError."""
     builder = _Builder()
     for region, documents in parts:
         builder.add(region, documents, {})
@@ -578,14 +578,14 @@ def _found(folder: Path) -> list[tuple[str, list[Path]]]:
     regions = list(_regions(folder))
     if not regions:
         raise SnapshotError(
-            f"{folder}: no snapshot here: expected files such as Vpcs.json and Subnets.json, or a folder "
-            "aws_configs/<region>/ with them. Make one with `netcheck snapshot --output DIR`."
+            f"{folder}: not a snapshot: expected files like Vpcs.json and Subnets.json, or a folder "
+            "aws_configs/<region>/ with them. Create one with `netcheck snapshot --output DIR`."
         )
     return regions
 
 
 BESIDE = frozenset({"Gaps", "HostedZones", "ResolverRules"})
-"""Files of a snapshot that are not EC2's: what could not be read, and how names are looked up."""
+"""Files of a snapshot that are not from EC2: the gaps, and the documents of name resolution."""
 
 
 def _known_files(folder: Path) -> list[Path]:
@@ -593,9 +593,9 @@ def _known_files(folder: Path) -> list[Path]:
 
 
 def _regions(folder: Path) -> Iterator[tuple[str, list[Path]]]:
-    """Yield (region, its files). The region of a flat folder is the empty text."""
+    """Yield (region, its files). The region of a flat folder is ""."""
     if not folder.is_dir():
-        raise SnapshotError(f"{folder}: no such folder. Make one with `netcheck snapshot --output DIR`.")
+        raise SnapshotError(f"{folder}: no such folder. Create one with `netcheck snapshot --output DIR`.")
     flat = _known_files(folder)
     if flat:
         yield "", flat
@@ -619,6 +619,6 @@ def _read(path: Path) -> object:
     except UnicodeDecodeError as broken:
         raise SnapshotError(f"{path}, byte {broken.start}: not UTF-8 text. {again}") from None
     except (RecursionError, ValueError) as broken:
-        raise SnapshotError(f"{path}: not JSON that AWS prints ({broken}). {again}") from None
+        raise SnapshotError(f"{path}: not JSON from AWS ({broken}). {again}") from None
     except OSError as broken:
         raise SnapshotError(f"{path}: cannot be read ({broken.strerror}). Check its permissions.") from None

@@ -1,6 +1,4 @@
-"""Where AWS's configuration comes from in a run: a saved folder, or AWS itself. Both are kept by a
-recording.
-"""
+"""The source of AWS's configuration in a run: a snapshot folder, or AWS. A recording has either."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ from netcheck.core.model import Json
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """AWS's answers by Region ("" where there is only one) and file stem. `error` says why there are
-    none.
-    """
+    """AWS's responses by Region ("" where there is only one) and file stem. `error` is why there are none."""
 
     regions: Mapping[str, Mapping[str, Json]]
     error: str
@@ -41,7 +37,9 @@ def collected(
     subnets: tuple[str, ...],
     security_groups: tuple[str, ...],
 ) -> Documents:
-    """Ask AWS for everything around these subnets and groups. Only Describe, Get and List calls."""
+    """Collect everything around these subnets and security groups from AWS, with Describe, Get and List calls
+    only.
+    """
     scope = Scope(subnets=frozenset(subnets), security_groups=frozenset(security_groups))
     answer = collect_region(deadline, region, profile, scope)
     return Documents({"": answer.documents}, answer.error)

@@ -1,7 +1,7 @@
-"""Every operation that netcheck asks of AWS, and the least IAM policy that lets it. Pure.
+"""Every AWS operation that netcheck calls, and the least-privilege policy for them. Pure.
 
-All of them read. One test holds the list to the calls in this package, another runs everything under exactly
-this policy.
+All of them only read. One test compares the list with the calls in this package, another runs everything
+under exactly this policy.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ OPERATIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "WorkerLogs": {"logs": ("FilterLogEvents",)},
     "WhereNetcheckRuns": {"lambda": ("GetFunctionConfiguration",)},
 }
-"""What for, service as botocore calls it, operations. IAM has the same names for all of these."""
+"""Purpose, botocore's name of the service, operations. IAM uses the same names for all of these."""
 
 FREE: Mapping[str, tuple[str, ...]] = {"sts": ("GetCallerIdentity",)}
 """Operations that need no permission (AWS STS API reference, GetCallerIdentity)."""
 
 OF_ANOTHER_ROLE: Mapping[str, tuple[str, ...]] = {"sts": ("AssumeRole",)}
-"""Where `--profile` or `--role-arn` names a role, and on that role alone: no part of the policy."""
+"""Needed only where `--profile` or `--role-arn` names a role, on that role: not part of the policy."""
 
 
 def actions(purpose: str) -> list[str]:
@@ -74,7 +74,7 @@ def actions(purpose: str) -> list[str]:
 
 
 def policy() -> dict[str, object]:
-    """The policy document. None of it can be narrowed without knowing beforehand what will be found."""
+    """The policy document. It cannot be narrowed further without knowing in advance what will be found."""
     return {
         "Version": "2012-10-17",
         "Statement": [

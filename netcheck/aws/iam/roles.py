@@ -1,8 +1,8 @@
-"""What AWS says of a connector's execution role, and of what it is to be allowed: policies, as they are.
+"""Collects a connector's execution role, its policies, and the policies of the resources that it needs.
 
-Three rounds of calls, all calls of a round side by side: the role, the names of its policies, and everything
-whose name is known; then the policies and the keys of secrets; then what these led to. Nothing is judged, and
-no secret's value is asked for.
+Three rounds of calls, all calls of a round in parallel: the role, the names of its policies, and every
+resource with a known name; then the policies and the keys of secrets; then what these refer to. Nothing is
+evaluated, and no secret's value is read.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ SERVICES = ("iam", "kafka", "kms", "s3", "secretsmanager", "sts")
 
 
 def look(deadline: Deadline, region: str | None, profile: str | None, asked: RoleQuestions) -> RoleSnapshot:
-    """Ask AWS. Never raises for what AWS or its credentials do; raises DeadlineExceeded."""
+    """Call AWS. Never raises for an error of AWS or of the credentials; raises DeadlineExceeded."""
     try:
         session = open_session(deadline, region, profile)
         clients = {service: service_client(session, service, deadline) for service in SERVICES}
     except NoAws as error:
         return RoleSnapshot(error=str(error))
     try:
-        return _Look(clients, asked, deadline).run()
+        return _Collection(clients, asked, deadline).run()
     finally:
         for client in clients.values():
             client.close()
 
 
-class _Look:
-    """One look under way: answers by what was asked, and what is missing or absent."""
+class _Collection:
+    """One collection in progress: responses by their subject, and what is missing or absent."""
 
     def __init__(self, clients: Mapping[str, Any], asked: RoleQuestions, deadline: Deadline) -> None:
         self._clients = clients
         self._asked = asked
         self._deadline = deadline
-        self._missing: dict[Place, Missing] = {}
+        self._missing: dict[Subject, Missing] = {}
         self._absent: list[str] = []
 
     def run(self) -> RoleSnapshot:
@@ -77,29 +77,29 @@ class _Look:
             missing=tuple(self._missing.values()),
         )
 
-    def _round(self, asked: Iterator[tuple[Place, ApiCall]]) -> Answers:
-        """The items of each answer; [{}] where AWS says that there is no such policy."""
-        questions = list(asked)
-        outcomes = call_all(self._clients, [question for _, question in questions], self._deadline)
-        found: Answers = {}
-        for (place, question), outcome in zip(questions, outcomes, strict=True):
+    def _round(self, subjects: Iterator[tuple[Subject, ApiCall]]) -> Responses:
+        """The items of each response; [{}] where AWS says that there is no such policy."""
+        calls = list(subjects)
+        outcomes = call_all(self._clients, [call for _, call in calls], self._deadline)
+        found: Responses = {}
+        for (subject, call), outcome in zip(calls, outcomes, strict=True):
             match outcome:
                 case ApiResult():
-                    found[place] = outcome.items
-                case ApiFailure(code=code) if code in NO_POLICY.get(place[0], frozenset()):
-                    found[place] = [{}]
-                case ApiFailure(code=code) if code in NO_SUCH_THING and place[0] in ABOUT_ROLE:
+                    found[subject] = outcome.items
+                case ApiFailure(code=code) if code in NO_POLICY.get(subject[0], frozenset()):
+                    found[subject] = [{}]
+                case ApiFailure(code=code) if code in DOES_NOT_EXIST and subject[0] in ABOUT_ROLE:
                     self._absent.append(self._asked.role)
-                case ApiFailure(code=code) if code in NO_SUCH_THING and place[0] in ABOUT_NAMED:
-                    self._absent.append(place[1])
-                case ApiFailure() if place != IDENTITY:
-                    what = " ".join(place).strip()
-                    self._missing[place] = Missing(what, question.action, outcome.reason)
+                case ApiFailure(code=code) if code in DOES_NOT_EXIST and subject[0] in ABOUT_NAMED:
+                    self._absent.append(subject[1])
+                case ApiFailure() if subject != IDENTITY:
+                    what = " ".join(subject).strip()
+                    self._missing[subject] = Missing(what, call.action, outcome.reason)
         return found
 
-    def _texts(self, answers: Answers, kind: str, member: str) -> Iterator[Document]:
-        """The role's policies of one kind, those that could not be read included."""
-        for name, raw in _of(answers, kind):
+    def _texts(self, responses: Responses, kind: str, member: str) -> Iterator[Document]:
+        """The role's policies of one kind, including those that could not be read."""
+        for name, raw in _of(responses, kind):
             yield Document("", name, raw[member])
         kinds = (MANAGED, VERSION) if kind == VERSION else (kind,)
         for (what, name), missing in self._missing.items():
@@ -111,9 +111,9 @@ class _Look:
             if what in kinds:
                 yield Document(name, what, None, missing.action)
 
-    def _resources(self, answers: Answers) -> Iterator[Document]:
+    def _resources(self, responses: Responses) -> Iterator[Document]:
         for kind, member in POLICIES.items():
-            for name, raw in _of(answers, kind):
+            for name, raw in _of(responses, kind):
                 yield Document(raw.get("ARN", name), f"{kind} {name}", raw.get(member))
         for (what, name), missing in self._missing.items():
             if what in POLICIES:
@@ -129,34 +129,35 @@ INLINE, MANAGED, VERSION = "inline policy", "managed policy", "the text of manag
 SECRET, KEY, SIMULATION = "secret", "key", "the simulation of"
 SECRET_POLICY, CLUSTER_POLICY = "the policy of secret", "the policy of cluster"
 BUCKET_POLICY, KEY_POLICY = "the policy of bucket", "the policy of key"
-"""What a question is about; with a name it is unique, and says what is missing."""
+"""Subjects of calls. With a name a subject is unique, and says what is missing."""
 
 NAMES = (INLINE_NAMES, MANAGED_NAMES)
 ABOUT_ROLE = frozenset({ROLE, *NAMES, SIMULATION})
-"""Questions about the role: what does not exist is the role, whatever else the question names."""
+"""Subjects of calls about the role: "does not exist" means the role, whatever else the call names."""
 ABOUT_NAMED = frozenset({SECRET, SECRET_POLICY, BUCKET_POLICY, KEY, KEY_POLICY})
-"""Questions about what they name. A policy that was listed and is gone a moment later is one not read."""
+"""Subjects that "does not exist" refers to. A policy that is deleted after it was listed counts as not read.
+"""
 POLICIES = {
     SECRET_POLICY: "ResourcePolicy",
     CLUSTER_POLICY: "Policy",
     BUCKET_POLICY: "Policy",
     KEY_POLICY: "Policy",
 }
-"""Policies of resources, and the member of the answer that has the text."""
+"""Resource policies, and the member of the response that has the text."""
 NO_POLICY = {
     CLUSTER_POLICY: frozenset({"NotFoundException"}),
     BUCKET_POLICY: frozenset({"NoSuchBucketPolicy"}),
 }
-NO_SUCH_THING = frozenset({"NoSuchEntity", "ResourceNotFoundException", "NotFoundException", "NoSuchBucket"})
-"""AWS's codes for: there is no such policy; there is no such role, secret, key or bucket."""
+DOES_NOT_EXIST = frozenset({"NoSuchEntity", "ResourceNotFoundException", "NotFoundException", "NoSuchBucket"})
+"""AWS's error codes for a missing policy (NO_POLICY), and for a missing role, secret, key or bucket."""
 
-IDENTITY = ("whose credentials these are", "")
+IDENTITY = ("the caller's identity", "")
 
-Place = tuple[str, str]
-Answers = dict[Place, list[Any]]
+Subject = tuple[str, str]
+Responses = dict[Subject, list[Any]]
 
 
-def _first(asked: RoleQuestions) -> Iterator[tuple[Place, ApiCall]]:
+def _first(asked: RoleQuestions) -> Iterator[tuple[Subject, ApiCall]]:
     role = {"RoleName": role_name(asked.role)}
     yield IDENTITY, ApiCall("GetCallerIdentity", "Account", {}, "sts")
     yield (ROLE, ""), ApiCall("GetRole", "Role", role, "iam")
@@ -179,11 +180,11 @@ def _first(asked: RoleQuestions) -> Iterator[tuple[Place, ApiCall]]:
 
 
 def _second(
-    asked: RoleQuestions, first: Answers, secrets: Sequence[Secret]
-) -> Iterator[tuple[Place, ApiCall]]:
+    asked: RoleQuestions, first: Responses, secrets: Sequence[Secret]
+) -> Iterator[tuple[Subject, ApiCall]]:
     for name in first.get((INLINE_NAMES, ""), []):
-        place = {"RoleName": role_name(asked.role), "PolicyName": name}
-        yield (INLINE, name), ApiCall("GetRolePolicy", "", place, "iam")
+        policy = {"RoleName": role_name(asked.role), "PolicyName": name}
+        yield (INLINE, name), ApiCall("GetRolePolicy", "", policy, "iam")
     attached = [each["PolicyArn"] for each in first.get((MANAGED_NAMES, ""), [])]
     seen = _role(first)
     for arn in dict.fromkeys([*attached, *([seen.boundary] if seen and seen.boundary else [])]):
@@ -197,10 +198,10 @@ def _second(
 
 def _third(
     asked: RoleQuestions,
-    second: Answers,
+    second: Responses,
     secrets: Sequence[Secret],
     keys: Sequence[Key],
-) -> Iterator[tuple[Place, ApiCall]]:
+) -> Iterator[tuple[Subject, ApiCall]]:
     for (kind, arn), items in second.items():
         if kind == MANAGED:
             version = {"PolicyArn": arn, "VersionId": items[0]["DefaultVersionId"]}
@@ -216,44 +217,44 @@ def _third(
         yield _simulation(asked.role, SimulationRequest(("kms:Decrypt",), tuple(decrypt)))
 
 
-def _simulation(role: str, tried: SimulationRequest) -> tuple[Place, ApiCall]:
+def _simulation(role: str, tried: SimulationRequest) -> tuple[Subject, ApiCall]:
     params = {
         "PolicySourceArn": role,
         "ActionNames": list(tried.actions),
         "ResourceArns": list(tried.resources),
     }
-    place = SIMULATION, f"{', '.join(tried.actions)} on {', '.join(tried.resources)}"
-    return place, ApiCall("SimulatePrincipalPolicy", "EvaluationResults", params, "iam")
+    subject = SIMULATION, f"{', '.join(tried.actions)} on {', '.join(tried.resources)}"
+    return subject, ApiCall("SimulatePrincipalPolicy", "EvaluationResults", params, "iam")
 
 
 def role_name(arn: str) -> str:
-    """The name in a role's ARN, without its path."""
+    """The role's name in its ARN, without the path."""
     return arn.rpartition("/")[2]
 
 
-# Reading the answers
+# Parsing the responses
 
 
-def _of(answers: Answers, kind: str) -> Iterator[tuple[str, Any]]:
-    for (what, name), items in answers.items():
+def _of(responses: Responses, kind: str) -> Iterator[tuple[str, Any]]:
+    for (what, name), items in responses.items():
         if what == kind and items:
             yield name, items[0]
 
 
-def _foreign(role: str, first: Answers) -> str:
-    """Why these credentials cannot look at the role, "" where they can: IAM takes a role's name alone, and
-    answers of the account that asks, as Secrets Manager does for a secret's name.
+def _foreign(role: str, first: Responses) -> str:
+    """Why these credentials cannot read the role, "" where they can: IAM's calls take a role's name without
+    its account, and refer to the caller's account, as Secrets Manager does for a secret's name.
     """
     theirs, (ours, *_) = account(role), first.get(IDENTITY) or [""]
     if theirs in ("", ours) or not ours:
         return ""
     return (
-        f"{role} is of the account {theirs} and these credentials are of {ours}: "
-        "name another profile with --profile"
+        f"{role} belongs to account {theirs} and these credentials to {ours}: "
+        "use another profile with --profile"
     )
 
 
-def _role(first: Answers) -> Role | None:
+def _role(first: Responses) -> Role | None:
     for _, raw in _of(first, ROLE):
         return Role(
             arn=raw["Arn"],
@@ -265,20 +266,20 @@ def _role(first: Answers) -> Role | None:
     return None
 
 
-def _secrets(first: Answers) -> Iterator[Secret]:
+def _secrets(first: Responses) -> Iterator[Secret]:
     for asked, raw in _of(first, SECRET):
         yield Secret(asked, raw["ARN"], raw["Name"], raw.get("KmsKeyId"))
 
 
-def _keys(second: Answers) -> Iterator[Key]:
+def _keys(second: Responses) -> Iterator[Key]:
     for asked, raw in _of(second, KEY):
         spec = raw.get("KeySpec") or raw.get("CustomerMasterKeySpec", "")
         yield Key(asked, raw["Arn"], raw.get("KeyManager", ""), spec, raw.get("KeyState", ""))
 
 
-def _simulated(answers: Answers) -> Iterator[Simulated]:
-    """The decisions for each resource: AWS nests them where an action was tried on several."""
-    for (kind, _), items in answers.items():
+def _simulated(responses: Responses) -> Iterator[Simulated]:
+    """The decisions for each resource, which AWS nests where an action was simulated on several."""
+    for (kind, _), items in responses.items():
         for raw in items if kind == SIMULATION else ():
             for each in raw.get("ResourceSpecificResults") or [raw]:
                 yield Simulated(

@@ -1,1 +1,1 @@
-"""MSK and MSK Connect: clusters, connectors, and looking a pipeline up by name."""
+"""MSK and MSK Connect: clusters, connectors, and the lookup of a pipeline by name."""

@@ -1,4 +1,4 @@
-"""One account and Region that is asked about many connectors: every question once, and at a gentle pace."""
+"""One account and Region with many connectors: every API call is made once, below a rate limit."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ if TYPE_CHECKING:
     from boto3.session import Session
 
 CALLS_A_SECOND = 10.0
-"""MSK and MSK Connect publish no rate. EC2's buckets of describe calls refill with 10 to 20 a second (EC2
-developer guide, Request throttling); whatever AWS still throttles is waited for (calls.ask)."""
+"""MSK and MSK Connect document no rate. EC2's token buckets for Describe calls refill with 10 to 20 tokens a
+second (EC2 developer guide, Request throttling); calls that AWS still throttles are retried (calls.call_all).
+"""
 NO_MORE = frozenset(
     {
         *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"),
         *("InvalidClientTokenId", "UnrecognizedClientException"),
     }
 )
-"""Codes after which no call succeeds: the credentials came to their end, or were taken away."""
+"""Error codes after which no call succeeds: the credentials have expired, or were revoked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A connector of the account. `vpc` is None where its subnets cannot be seen."""
+    """A connector of the account. `vpc` is None where its subnets are not visible."""
 
     arn: str
     name: str
@@ -44,7 +45,7 @@ class Member:
 
 
 class Account:
-    """Asks with one session, remembers what it was told, and keeps to `rate` calls a second."""
+    """Calls AWS with one session, caches the responses, and makes at most `rate` calls a second."""
 
     def __init__(self, region: str | None, profile: str | None, rate: float, deadline: Deadline) -> None:
         """Raises NoAws and DeadlineExceeded."""
@@ -59,45 +60,43 @@ class Account:
 
     @property
     def ended(self) -> str:
-        """Why AWS tells nothing more, "" while it does: the credentials came to their end, or the time did.
-        What was judged since then may lack anything.
+        """Why no further call succeeds: the credentials or the deadline have expired; "" while calls succeed.
+        Anything evaluated since then may be incomplete.
         """
         return self._refused or ("" if self._deadline.left() else "no time left")
 
-    def asked(self, questions: Sequence[ApiCall]) -> list[Outcome]:
-        """The outcomes, in order; AWS is asked what it has not been asked before."""
-        keys = [_key(question) for question in questions]
+    def call(self, calls: Sequence[ApiCall]) -> list[Outcome]:
+        """The outcomes, in order; AWS is called only for what is not cached."""
+        keys = [_key(one) for one in calls]
         new = {
-            key: question
-            for key, question in zip(keys, questions, strict=True)
+            key: one
+            for key, one in zip(keys, calls, strict=True)
             if not isinstance(self._known.get(key), ApiResult)
         }
         step = max(1, int(self._rate))
         todo = list(new.items())
         for start in range(0, len(todo), step):
-            self._ask(todo[start : start + step])
+            self._call_new(todo[start : start + step])
         return [self._known[key] for key in keys]
 
-    def _ask(self, some: Sequence[tuple[str, ApiCall]]) -> None:
+    def _call_new(self, some: Sequence[tuple[str, ApiCall]]) -> None:
         began = time.monotonic()
-        for _, question in some:
-            if question.service not in self._clients:
-                self._clients[question.service] = service_client(
-                    self._session, question.service, self._deadline
-                )
-        told = call_all(self._clients, [question for _, question in some], self._deadline)
-        self._known.update(zip((key for key, _ in some), told, strict=True))
-        refused = (one.reason for one in told if isinstance(one, ApiFailure) and one.code in NO_MORE)
+        for _, one in some:
+            if one.service not in self._clients:
+                self._clients[one.service] = service_client(self._session, one.service, self._deadline)
+        outcomes = call_all(self._clients, [one for _, one in some], self._deadline)
+        self._known.update(zip((key for key, _ in some), outcomes, strict=True))
+        refused = (one.reason for one in outcomes if isinstance(one, ApiFailure) and one.code in NO_MORE)
         self._refused = self._refused or next(refused, "")
-        calls = sum(outcome.calls for outcome in told)
+        calls = sum(outcome.calls for outcome in outcomes)
         self.calls += calls
         pause = calls / self._rate - (time.monotonic() - began)
         if pause > 0:
             time.sleep(min(pause, self._deadline.left()))
 
     def members(self) -> list[Member] | ApiFailure:
-        """Every connector, with the VPC of its subnets. A call a page, and one for every 200 subnets."""
-        (listed,) = self.asked([connectors.named("")])
+        """Every connector, with the VPC of its subnets. One call per page, and one per 200 subnets."""
+        (listed,) = self.call([connectors.named("")])
         if isinstance(listed, ApiFailure):
             return listed
         raw: list[Any] = list(listed.items)
@@ -114,38 +113,37 @@ class Account:
         ]
 
     def _homes(self, subnets: Iterable[str]) -> dict[str, str]:
-        """The VPC of each subnet. Filters rather than ids: a subnet that is gone must not fail the others."""
-        questions = [
+        """The VPC of each subnet. Uses filters, not ids: a deleted subnet must not fail the call for the
+        others.
+        """
+        calls = [
             ApiCall("DescribeSubnets", "Subnets", filtered("subnet-id", some))
             for some in chunks(sorted(subnets))
         ]
         found: list[Any] = [
-            item
-            for outcome in self.asked(questions)
-            if isinstance(outcome, ApiResult)
-            for item in outcome.items
+            item for outcome in self.call(calls) if isinstance(outcome, ApiResult) for item in outcome.items
         ]
         return {item["SubnetId"]: item["VpcId"] for item in found}
 
     def describe(self, members: Sequence[Member]) -> None:
-        """Ask for what only describes one connector, side by side, so that looking each up waits for
-        nothing: settings stand in DescribeConnector only.
+        """Make the calls for single connectors in parallel, so that a lookup finds them cached: only
+        DescribeConnector returns the settings.
         """
-        self.asked([question for one in members for question in _of(one)])
+        self.call([call for member in members for call in _of(member)])
 
     def look_up(self, wanted: LookupRequest) -> LookedUp:
-        """A pipeline, from what was told and what has still to be asked."""
-        return converse(wanted, self.region, self.asked)
+        """Look up a pipeline, from cached responses and further calls."""
+        return converse(wanted, self.region, self.call)
 
     def network(self, scope: Scope) -> Documents:
-        """What the path engine reads of a VPC and those it is joined with."""
-        told = collect_from(self.asked, self.region, scope)
-        return Documents({"": told.documents}, told.error)
+        """The path engine's input for a VPC and those linked with it."""
+        collected = collect_from(self.call, self.region, scope)
+        return Documents({"": collected.documents}, collected.error)
 
     def forget(self, members: Iterable[Member]) -> None:
-        """Let go of what only these connectors and their VPC needed; what all of the Region shares stays."""
-        gone = {_key(question) for one in members for question in _of(one)}
-        shared = {_key(question) for question in REGION_WIDE.values()}
+        """Drop cached responses that only these connectors and their VPC need; keep the shared ones."""
+        gone = {_key(call) for member in members for call in _of(member)}
+        shared = {_key(call) for call in REGION_WIDE.values()}
         self._known = {
             key: outcome
             for key, outcome in self._known.items()
@@ -158,9 +156,9 @@ class Account:
 
 
 def _of(member: Member) -> tuple[ApiCall, ...]:
-    """What has to be asked of each connector on its own."""
+    """The calls that are needed for each single connector."""
     return connectors.described(member.arn), connectors.operations(member.arn)
 
 
-def _key(question: ApiCall) -> str:
-    return f"{question.action}{json.dumps(question.params, sort_keys=True)}"
+def _key(call: ApiCall) -> str:
+    return f"{call.action}{json.dumps(call.params, sort_keys=True)}"

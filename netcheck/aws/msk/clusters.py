@@ -1,4 +1,4 @@
-"""MSK clusters as AWS describes them, and what is asked of it."""
+"""MSK clusters: the API calls for them, and their descriptions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Raw = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class MskHost:
-    """What a broker's host name says of its cluster. `name` is "" for a serverless one, which has it not."""
+    """What a broker's host name reveals about its cluster. `name` is "" for a serverless cluster."""
 
     name: str
     id: str
@@ -35,7 +35,7 @@ class MskHost:
 
 
 def msk_host(host: str) -> MskHost | None:
-    """What the name of a broker says of its MSK cluster; None for a host that is none of MSK's."""
+    """What a broker's host name reveals about its MSK cluster; None for a host that is not MSK's."""
     if found := PROVISIONED.fullmatch(host.lower()):
         return MskHost(found["name"], found["id"], found["region"])
     if found := SERVERLESS.fullmatch(host.lower()):
@@ -44,7 +44,7 @@ def msk_host(host: str) -> MskHost | None:
 
 
 def named(name: str) -> ApiCall:
-    """The clusters whose names begin so, all of their descriptions."""
+    """The descriptions of the clusters whose names start with `name`."""
     return ApiCall("ListClustersV2", "ClusterInfoList", {"ClusterNameFilter": name}, SERVICE)
 
 
@@ -87,7 +87,7 @@ def cluster(
     secrets: Sequence[str] | None,
     connections: Iterable[Raw],
 ) -> Cluster:
-    """A cluster of what ListClustersV2 or DescribeClusterV2 says, and of what was asked besides."""
+    """A cluster from the response of ListClustersV2 or DescribeClusterV2, and from further calls."""
     kind = raw.get("ClusterType", "PROVISIONED")
     part = raw.get("Serverless" if kind == "SERVERLESS" else "Provisioned", {})
     brokers = part.get("BrokerNodeGroupInfo", {})
@@ -126,15 +126,15 @@ def _configs(part: Raw) -> list[Any]:
     return found
 
 
-def _authentication(said: Raw) -> frozenset[str]:
-    sasl = said.get("Sasl", {})
-    ways = {
+def _authentication(raw: Raw) -> frozenset[str]:
+    sasl = raw.get("Sasl", {})
+    methods = {
         "IAM": sasl.get("Iam", {}),
         "SCRAM": sasl.get("Scram", {}),
-        "TLS": said.get("Tls", {}),
-        "UNAUTHENTICATED": said.get("Unauthenticated", {}),
+        "TLS": raw.get("Tls", {}),
+        "UNAUTHENTICATED": raw.get("Unauthenticated", {}),
     }
-    return frozenset(name for name, way in ways.items() if way.get("Enabled"))
+    return frozenset(name for name, method in methods.items() if method.get("Enabled"))
 
 
 def _node(broker: Raw) -> BrokerNode:

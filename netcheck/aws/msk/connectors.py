@@ -1,4 +1,4 @@
-"""Connectors as MSK Connect describes them, and what is asked of it. Secrets are dropped here."""
+"""Connectors of MSK Connect: the API calls for them, and their descriptions, with secrets redacted."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MANAGED_TAG = "AmazonMSKConnectManaged"
 FAILED = frozenset(
     {"UPDATE_FAILED", "ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_IN_PROGRESS"}
 ) | frozenset({"RESTART_FAILED", "PAUSE_FAILED", "RESUME_FAILED"})
-"""States of an operation that did not do what it was asked (MSK Connect API, ConnectorOperationState)."""
+"""States of an operation that failed (MSK Connect API, ConnectorOperationState)."""
 
 Raw = Mapping[str, Any]
 
 
 def named(prefix: str) -> ApiCall:
-    """The connectors whose names begin so: all that describes them but for their settings."""
+    """The connectors whose names start with `prefix`: their descriptions without settings."""
     return ApiCall("ListConnectors", "connectors", {"connectorNamePrefix": prefix}, SERVICE)
 
 
 def every() -> ApiCall:
-    """All connectors of the Region, described in the same way."""
+    """All connectors of the Region, with the same descriptions."""
     return ApiCall("ListConnectors", "connectors", {}, SERVICE)
 
 
@@ -53,7 +53,7 @@ def plugin(arn: str) -> ApiCall:
 
 
 def interfaces(subnets: Sequence[str], groups: Sequence[str]) -> ApiCall:
-    """The ENIs of the workers in these subnets: also those of a second connector with the same network."""
+    """The workers' ENIs in these subnets, including those of another connector with the same network."""
     filters = [
         {"Name": "tag-key", "Values": [MANAGED_TAG]},
         {"Name": "subnet-id", "Values": sorted(subnets)},
@@ -63,7 +63,7 @@ def interfaces(subnets: Sequence[str], groups: Sequence[str]) -> ApiCall:
 
 
 def bootstrap_of(raw: Raw) -> str:
-    """The connector's bootstrap servers as one text."""
+    """The connector's bootstrap servers as one string."""
     text: str = _kafka(raw).get("bootstrapServers", "")
     return text
 
@@ -77,7 +77,7 @@ def groups_of(raw: Raw) -> tuple[str, ...]:
 
 
 def worker_configuration_of(raw: Raw) -> str | None:
-    """The ARN of the worker configuration; None for MSK Connect's default one."""
+    """The ARN of the worker configuration; None for MSK Connect's default."""
     arn: str | None = raw.get("workerConfiguration", {}).get("workerConfigurationArn")
     return arn
 
@@ -87,7 +87,7 @@ def plugins_of(raw: Raw) -> tuple[str, ...]:
 
 
 def newest_failed(operations: Sequence[Any]) -> str | None:
-    """The ARN of the newest operation if it failed: one that was followed by a better one is history."""
+    """The ARN of the newest operation if it failed; a failure before a later operation no longer matters."""
     newest = max(operations, key=lambda item: str(item.get("creationTime", "")), default=None)
     if newest is None or newest.get("connectorOperationState") not in FAILED:
         return None
@@ -103,9 +103,9 @@ def connector(
     plugins: Sequence[Raw] = (),
     secrets: Sequence[Mapping[str, str]] = (),
 ) -> Connector:
-    """A connector of what DescribeConnector or ListConnectors says, and of what was asked besides.
+    """A connector from the response of DescribeConnector or ListConnectors, and from further calls.
 
-    `secrets` are more settings whose secrets must not stand in any message.
+    `secrets` are more settings whose secrets must not appear in any message.
     """
     given = {str(key): str(value) for key, value in raw.get("connectorConfiguration", {}).items()}
     redact = redaction.redactor(given, *secrets, *_maps(failed or {}))
@@ -135,24 +135,24 @@ def connector(
 
 
 def worker_properties(raw: Raw) -> dict[str, str]:
-    """The properties of a worker configuration, secrets and all. Raises PropertiesError."""
+    """The properties of a worker configuration, including secrets. Raises PropertiesError."""
     content = str(raw.get("latestRevision", {}).get("propertiesFileContent", ""))
     try:
         text = base64.b64decode(content, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise java_properties.PropertiesError("it is not text in base64") from None
+        raise java_properties.PropertiesError("not text in base64") from None
     return java_properties.parse(text)
 
 
 def worker(raw: Raw, given: Mapping[str, str]) -> WorkerConfiguration:
-    """A worker configuration with the secrets of its properties starred."""
+    """A worker configuration with the secrets of its properties redacted."""
     revision = raw.get("latestRevision", {}).get("revision", 0)
     return WorkerConfiguration(raw["workerConfigurationArn"], revision, redaction.public(given))
 
 
-def problem(said: Raw) -> str:
-    """`code: message`, "" where nothing is said."""
-    return ": ".join(str(said[key]) for key in ("code", "message") if said.get(key))
+def problem(raw: Raw) -> str:
+    """`code: message`, "" without them."""
+    return ": ".join(str(raw[key]) for key in ("code", "message") if raw.get(key))
 
 
 def _kafka(raw: Raw) -> Raw:
@@ -166,8 +166,8 @@ def _maps(failed: Raw) -> list[Mapping[str, str]]:
 
 def _plugin(raw: Raw, redact: Callable[[str], str]) -> Plugin:
     revision = raw.get("latestRevision", {})
-    place = revision.get("location", {}).get("s3Location", {})
-    bucket = place.get("bucketArn")
+    location = revision.get("location", {}).get("s3Location", {})
+    bucket = location.get("bucketArn")
     return Plugin(
         arn=raw.get("customPluginArn", ""),
         name=raw.get("name", ""),
@@ -176,7 +176,7 @@ def _plugin(raw: Raw, redact: Callable[[str], str]) -> Plugin:
         problem=redact(problem(raw.get("stateDescription", {}))),
         content_type=revision.get("contentType", ""),
         bucket=bucket and bucket.rpartition(":")[2],
-        key=place.get("fileKey"),
+        key=location.get("fileKey"),
     )
 
 

@@ -1,8 +1,8 @@
-"""Looks a pipeline up in AWS: from a connector's or a cluster's name to all that describes both.
+"""Looks up a pipeline in AWS, from the name of a connector or a cluster to the descriptions of both.
 
-It goes by rounds: whatever can be asked with what is known so far is asked side by side, then again with
-what that told. Three rounds do for a connector's name (the connector; what it names, its cluster among it;
-what the cluster has), however many brokers and connectors there are.
+It proceeds in rounds: each makes all calls in parallel that are possible with what is known so far. Three
+rounds are enough for a connector's name (the connector; what it names, including its cluster; the cluster's
+details), whatever the number of brokers and connectors.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from netcheck.pipeline.msk_listeners import MULTI_VPC_PORTS
 
 MOST_ROUNDS = 5
 MOST_CANDIDATES = 30
-"""Clusters that are compared with a broker's name, where the name alone does not say which one it is."""
+"""Clusters to compare with a broker's name, where several names match."""
 MOST_LISTED = 10
 NOT_FOUND = frozenset({"NotFoundException", "ResourceNotFoundException"})
 
@@ -33,7 +33,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class LookupRequest:
-    """What to look up: an ARN or a name each, or None; and the bootstrap hosts, where the user gave them."""
+    """What to look up: an ARN or a name each, or None; and the bootstrap hosts, if the user gave them."""
 
     connector: str | None
     cluster: str | None
@@ -43,10 +43,10 @@ class LookupRequest:
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """What AWS said. `trouble` is what the user has to mend before anything can be said, "" for none.
+    """The result of a lookup. `trouble` is an error that the user has to fix first, "" for none.
 
-    `bootstrap` are the cluster's bootstrap strings, which may be told where the rest of it is denied.
-    `interfaces` are the workers' ENIs. `rounds` and `calls` are what it took.
+    `bootstrap` are the cluster's bootstrap strings, which may be known where the rest of it is denied.
+    `interfaces` are the workers' ENIs. `rounds` and `calls` are the numbers of rounds and calls made.
     """
 
     connector: Connector | None = None
@@ -62,7 +62,7 @@ class LookedUp:
 
 
 def look_up(deadline: Deadline, region: str | None, profile: str | None, wanted: LookupRequest) -> LookedUp:
-    """Ask MSK Connect, MSK and EC2. Only List, Describe and Get calls. Never raises for what AWS does."""
+    """Call MSK Connect, MSK and EC2: List, Describe and Get calls only. Never raises for an error of AWS."""
     try:
         session = open_session(deadline, region, profile)
         services = ("kafkaconnect", "kafka", "ec2", "sts")
@@ -70,51 +70,53 @@ def look_up(deadline: Deadline, region: str | None, profile: str | None, wanted:
     except NoAws as error:
         return LookedUp(region=region, trouble=str(error))
     try:
-        return converse(wanted, session.region_name, lambda questions: call_all(clients, questions, deadline))
+        return converse(wanted, session.region_name, lambda calls: call_all(clients, calls, deadline))
     finally:
         for client in clients.values():
             client.close()
 
 
-def converse(wanted: LookupRequest, region: str, asked: ApiCaller) -> LookedUp:
-    """The same, of whoever answers: AWS, or a memory of what it said. Ends early where time runs out."""
+def converse(wanted: LookupRequest, region: str, caller: ApiCaller) -> LookedUp:
+    """The same with any caller: AWS, or a cache of its responses. Ends early when time runs out."""
     conversation = _Conversation(wanted, region)
     try:
         for _ in range(MOST_ROUNDS):
-            new = {key: q for key, q in conversation.questions().items() if key not in conversation.outcomes}
+            new = {
+                key: c for key, c in conversation.possible_calls().items() if key not in conversation.outcomes
+            }
             if not new:
                 break
-            conversation = conversation.after(new, asked(list(new.values())))
+            conversation = conversation.after(new, caller(list(new.values())))
     except DeadlineExceeded:
         pass
     return conversation.result()
 
 
 class _Conversation:
-    """What was asked and answered so far. Nothing changes in one; the next is made with `after`."""
+    """The calls and outcomes so far. Immutable; `after` returns the next one."""
 
     def __init__(
         self,
         wanted: LookupRequest,
         region: str,
-        asked: Mapping[Key, ApiCall] | None = None,
+        calls: Mapping[Key, ApiCall] | None = None,
         outcomes: Mapping[Key, Outcome] | None = None,
         rounds: int = 0,
     ) -> None:
         self.wanted = wanted
         self.region = region
-        self.asked = dict(asked or {})
+        self.calls = dict(calls or {})
         self.outcomes = dict(outcomes or {})
         self.rounds = rounds
 
-    def after(self, new: Mapping[Key, ApiCall], told: Sequence[Outcome]) -> _Conversation:
-        outcomes = self.outcomes | dict(zip(new, told, strict=True))
-        return _Conversation(self.wanted, self.region, self.asked | dict(new), outcomes, self.rounds + 1)
+    def after(self, new: Mapping[Key, ApiCall], results: Sequence[Outcome]) -> _Conversation:
+        outcomes = self.outcomes | dict(zip(new, results, strict=True))
+        return _Conversation(self.wanted, self.region, self.calls | dict(new), outcomes, self.rounds + 1)
 
-    # What to ask
+    # The calls to make
 
-    def questions(self) -> dict[Key, ApiCall]:
-        """Everything that can be asked with what is known by now, what was asked before too."""
+    def possible_calls(self) -> dict[Key, ApiCall]:
+        """All calls that are possible with what is known, including those already made."""
         return {**self._about_connector(), **self._about_cluster(), **self._about_account()}
 
     def _about_account(self) -> dict[Key, ApiCall]:
@@ -170,7 +172,7 @@ class _Conversation:
         return list(outcome.items) if isinstance(outcome, ApiResult) else []
 
     def _first(self, *key: str) -> Any:
-        """The one object that was answered, {} without."""
+        """The single object of a response, {} without one."""
         return next(iter(self._items(*key)), {})
 
     @cached_property
@@ -186,7 +188,7 @@ class _Conversation:
 
     @cached_property
     def _connector(self) -> Any:
-        """What is known of the connector: a listing tells all but its settings and what is wrong."""
+        """What is known about the connector: a listing has all but its settings and its error."""
         return (self._same_name[0] if len(self._same_name) == 1 else {}) | self._first("connector")
 
     @cached_property
@@ -196,13 +198,17 @@ class _Conversation:
 
     @cached_property
     def _host(self) -> MskHost | None:
-        """What the bootstrap servers say of the cluster; None if they are not MSK's, or of another Region."""
+        """What the bootstrap servers reveal about the cluster; None if they are not MSK's, or in another
+        Region.
+        """
         seen = [host for host in map(msk_host, self._hosts) if host]
         return seen[0] if seen and seen[0].region == self.region else None
 
     @cached_property
     def _may_be_connected(self) -> bool:
-        """Whether the way to the cluster may be a managed VPC connection: told by the port, or unsaid."""
+        """Whether the connection to the cluster may be a managed VPC connection, by the port or where it is
+        unknown.
+        """
         ports = (part.rpartition(":")[2] for part in connectors.bootstrap_of(self._connector).split(","))
         return any(port.strip().isdigit() and int(port) in MULTI_VPC_PORTS for port in ports) or (
             self.wanted.connector is None and self.wanted.cluster is not None
@@ -210,7 +216,7 @@ class _Conversation:
 
     @cached_property
     def _candidates(self) -> dict[str, Any]:
-        """Clusters that may be the one, by ARN."""
+        """The candidate clusters, by ARN."""
         wanted = self.wanted.cluster
         if wanted and parse_arn(wanted):
             return {wanted: self._first("cluster")}
@@ -218,14 +224,14 @@ class _Conversation:
         if wanted:
             listed = [raw for raw in listed if raw.get("ClusterName") == wanted]
         elif self._host and self._host.name:
-            # A host name may hold only the beginning of a long name, and always in lower case.
+            # A host name has only the start of a long name, and always in lower case.
             exact = [raw for raw in listed if raw.get("ClusterName", "").lower() == self._host.name]
             listed = exact or listed
         return {raw["ClusterArn"]: raw for raw in listed[:MOST_CANDIDATES]}
 
     @cached_property
     def _cluster(self) -> Any:
-        """The cluster's description, {} if it is not known which one it is."""
+        """The cluster's description, {} if it is unknown which candidate it is."""
         candidates = list(self._candidates.values())
         if self.wanted.cluster:
             return candidates[0] if len(candidates) == 1 else {}
@@ -233,7 +239,9 @@ class _Conversation:
         return fitting[0] if len(fitting) == 1 else {}
 
     def _is_of(self, arn: str) -> bool:
-        """Whether the brokers are this cluster's, by its id in their names; by the name if that is denied."""
+        """Whether the brokers belong to this cluster, by the id in their names, or by the name if that is
+        denied.
+        """
         assert self._host
         if isinstance(self.outcomes.get(("bootstrap", arn)), ApiFailure):
             return len(self._candidates) == 1 and bool(self._host.name)
@@ -241,7 +249,7 @@ class _Conversation:
         named = [msk_host(host) for text in strings if isinstance(text, str) for host in hosts_of(text)]
         return any(host and host.id == self._host.id for host in named)
 
-    # What came of it
+    # The result
 
     def result(self) -> LookedUp:
         region, account = self.region, self._account()
@@ -253,8 +261,8 @@ class _Conversation:
         worker, secrets, unread = self._worker()
         missing = dict.fromkeys([*self._missing(), *unread])
         return LookedUp(
-            connector=self._told_connector(worker, secrets),
-            cluster=self._told_cluster(),
+            connector=self._build_connector(worker, secrets),
+            cluster=self._build_cluster(),
             bootstrap=self._bootstrap(),
             region=region,
             account=account,
@@ -275,7 +283,7 @@ class _Conversation:
         account: str | None = self._first("identity").get("Account")
         return account
 
-    def _told_connector(
+    def _build_connector(
         self, worker: WorkerConfiguration | None, secrets: Mapping[str, str]
     ) -> Connector | None:
         if not self._connector:
@@ -292,11 +300,11 @@ class _Conversation:
         try:
             given = connectors.worker_properties(raw)
         except PropertiesError as error:
-            reason = f"{raw.get('name')}: its properties cannot be read: {error}"
+            reason = f"{raw.get('name')}: its properties cannot be parsed: {error}"
             return None, {}, [Missing("the worker configuration", "", reason)]
         return connectors.worker(raw, given), given, []
 
-    def _told_cluster(self) -> Cluster | None:
+    def _build_cluster(self) -> Cluster | None:
         raw = self._cluster
         if not raw:
             return None
@@ -315,17 +323,17 @@ class _Conversation:
         strings = self._first("bootstrap", arn)
         return {name: text for name, text in strings.items() if isinstance(text, str)}
 
-    # What is missing, and what the user has to mend
+    # What is missing, and what the user has to fix
 
     def _missing(self) -> Iterable[Missing]:
         for key, outcome in self.outcomes.items():
             if isinstance(outcome, ApiFailure) and not self._is_idle(key):
-                action = self.asked[key].action if outcome.denied else ""
+                action = self.calls[key].action if outcome.denied else ""
                 yield Missing(_what(key), action, outcome.reason + self._other_account(key))
         yield from self._hidden_cluster()
 
     def _is_idle(self, key: Key) -> bool:
-        """Whether nothing depends on a question that failed."""
+        """Whether nothing depends on a failed call."""
         match key:
             case ("identity",):
                 return True
@@ -343,7 +351,7 @@ class _Conversation:
         return False
 
     def _hidden_cluster(self) -> Iterable[Missing]:
-        """The brokers are MSK's, and AWS answered, and no cluster here is theirs."""
+        """Yields that the brokers are MSK's, but belong to no cluster that AWS lists."""
         listed = self.outcomes.get(("clusters",))
         if self._cluster or self.wanted.cluster or not self._host or not isinstance(listed, ApiResult):
             return
@@ -354,13 +362,13 @@ class _Conversation:
         ]
         if same:
             reason = (
-                f"the brokers are of a cluster {self._host.name} with the id {self._host.id}, and the one "
-                f"of this name is another now ({same[0]['ClusterArn']}): was it deleted and created again?"
+                f"the brokers belong to a cluster {self._host.name} with id {self._host.id}, but the cluster "
+                f"with this name is {same[0]['ClusterArn']}: was it deleted and created again?"
             )
         else:
             reason = (
-                f"no cluster in {self.region} of this account has the brokers of {self._hosts[0]}: if it is "
-                "another account's, give its ARN with --cluster and credentials that may describe it"
+                f"no cluster of this account in {self.region} has broker {self._hosts[0]}: if it belongs to "
+                "another account, add its ARN with --cluster, and credentials that may describe it"
             )
         yield Missing("the MSK cluster", "", reason)
 
@@ -370,8 +378,8 @@ class _Conversation:
         if key not in (("connector",), ("cluster",)) or not theirs or not ours or theirs.account == ours:
             return ""
         return (
-            f"; it is of the account {theirs.account} and these credentials are of {ours}: "
-            "name another profile with --profile"
+            f"; it belongs to account {theirs.account} and these credentials to {ours}: "
+            "use another profile with --profile"
         )
 
     def _trouble(self) -> str:
@@ -432,11 +440,11 @@ def _what(key: Key) -> str:
             return "the VPC connections to the cluster"
         case (what, *_):
             return f"the {what}"
-    raise AssertionError("every question has a name")
+    raise AssertionError("every call has a name")
 
 
 def _unfound(kind: str, region: str) -> str:
-    return f"there is no such {kind} in {region}: look it up with {_listing(kind, region)}"
+    return f"no such {kind} in {region}: list them with {_listing(kind, region)}"
 
 
 def _listing(kind: str, region: str) -> str:
@@ -447,11 +455,11 @@ def _listing(kind: str, region: str) -> str:
 def _choose(name: str, found: Sequence[tuple[str, str]], kind: str, region: str) -> str:
     same = [arn for each, arn in found if each == name]
     if same:
-        return f"several {kind}s have this name, give the ARN of one: {', '.join(same[:MOST_LISTED])}"
+        return f"several {kind}s have this name, give one's ARN: {', '.join(same[:MOST_LISTED])}"
     if not found:
         return (
-            f"no {kind} in {region} has this name: look it up with {_listing(kind, region)}, or see --region"
+            f"no {kind} in {region} has this name: list them with {_listing(kind, region)}, or check --region"
         )
     near = ", ".join(sorted(each for each, _ in found)[:MOST_LISTED])
     more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
-    return f"no {kind} in {region} has exactly this name; these begin with it: {near}{more}"
+    return f"no {kind} in {region} has exactly this name; these start with it: {near}{more}"

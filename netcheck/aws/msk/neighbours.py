@@ -1,6 +1,6 @@
-"""The other connectors of the account and Region, as far as they may keep state where this one does.
+"""The other connectors of the account and Region, which may keep their state in the same place.
 
-Two rounds of calls: a list, then what it does not tell of each, side by side.
+Two rounds of calls: a list, then in parallel the settings of each, which the list does not have.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from netcheck.pipeline import redaction
 from netcheck.pipeline.model import Missing
 
 MOST_DESCRIBED = 24
-"""Connectors that are described: two rounds of as many calls as are made side by side."""
+"""Maximum number of described connectors: two rounds of the maximum number of parallel calls."""
 OF_STATE = frozenset(
     {"connector.class", "hostname", "exactlyOnce", "zkPath", "zkDatabase", "topics", "topics.regex"}
 )
-"""Settings that say whether a sink keeps state, where, and of what; no other leaves this module."""
+"""Settings that determine whether a sink keeps state, where, and of what; no other leaves this module."""
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Another connector, and those of its settings that are in OF_STATE."""
+    """Another connector, with only those settings that are in OF_STATE."""
 
     name: str
     arn: str
@@ -37,7 +37,7 @@ class Neighbour:
 @dataclass(frozen=True, slots=True)
 class Neighbours:
     """The other connectors. `missing` are those that could not be described, by name, or the list itself;
-    `unseen` the names of those that were too many.
+    `unseen` are the names of those above the limit.
     """
 
     described: tuple[Neighbour, ...] = ()
@@ -46,7 +46,7 @@ class Neighbours:
 
 
 def neighbours(deadline: Deadline, region: str | None, profile: str | None, own: str) -> Neighbours:
-    """Describe the connectors beside the one with the ARN `own`, those with its plugin first."""
+    """Describe the connectors other than the one with the ARN `own`, those with the same plugin first."""
     what = "the other connectors"
     try:
         session = open_session(deadline, region, profile)
@@ -54,24 +54,24 @@ def neighbours(deadline: Deadline, region: str | None, profile: str | None, own:
     except NoAws as error:
         return Neighbours(missing=(Missing(what, "", str(error)),))
     try:
-        return _asked(client, deadline, own, what)
+        return _described(client, deadline, own, what)
     finally:
         client.close()
 
 
-def _asked(client: Any, deadline: Deadline, own: str, what: str) -> Neighbours:
-    question = connectors.every()
-    (listed,) = call_all(client, [question], deadline)
+def _described(client: Any, deadline: Deadline, own: str, what: str) -> Neighbours:
+    listing = connectors.every()
+    (listed,) = call_all(client, [listing], deadline)
     if isinstance(listed, ApiFailure):
-        return Neighbours(missing=(Missing(what, question.action if listed.denied else "", listed.reason),))
+        return Neighbours(missing=(Missing(what, listing.action if listed.denied else "", listed.reason),))
     others = _others(listed, own)
-    asked = others[:MOST_DESCRIBED]
-    questions = [connectors.described(raw["connectorArn"]) for raw in asked]
+    chosen = others[:MOST_DESCRIBED]
+    calls = [connectors.described(raw["connectorArn"]) for raw in chosen]
     described: list[Neighbour] = []
     missing: list[Missing] = []
-    for raw, one, outcome in zip(asked, questions, call_all(client, questions, deadline), strict=True):
+    for raw, call, outcome in zip(chosen, calls, call_all(client, calls, deadline), strict=True):
         if isinstance(outcome, ApiFailure):
-            action = one.action if outcome.denied else ""
+            action = call.action if outcome.denied else ""
             missing.append(Missing(raw["connectorName"], action, outcome.reason))
         else:
             described += [_neighbour(item) for item in outcome.items if isinstance(item, dict)]
@@ -80,7 +80,7 @@ def _asked(client: Any, deadline: Deadline, own: str, what: str) -> Neighbours:
 
 
 def _others(listed: ApiResult, own: str) -> list[Any]:
-    """Every connector but this one and those that are going: first what runs the same plugin."""
+    """Every connector except this one and those being deleted: first those with the same plugin."""
     every: list[Any] = listed.items
     ours: set[str] = set()
     for raw in every:

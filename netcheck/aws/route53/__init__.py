@@ -1,1 +1,1 @@
-"""Route 53: private zones, Resolver rules and DNS Firewall."""
+"""Route 53: private hosted zones, Resolver rules and DNS Firewall."""

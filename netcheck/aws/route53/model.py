@@ -1,4 +1,4 @@
-"""What decides a name in a VPC, as AWS describes it. Pure data, fit for a recording."""
+"""What determines name resolution in a VPC, as AWS describes it. Pure data that a recording can hold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netcheck.pipeline.model import Missing
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A private hosted zone of a VPC. `service` is the AWS service that made it, "" for a person's;
+    """A private hosted zone of a VPC. `service` is the AWS service that created it, "" for a user's;
     `account` is the account that owns it.
     """
 
@@ -31,8 +31,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class FirewallRule:
-    """One DNS Firewall rule, in the order in which it is tried. `managed` lists are AWS's own, which nobody
-    can read.
+    """One DNS Firewall rule, in order of evaluation. A `managed` domain list is AWS's, whose contents are not
+    readable.
     """
 
     group: str
@@ -44,7 +44,9 @@ class FirewallRule:
 
 @dataclass(frozen=True, slots=True)
 class Lookups:
-    """What decides a name in a VPC. `missing` says what could not be learnt; `error` why nothing could."""
+    """What determines name resolution in a VPC. `missing` is what could not be read; `error` says why nothing
+    could.
+    """
 
     zones: tuple[Zone, ...]
     rules: tuple[Rule, ...]
@@ -58,9 +60,10 @@ class Lookups:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What a zone holds for one name: addresses, CNAMEs, or names of aliases; `missing` if that is not told.
+    """A zone's records for one name: addresses, CNAMEs, or alias targets; `missing` if they could not be
+    read.
 
-    `delegated`: the zone hands the name on to other servers.
+    `delegated`: the zone delegates the name to other name servers.
     """
 
     values: tuple[str, ...]
@@ -75,7 +78,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The domain lists, of those asked, that hold the name."""
+    """The domain lists, of those given, that contain the name."""
 
     lists: tuple[str, ...]
     missing: tuple[Missing, ...]

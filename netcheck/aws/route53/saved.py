@@ -1,9 +1,9 @@
-"""Private hosted zones and Resolver rules as a snapshot keeps them: to collect, and to read back.
+"""Private hosted zones and Resolver rules in a snapshot: collecting them, and reading them back.
 
-Two files, each with an item for every VPC that was asked about: `HostedZones.json`
-`{"HostedZones": [{"VpcId": ..., "HostedZones": [...]}]}`, a zone being what ListHostedZonesByVPC tells, with
-its `ResourceRecordSets` where they could be read; and `ResolverRules.json` in the same form. A VPC without an
-item was not asked about. Only records that lead somewhere are kept: a TXT record may be anybody's secret.
+Two files, each with an item for every collected VPC: `HostedZones.json` `{"HostedZones": [{"VpcId": ...,
+"HostedZones": [...]}]}`, where a zone is an item of ListHostedZonesByVPC with its `ResourceRecordSets`, if
+they could be read; and `ResolverRules.json` in the same format. A VPC without an item was not collected. Only
+address, alias and NS records are kept: a TXT record may contain a secret.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
 ZONES, RULES = "HostedZones", "ResolverRules"
 KEPT_TYPES = ADDRESS_TYPES | {"NS"}
-NOT_SAVED = "not in the snapshot: make it with netcheck snapshot --names"
+NOT_SAVED = "not in the snapshot: create it with netcheck snapshot --names"
 
 
 @dataclass(frozen=True, slots=True)
 class CollectedNames:
-    """The documents, by file stem, and the gaps in them."""
+    """The documents by file stem, and their gaps."""
 
     documents: Mapping[str, Json]
     gaps: tuple[Gap, ...]
@@ -46,7 +46,7 @@ class CollectedNames:
 
 
 def collect_names(session: Session, vpcs: Sequence[str], deadline: Deadline) -> CollectedNames:
-    """Ask Route 53 about these VPCs, then for the records of their zones. Two rounds of calls."""
+    """Collect the zones and rules of these VPCs, then the records of their zones. Two rounds of calls."""
     clients = {name: service_client(session, name, deadline) for name in (ROUTE53, RESOLVER)}
     where = {"VPCRegion": session.region_name}
     zoned = [
@@ -58,12 +58,12 @@ def collect_names(session: Session, vpcs: Sequence[str], deadline: Deadline) -> 
         ApiCall("ListResolverRules", "ResolverRules", {}, RESOLVER),
         ApiCall("ListResolverRuleAssociations", "ResolverRuleAssociations", {}, RESOLVER),
     ]
-    told = call_all(clients, first, deadline)
-    gaps = [_gap(ZONES, q, o) for q, o in zip(zoned, told, strict=False) if isinstance(o, ApiFailure)]
+    outcomes = call_all(clients, first, deadline)
+    gaps = [_gap(ZONES, q, o) for q, o in zip(zoned, outcomes, strict=False) if isinstance(o, ApiFailure)]
     gaps += [
-        _gap(RULES, q, o) for q, o in zip(first[-2:], told[-2:], strict=True) if isinstance(o, ApiFailure)
+        _gap(RULES, q, o) for q, o in zip(first[-2:], outcomes[-2:], strict=True) if isinstance(o, ApiFailure)
     ]
-    zones = {v: o.items for v, o in zip(vpcs, told, strict=False) if isinstance(o, ApiResult)}
+    zones = {v: o.items for v, o in zip(vpcs, outcomes, strict=False) if isinstance(o, ApiResult)}
     records, lost, calls = _records(clients, zones, deadline)
     documents: dict[str, Json] = {
         ZONES: {
@@ -73,17 +73,17 @@ def collect_names(session: Session, vpcs: Sequence[str], deadline: Deadline) -> 
             ]
         }
     }
-    rules, associations = told[-2:]
+    rules, associations = outcomes[-2:]
     if isinstance(rules, ApiResult) and isinstance(associations, ApiResult):
         documents[RULES] = {
             RULES: [{"VpcId": v, RULES: _of_vpc(v, rules.items, associations.items)} for v in vpcs]
         }
-    made = sum(outcome.calls for outcome in told) + calls
+    made = sum(outcome.calls for outcome in outcomes) + calls
     return CollectedNames(documents, tuple(dict.fromkeys([*gaps, *lost])), made)
 
 
 def saved_lookups(documents: Mapping[str, Any], vpc: str) -> Lookups:
-    """What the snapshot holds of a VPC; DNS Firewall is never in it."""
+    """What the snapshot has about a VPC; it never has DNS Firewall."""
     zones, rules = _of(documents, ZONES, vpc), _of(documents, RULES, vpc)
     missing = [Missing("DNS Firewall", "", "not part of a snapshot")]
     if zones is None:
@@ -97,7 +97,7 @@ def saved_lookups(documents: Mapping[str, Any], vpc: str) -> Lookups:
 
 
 def saved_records(documents: Mapping[str, Any], vpc: str, zone: str, domain: str, host: str) -> Records:
-    """What a saved zone holds for a name."""
+    """A saved zone's records for a name."""
     for item in _of(documents, ZONES, vpc) or ():
         held = item.get("ResourceRecordSets")
         if item.get("HostedZoneId") == zone and isinstance(held, list):
@@ -107,7 +107,7 @@ def saved_records(documents: Mapping[str, Any], vpc: str, zone: str, domain: str
 
 
 def _of(documents: Mapping[str, Any], stem: str, vpc: str) -> list[Any] | None:
-    """The items of a VPC, None where it was not asked about."""
+    """The items of a VPC, None where it was not collected."""
     match documents.get(stem):
         case {**members}:
             listed = members.get(stem)
@@ -122,7 +122,7 @@ def _of(documents: Mapping[str, Any], stem: str, vpc: str) -> list[Any] | None:
 def _records(
     clients: Mapping[str, Any], zones: Mapping[str, list[Json]], deadline: Deadline
 ) -> tuple[dict[str, list[Json]], list[Gap], int]:
-    """The records of every zone that a person made, by its id."""
+    """The records of every zone that a user created, by its id."""
     every = [zone for found in zones.values() for zone in found if isinstance(zone, dict)]
     own = dict.fromkeys(str(zone.get("HostedZoneId")) for zone in every if not _service(zone))
     questions = [

@@ -1,7 +1,7 @@
-"""How names are looked up in a VPC: private hosted zones, Resolver rules, DNS Firewall.
+"""Name resolution in a VPC: private hosted zones, Resolver rules, DNS Firewall.
 
-Three questions, each bounded: what is associated with the VPC; what one zone holds for one name; which
-domain lists hold one name.
+Three bounded queries: what is associated with the VPC; a zone's records for one name; the domain lists that
+contain one name.
 
 Sources: Route 53 developer guide: Considerations when working with a private hosted zone; How VPC Resolver
 determines whether the domain name in a query matches any rules; DNS Firewall rule groups and domain lists.
@@ -19,7 +19,8 @@ from netcheck.core.context import Deadline
 from netcheck.pipeline.model import Missing
 
 MOST_LISTS = 40
-"""Domain lists that are read: a VPC has at most five rule groups, most have a handful of lists."""
+"""Maximum number of domain lists to read: a VPC has at most five rule groups, usually with a few lists each.
+"""
 RECORDS = "10"
 ADDRESS_TYPES = frozenset({"A", "AAAA", "CNAME"})
 ROUTE53 = "route53"
@@ -71,9 +72,9 @@ def look_up(deadline: Deadline, region: str | None, profile: str | None, vpc: st
 def records(
     deadline: Deadline, region: str | None, profile: str | None, zone: str, domain: str, host: str
 ) -> Records:
-    """What a zone holds for a name: the name itself, or else the nearest wildcard above it.
+    """A zone's records for a name: those of the name itself, else of the closest wildcard.
 
-    One round of calls: ListResourceRecordSets begins where it is told to, and sorts.
+    One round of calls: ListResourceRecordSets returns sorted records from a given name on.
     """
     what, action = f"the records of {zone}", "route53:ListResourceRecordSets"
     try:
@@ -100,24 +101,24 @@ def records(
 def listed(
     deadline: Deadline, region: str | None, profile: str | None, lists: tuple[str, ...], host: str
 ) -> Listed:
-    """Which of these DNS Firewall domain lists hold a name. One round of calls."""
+    """Which of these DNS Firewall domain lists contain a name. One round of calls."""
     try:
         clients = _clients(deadline, region, profile, RESOLVER)
     except NoAws as error:
         return Listed((), (Missing("DNS Firewall domain lists", "", str(error)),))
-    asked = lists[:MOST_LISTS]
+    read = lists[:MOST_LISTS]
     action = "ListFirewallDomains"
-    questions = [ApiCall(action, "Domains", {"FirewallDomainListId": x}, RESOLVER) for x in asked]
+    questions = [ApiCall(action, "Domains", {"FirewallDomainListId": x}, RESOLVER) for x in read]
     outcomes = call_all(clients, questions, deadline)
     missing = [
         Missing(name, f"{RESOLVER}:{action}", outcome.reason)
-        for name, outcome in zip(asked, outcomes, strict=True)
+        for name, outcome in zip(read, outcomes, strict=True)
         if isinstance(outcome, ApiFailure)
     ]
     missing += [Missing(name, "", f"more than {MOST_LISTS} domain lists") for name in lists[MOST_LISTS:]]
     held = (
         name
-        for name, outcome in zip(asked, outcomes, strict=True)
+        for name, outcome in zip(read, outcomes, strict=True)
         if isinstance(outcome, ApiResult) and any(_is_listed(str(entry), host) for entry in outcome.items)
     )
     return Listed(tuple(held), tuple(missing))
@@ -142,12 +143,12 @@ def _items(outcome: Outcome) -> list[Any]:
 
 
 def _plain(name: object) -> str:
-    """A domain as one types it: Route 53 writes a dot at its end and `\\052` for a star."""
+    """A domain name without Route 53's trailing dot and with `*` for `\\052`, in lower case."""
     return str(name or "").replace("\\052", "*").rstrip(".").lower()
 
 
 def read_zone(item: Mapping[str, Any]) -> Zone:
-    """A zone as ListHostedZonesByVPC tells of it."""
+    """A zone from an item of ListHostedZonesByVPC."""
     owner = item.get("Owner") or {}
     return Zone(
         str(item.get("HostedZoneId", "")),
@@ -158,7 +159,7 @@ def read_zone(item: Mapping[str, Any]) -> Zone:
 
 
 def read_rules(associations: Iterable[Any], rules: Iterable[Any]) -> tuple[Rule, ...]:
-    """The rules that are associated, as ListResolverRules tells of them."""
+    """The associated rules, from items of ListResolverRules."""
     known = {rule.get("Id"): rule for rule in rules}
     return tuple(
         Rule(
@@ -177,7 +178,7 @@ def read_rules(associations: Iterable[Any], rules: Iterable[Any]) -> tuple[Rule,
 def _firewall(
     clients: dict[str, Any], groups: Sequence[Any], lists: Sequence[Any], deadline: Deadline
 ) -> tuple[tuple[FirewallRule, ...], list[Missing]]:
-    """The rules of all associated groups, in the order in which they are tried; and what was denied."""
+    """The rules of all associated groups in order of evaluation, and what was denied."""
     managed = {item.get("Id") for item in lists if item.get("ManagedOwnerName")}
     ordered = sorted(groups, key=lambda group: group.get("Priority", 0))
     names = [str(group.get("FirewallRuleGroupId", "")) for group in ordered]
@@ -203,7 +204,7 @@ def _firewall(
 
 
 def possible(host: str, domain: str) -> list[str]:
-    """The name and each wildcard that may stand for it in the zone, nearest first (RFC 4592)."""
+    """The name and each wildcard that may match it in the zone, closest first (RFC 4592)."""
     names, labels = [host], host.split(".")
     for first in range(1, len(labels)):
         parent = ".".join(labels[first:])
@@ -214,7 +215,7 @@ def possible(host: str, domain: str) -> list[str]:
 
 
 def nearest(names: Sequence[str], answers: Sequence[Sequence[Any]], domain: str) -> Records:
-    """What stands for the first of `names` that there is: of each one, the record sets that were answered."""
+    """The records of the first of `names` that exists; `answers` are the record sets of each."""
     for name, items in zip(names, answers, strict=True):
         found = [item for item in items if _plain(item.get("Name")) == name]
         values = [
@@ -229,11 +230,11 @@ def nearest(names: Sequence[str], answers: Sequence[Sequence[Any]], domain: str)
         if name != domain and any(item.get("Type") == "NS" for item in found):
             return Records((), (), None, delegated=True)
         if found and not name.startswith("*."):
-            break  # the name is there with other types: no wildcard stands for it
+            break  # the name exists with other types: no wildcard matches it
     return Records((), (), None)
 
 
 def _is_listed(entry: str, host: str) -> bool:
-    """Whether an entry of a domain list means this name: exactly, or `*.` for what is below, or `*`."""
+    """Whether an entry of a domain list matches this name: exactly, by `*.` for subdomains, or `*`."""
     plain = _plain(entry)
     return plain in ("*", host) or (plain.startswith("*.") and host.endswith(plain[1:]))
