@@ -258,7 +258,7 @@ class IsNotTheOnlyPublicOne(Check):
     problems = INTERNET_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
-        seen = _looked(ctx, closer.neutral, target)
+        seen = _looked(ctx, closer.control_host, target)
         verdict = silence.of_internet(target.endpoint, seen.endpoint, seen.connections)
         yield finding_from(verdict.cause, verdict.text, Layer.ROUTE, seen)
 

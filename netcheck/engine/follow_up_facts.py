@@ -47,7 +47,7 @@ NAMES = (Variation.NO_NAME, Variation.OTHER_NAME)
 TLS_UNANSWERED = frozenset({Cause.TLS_SILENT_AFTER_CLIENT_HELLO, Cause.TLS_STALLED})
 TLS_HUNG_UP = frozenset({Cause.TLS_CLOSED_AFTER_CLIENT_HELLO, Cause.TLS_RESET_AFTER_CLIENT_HELLO})
 
-NEUTRAL_SERVICES = ("sts", "ec2")
+CONTROL_SERVICES = ("sts", "ec2")
 """AWS services with a public endpoint in every Region; the second is for when the first is the silent target.
 """
 
@@ -161,14 +161,14 @@ def _brokers(ctx: Context, target: Target) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Neutral:
+class ControlHost:
     """A public host that is independent of the silent one, and the connections to it."""
 
     endpoint: str
     connections: Connections
 
 
-def neutral(ctx: Context, target: Target) -> Neutral:
+def control_host(ctx: Context, target: Target) -> ControlHost:
     """Whether this host can reach anything public: another target of this run that answers, else an AWS
     endpoint of the Region. Raises NotApplicable for a private target, Skip where there is no public host to
     try.
@@ -179,13 +179,13 @@ def neutral(ctx: Context, target: Target) -> Neutral:
     for other in _others(ctx, target):
         seen = had(ctx, facts.connections, other.host, other.port)
         if seen is not None and seen.cause is None:
-            return Neutral(other.endpoint, seen)
+            return ControlHost(other.endpoint, seen)
     endpoint = _regional(ctx, target)
     if endpoint is None:
         raise Skip("internet access was not tested: add --region")
     if not _public(ctx, endpoint):
         raise Skip(f"internet access was not tested: {endpoint} has no public address")
-    return Neutral(f"{endpoint}:443", needed(ctx, facts.connections, endpoint, 443))
+    return ControlHost(f"{endpoint}:443", needed(ctx, facts.connections, endpoint, 443))
 
 
 def _public(ctx: Context, host: str) -> tuple[str, ...]:
@@ -209,7 +209,7 @@ def _regional(ctx: Context, target: Target) -> str | None:
     if not region or region.startswith(("us-iso", "eu-iso")):
         return None
     domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    hosts = (f"{service}.{region}.{domain}" for service in NEUTRAL_SERVICES)
+    hosts = (f"{service}.{region}.{domain}" for service in CONTROL_SERVICES)
     return next(host for host in hosts if host != target.host)
 
 

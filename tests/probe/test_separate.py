@@ -217,7 +217,7 @@ def connections(*told: tuple[str, Cause | None]) -> Connections:
 @pytest.mark.parametrize(
     ("says", "seen", "cause"),
     [
-        ("the neutral host answers", connections(("52.94.5.5", OPEN)), Cause.PUBLIC_HOST_SILENT),
+        ("the control host answers", connections(("52.94.5.5", OPEN)), Cause.PUBLIC_HOST_SILENT),
         ("it is silent as well", connections(("52.94.5.5", SILENT)), Cause.NO_INTERNET),
         ("this host has no way out at all", connections(("52.94.5.5", Cause.NETWORK_UNREACHABLE)), None),
         ("something refuses", connections(("52.94.5.5", Cause.CONNECTION_REFUSED)), None),
