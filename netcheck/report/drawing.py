@@ -19,9 +19,9 @@ ROOM = 26
 def draw(picture: Picture, style: Style, width: int, *, fold: bool) -> Iterator[str]:
     """Lines of at most `width` columns, where words allow.
 
-    `fold`: a way on which nothing happens that the picture is about takes one line.
+    `fold`: a direction without anything that the picture is about takes one line.
     """
-    for label, leg in (("there", picture.there), ("back", picture.back)):
+    for label, leg in (("forward", picture.there), ("return", picture.back)):
         if leg and fold and not any(stage.own for stage in leg):
             yield from _labelled(label, _folded(leg, style, width - LABEL), style)
         elif leg:
@@ -35,7 +35,7 @@ def _labelled(label: str, lines: Iterator[str], style: Style) -> Iterator[str]:
 
 
 def _folded(leg: Sequence[Stage], style: Style, width: int) -> Iterator[str]:
-    """One way in as few lines as it takes: nothing that this picture is about happens on it."""
+    """One direction in as few lines as possible: nothing that this picture is about happens on it."""
     broken = any(stage.code for stage in leg)
     dot = "\0· " if style.unicode else "\0- "
     names = dot.join(printable(stage.component).replace(" ", "\0") for stage in leg)

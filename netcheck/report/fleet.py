@@ -93,14 +93,14 @@ def render(rows: Sequence[Row], style: Style, calls: int) -> str:
 
 def _verdict(rows: Sequence[Row], style: Style) -> str:
     if not rows:
-        return f"{style.mark(Status.UNKNOWN)} {style.bold('There are no connectors')}"
+        return f"{style.mark(Status.UNKNOWN)} {style.bold('No connectors found')}"
     broken = sum(row.status is Status.FAIL for row in rows)
     unknown = sum(row.status is Status.UNKNOWN for row in rows)
     if broken:
         told = f"{broken} of {len(rows)} connectors cannot work as configured"
         return f"{style.mark(Status.FAIL)} {style.bold(told)}"
     if unknown:
-        told = f"Nothing is known to be wrong; of {unknown} of {len(rows)} connectors not all could be told"
+        told = f"No known problem; {unknown} of {len(rows)} connectors could not be judged completely"
         return f"{style.mark(Status.UNKNOWN)} {style.bold(told)}"
     if all(row.status is Status.SKIP for row in rows):
         return f"{style.mark(Status.UNKNOWN)} {style.bold('Nothing was checked: every check was skipped')}"
@@ -137,7 +137,7 @@ def _missing(rows: Iterable[Row]) -> str:
     told = (
         f"  {printable(action)}  ({count} {_connectors(count)})" for action, count in actions.most_common()
     )
-    head = "AWS did not tell, and answers depend on it (netcheck policy prints what must be allowed):"
+    head = "AWS denied calls that answers depend on (netcheck policy prints the permissions to allow):"
     return "\n".join([head, *told]) if actions else ""
 
 

@@ -30,7 +30,7 @@ def render(report: Report) -> str:
         *_bounded("notice", [_result(result) for result in unknown]),
     ]
     line = headline(report)
-    lines.append(f"netcheck: {line.told}{line.more} ({counts(report)})")
+    lines.append(f"netcheck: {line.text}{line.more} ({counts(report)})")
     return "\n".join(lines) + "\n"
 
 

@@ -93,7 +93,7 @@ def _head(report: Report) -> Iterator[str]:
     yield f'<meta http-equiv="Content-Security-Policy" content="{escape(policy, quote=False)}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield '<meta name="referrer" content="no-referrer">'
-    yield f"<title>netcheck: {_text(line.told)}, {_text(report.started)}</title>"
+    yield f"<title>netcheck: {_text(line.text)}, {_text(report.started)}</title>"
     yield f'<link rel="icon" href="data:image/svg+xml,{quote(icon)}">'
     yield f"<style>{_own('page.css')}</style>"
     yield "</head>"
@@ -121,7 +121,7 @@ def _header(report: Report) -> Iterator[str]:
     line = headline(report)
     more = line.more.removeprefix(", ")
     yield "<header>"
-    yield f"<h1>{_mark(line.status, '')} {_text(line.told)}" + (
+    yield f"<h1>{_mark(line.status, '')} {_text(line.text)}" + (
         f'<span class="more">, {_text(more)}</span></h1>' if more else "</h1>"
     )
     seen = f" from <strong>{_text(place(report))}</strong>" if place(report) else ""
@@ -227,7 +227,7 @@ def _path(picture: Picture | None) -> Iterator[str]:
     yield '<figure class="path">'
     yield f"<figcaption>The path {_code(picture.source)} → {_code(picture.destination)}</figcaption>"
     yield '<div class="legs">'
-    for title, leg in (("There", picture.there), ("Back", picture.back)):
+    for title, leg in (("Forward", picture.there), ("Return", picture.back)):
         if leg:
             yield f"<div><p>{title}</p>"
             yield from _hops(leg, picture.whole)
@@ -316,7 +316,7 @@ def _rank(result: Result) -> tuple[int, bool]:
 def _filter(report: Report) -> Iterator[str]:
     yield '<form class="filter" id="filter" role="search" aria-label="Filter the results" data-script hidden>'
     yield (
-        '<div><label for="words" class="for">Words that a result has</label>'
+        '<div><label for="words" class="for">Filter by text</label>'
         '<input type="search" id="words" autocomplete="off" spellcheck="false"></div>'
     )
     yield "<fieldset><legend>Status</legend>"

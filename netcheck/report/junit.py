@@ -54,7 +54,7 @@ def _suite(report: Report, target: str, results: list[Result]) -> xml.Element:
     line = headline(report)
     for name, value in (
         ("netcheck", VERSION),
-        ("verdict", line.told + line.more),
+        ("verdict", line.text + line.more),
         ("counts", counts(report)),
     ):
         xml.SubElement(properties, "property", name=name, value=_line(value))

@@ -54,7 +54,7 @@ def render(report: Report, titles: Mapping[str, str]) -> str:
     line = headline(report)
     where_from = f", from {_text(place(report))}" if place(report) else ""
     blocks = [
-        f"## {_SIGNS[line.status]} netcheck: {line.told}{line.more}",
+        f"## {_SIGNS[line.status]} netcheck: {line.text}{line.more}",
         f"{counts(report)}; {report.seconds:.1f} s{where_from}, {_text(report.started)}",
         *_causes(report),
         *_open(report),
@@ -157,7 +157,7 @@ def _skipped(results: Iterable[Result]) -> Iterator[str]:
             lines.append(_row(str(len(checks)), _cell(reason), names))
         if len(reasons) > SKIPPED_ROWS:
             lines.append(_row(" ", f"... and {len(reasons) - SKIPPED_ROWS} more reasons", " "))
-        yield _folded(f"What was not asked: {sum(map(len, reasons.values()))}", "\n".join(lines))
+        yield _folded(f"Not run: {sum(map(len, reasons.values()))}", "\n".join(lines))
 
 
 def _folded(summary: str, inside: str) -> str:

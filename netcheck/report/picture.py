@@ -78,7 +78,7 @@ def of_answer(answer: Mapping[str, object], components: Sequence[str] = (), code
     where = _text(answer, "destination")
     return Picture(
         _text(answer, "source"),
-        f"{where}, {protocol}" if port is None else f"{where}, {protocol} port {port}",
+        f"{where}, {protocol}" if port is None else f"{where}, {protocol} {port}",
         _leg(legs.get("forward"), [b for b in blockers if _text(b, "leg") != "return"], own),
         _leg(legs.get("return"), [b for b in blockers if _text(b, "leg") == "return"], own),
         answer.get("verdict") == "blocked",

@@ -54,7 +54,7 @@ def render(report: Report, style: Style, titles: Mapping[str, str]) -> str:
 
 def _verdict(report: Report, style: Style) -> str:
     line = headline(report)
-    return f"{style.mark(line.status)} {style.bold(line.told)}{line.more}"
+    return f"{style.mark(line.status)} {style.bold(line.text)}{line.more}"
 
 
 def _causes(report: Report, style: Style) -> Iterator[str]:
@@ -165,7 +165,7 @@ def _folded_rows(consequences: list[Result], style: Style) -> Iterator[list[str]
     if unasked:
         checks = ", ".join(dict.fromkeys(result.check for result in unasked))
         mark = style.mark(Status.SKIP)
-        yield [mark, f"{branch}{len(unasked)} not asked", _where(unasked[0]), _wrapped(checks, style)]
+        yield [mark, f"{branch}{len(unasked)} not run", _where(unasked[0]), _wrapped(checks, style)]
 
 
 def _moot_lines(results: Sequence[Result], style: Style) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What every format says in the same words: the verdict, the counts, how sure a cause is, what a fix is."""
+"""Words that every format shares: the verdict, the counts, how certain a cause is, what a fix is."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ DONE = {
     Status.UNKNOWN: "unknown",
     Status.SKIP: "skipped",
 }
-"""What a check has done, by status."""
+"""The outcome of a check, by status."""
 WORST_FIRST = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.PASS, Status.SKIP)
-UNCERTAIN = "what is silent is certain; where it is lost is not"
+UNCERTAIN = "what is silent is certain; where packets are lost is not"
 PROVED = "verified on a copy of the configuration: this change opens the path"
 _KINDS = {
     "text": "What to do",
@@ -28,17 +28,17 @@ _KINDS = {
     "undo": "To undo (AWS CLI)",
 }
 _NOTE = "To know"
-"""What words are that come after a change, and are none of their own."""
+"""The title of text that comes after a change."""
 MOST_PLACES = 12
-"""A root cause that is in more places names so many of them: the fix stands below. JSON has them all."""
+"""At most so many places of a root cause are named, so that its fix stays in view. JSON has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """A report in one line. `more` goes on where `told` ends, comma included."""
+    """A report in one line: `text`, and `more` appended to it."""
 
     status: Status
-    told: str
+    text: str
     more: str = ""
 
 
@@ -53,38 +53,37 @@ class Remedy:
 
     @property
     def lines(self) -> list[str]:
-        """The text by its line feeds alone: other signs that part lines are a peer's, and are shown."""
+        """The text split at line feeds only: other line separators come from a peer, and are shown escaped."""
         return self.text.split("\n")
 
 
 def headline(report: Report) -> Headline:
-    """What there is to say first."""
+    """The verdict in one line."""
     causes, unknown, warned = len(report.root_causes), report.count(Status.UNKNOWN), report.count(Status.WARN)
     if causes:
         return Headline(Status.FAIL, counted(causes, "root cause"), _following(report))
     if failed := report.count(Status.FAIL):
         return Headline(Status.FAIL, f"{counted(failed, 'check')} failed")
     if unknown:
-        told = f"Nothing failed, but {counted(unknown, 'question')} could not be answered"
-        return Headline(Status.UNKNOWN, told)
+        text = f"Nothing failed, but {counted(unknown, 'question')} could not be answered"
+        return Headline(Status.UNKNOWN, text)
     if warned:
         return Headline(Status.WARN, "Nothing failed", f", {counted(warned, 'warning')}")
     if not report.count(Status.PASS):
         return Headline(Status.UNKNOWN, "Nothing was checked")
-    return Headline(Status.PASS, "Everything asked works from here")
+    return Headline(Status.PASS, "All checks passed from here")
 
 
 def _following(report: Report) -> str:
     folded = sum(len(cause.explains) for cause in report.root_causes)
     if not folded:
         return ""
-    what = "it" if len(report.root_causes) == 1 else "them"
-    verb = "follows" if folded == 1 else "follow"
-    return f", {counted(folded, 'more result')} {verb} from {what}"
+    verb = "is a consequence" if folded == 1 else "are consequences"
+    return f" ({counted(folded, 'other result')} {verb})"
 
 
 def counts(report: Report) -> str:
-    """`6 passed, 2 failed`: what there is none of is left out, but for what passed."""
+    """`6 passed, 2 failed`: statuses without results are left out, except passed."""
     kinds = (status for status in Status if report.count(status) or status is Status.PASS)
     return ", ".join(f"{report.count(status)} {DONE[status]}" for status in kinds)
 
@@ -95,7 +94,7 @@ def place(report: Report) -> str:
 
 
 def remedies(cause: RootCause) -> tuple[Remedy, ...]:
-    """What mends it, fixes of the same kind together, in the order in which the kinds came."""
+    """The fixes of the same kind together, in the order in which the kinds came."""
     kinds: dict[str, list[Fix]] = {}
     for fix in cause.fix:
         kinds.setdefault(fix.kind, []).append(fix)
@@ -111,12 +110,12 @@ def remedies(cause: RootCause) -> tuple[Remedy, ...]:
 
 
 def doubt(cause: RootCause) -> str:
-    """Why it is not certain, and what would make it so; nothing where it is."""
+    """Why it is not certain, and what would make it so; empty where it is."""
     return "" if cause.certain else cause.doubt or UNCERTAIN
 
 
 def seen(cause: RootCause, results: Mapping[str, Result]) -> tuple[tuple[str, str], ...]:
-    """What there is to see of it: what each side says, then what else shows it. The title is not repeated."""
+    """Its evidence: what each side says, then what else shows it. The title is not repeated."""
     told: dict[str, str] = {}
     for statement in cause.evidence:
         told.setdefault(statement.text, statement.side)

@@ -116,4 +116,4 @@ def test_the_network_written_by_hand_is_read_and_mended(tmp_path: Path) -> None:
     )
     assert done.returncode == 1, done.stderr
     assert "sg-0d4 does not allow inbound TCP 9094" in done.stdout
-    assert "fix  proved" in done.stdout
+    assert "fix  verified" in done.stdout

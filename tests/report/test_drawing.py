@@ -76,8 +76,8 @@ def test_a_rail_there_and_a_rail_back(
     rails = [" ".join(line[10:].split()[:2]) for line in drawn]
     rails = [rail for rail in rails if not rail.endswith(("DENY", "ALLOW"))]
     assert rails == [*there, *back], sentence
-    assert drawn[0].startswith("there")
-    assert len([line for line in drawn if line.startswith("back")]) == bool(back)
+    assert drawn[0].startswith("forward")
+    assert len([line for line in drawn if line.startswith("return")]) == bool(back)
 
 
 @pytest.mark.parametrize("width", [48, 60, 80, 110, 140])
@@ -113,7 +113,7 @@ def test_another_break_on_the_same_path_is_told_apart() -> None:
 
 def test_a_way_that_nothing_breaks_takes_one_line() -> None:
     drawn = lines(picture(closed(), "sg-b"), fold=True)
-    assert drawn[-1] == "back      ✓ eni-b · acl-b · rtb-a · acl-w · eni-w"
+    assert drawn[-1] == "return    ✓ eni-b · acl-b · rtb-a · acl-w · eni-w"
 
 
 def test_one_picture_for_a_root_cause_and_not_for_a_target() -> None:
