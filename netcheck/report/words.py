@@ -30,7 +30,7 @@ _KINDS = {
 _NOTE = "To know"
 """The title of text that comes after a change."""
 MOST_PLACES = 12
-"""At most so many places of a root cause are named, so that its fix stays in view. JSON has all of them."""
+"""At most so many places of a root cause are named, so that its fix stays in view. JSON has them all."""
 
 
 @dataclass(frozen=True, slots=True)
