@@ -11,7 +11,7 @@ from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Finding, Kind, Layer, Target
 from netcheck.core.problem import Problem, Trait
 from netcheck.engine import facts
-from netcheck.engine.follow_up_facts import had, second_ping
+from netcheck.engine.follow_up_facts import available, second_ping
 
 if TYPE_CHECKING:
     from netcheck.probe.http.client import HttpAnswer
@@ -171,7 +171,7 @@ class AnswersPing(Check):
 
 def _why_slow(ctx: Context, target: Target, first: HttpAnswer) -> tuple[Cause, str]:
     """Asleep, or slow: a second request tells. Nothing sleeps that has just answered."""
-    again = had(ctx, second_ping, target)
+    again = available(ctx, second_ping, target)
     if again is None:
         text = f"{target.endpoint} answered only after {first.first_byte or first.seconds:.0f} s"
         return Cause.CLICKHOUSE_SLOW_WAKE, text

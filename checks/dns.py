@@ -249,9 +249,9 @@ def _loss(ctx: Context, target: Target) -> tuple[Cause, str] | None:
     """Which name server loses questions, and how many: the same question ten times to each."""
 
     from checks.silence import of_loss
-    from netcheck.engine.follow_up_facts import had, losses
+    from netcheck.engine.follow_up_facts import available, losses
 
-    seen = had(ctx, losses, target.host)
+    seen = available(ctx, losses, target.host)
     return None if seen is None else of_loss(seen)
 
 

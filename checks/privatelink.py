@@ -186,7 +186,7 @@ def _endpoint(vpc: str, target: Target, ctx: Context) -> Endpoint | None:
         if named:
             return access.endpoints.get(named)
     for subnet in here[:1]:
-        for address in ctx.get(facts.workers_see, subnet, target.host):
+        for address in ctx.get(facts.worker_addresses, subnet, target.host):
             interface = known.host(vpc, *_number(address))
             found = known.endpoint_of_interface.get(interface.id) if interface else None
             if found is not None:

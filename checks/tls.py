@@ -178,7 +178,7 @@ class HandshakeCompletes(Check):
             yield finding_from(
                 None, what or "the server shows its certificate", Layer.TLS, seen, days_left=_days_left(seen)
             )
-        elif seen.cause in HUNG_UP and (plain := ctx.get(facts.plain_after_all, target)):
+        elif seen.cause in HUNG_UP and (plain := ctx.get(facts.plaintext_answer, target)):
             yield finding_from(
                 Cause.TLS_NOT_SUPPORTED,
                 f"{target.endpoint} does not speak TLS: {plain}",

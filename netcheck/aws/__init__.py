@@ -1,1 +1,1 @@
-"""Asks AWS, read-only, by service; and reads what it answered or what was saved."""
+"""Read-only AWS API calls, by service, and the parsing of responses and snapshots."""

@@ -61,14 +61,14 @@ ABOUT_THE_CERTIFICATE = frozenset(
 """Causes for which a client rejects a handshake that the server accepts."""
 
 
-def looked(ctx: Context) -> vantage_probe.Vantage:
+def vantage_host(ctx: Context) -> vantage_probe.Vantage:
     """This host, its name servers and proxy settings."""
     return ctx.observe(vantage_probe.look)
 
 
 def vantage(ctx: Context) -> dict[str, Json]:
     """The vantage of this run: the host it probes from, with a readable `summary`."""
-    seen = ctx.get(looked)
+    seen = ctx.get(vantage_host)
     return {
         "kind": "host",
         "host": seen.host,
@@ -106,7 +106,7 @@ def connections(ctx: Context, host: str, port: int) -> Connections:
     if not found:
         raise PrerequisiteFailed("no address to connect to")
     if ctx.get(is_over_ipv6, host, port):
-        if not any(":" in address for address in ctx.get(looked).addresses):
+        if not any(":" in address for address in ctx.get(vantage_host).addresses):
             raise Skip(f"port {port} listens over IPv6, and this host has no IPv6 address")
         found = tuple(address for address in found if address.family == 6)
         if not found:
@@ -191,7 +191,7 @@ def paths(ctx: Context, target: Target) -> tuple[Traced, ...]:
     pairs = [
         (subnet, address)
         for subnet in config.source_subnet
-        for address in (_ipv6_of(ctx, target) if over_ipv6 else workers_see(ctx, subnet, target.host))
+        for address in (_ipv6_of(ctx, target) if over_ipv6 else worker_addresses(ctx, subnet, target.host))
     ]
     if not pairs:
         raise PrerequisiteFailed("no address to trace a path to")
@@ -314,7 +314,7 @@ def aws_answer(ctx: Context, target: Target) -> AwsAnswer:
     return ctx.observe(knock, address, target.port, target.host, target.security.tls, ctx.config.trust)
 
 
-def plain_after_all(ctx: Context, target: Target) -> str | None:
+def plaintext_answer(ctx: Context, target: Target) -> str | None:
     """Where the peer closed the TLS connection or was silent: its answer in plaintext, if it gave one."""
     if ctx.get(handshake, target).cause is Cause.TLS_SILENT_AFTER_CLIENT_HELLO:
         clickhouse = target.kind in (Kind.CLICKHOUSE_HTTPS, Kind.CLICKHOUSE_NATIVE)
@@ -425,7 +425,7 @@ def _ipv6_of(ctx: Context, target: Target) -> tuple[str, ...]:
     return tuple(found.address for found in ctx.get(resolution, target.host).addresses if found.family == 6)
 
 
-def workers_see(ctx: Context, subnet: str, host: str) -> tuple[str, ...]:
+def worker_addresses(ctx: Context, subnet: str, host: str) -> tuple[str, ...]:
     """The addresses that a name resolves to for a worker in this subnet: IPv4 where there are any.
 
     Those of a VPC endpoint or a private hosted zone of the workers' VPC where AWS's configuration resolves
@@ -527,7 +527,7 @@ def parity(ctx: Context) -> ParityResult:
     workers = Workers(ctx.config.source_subnet, ctx.config.source_security_group)
     known = _known(ctx)
     endpoints = ctx.get(access) if known is not None else None
-    return compare(ctx.get(identity), ctx.get(looked), workers, known, endpoints)
+    return compare(ctx.get(identity), ctx.get(vantage_host), workers, known, endpoints)
 
 
 def place(ctx: Context) -> dict[str, Json]:

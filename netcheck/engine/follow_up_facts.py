@@ -62,7 +62,7 @@ class Siblings:
 
 def silence(ctx: Context, target: Target) -> Connections:
     """The connections of a target that only got silence, where AWS's configuration does not explain it."""
-    seen = needed(ctx, facts.connections, target.host, target.port)
+    seen = required(ctx, facts.connections, target.host, target.port)
     if seen.cause is not Cause.TIMED_OUT:
         raise NotApplicable("it answers, or an error explains the failure")
     if _is_blocked(ctx, target):
@@ -70,7 +70,7 @@ def silence(ctx: Context, target: Target) -> Connections:
     return seen
 
 
-def needed(ctx: Context, fact: Callable[Concatenate[Context, P], T], *args: P.args, **kw: P.kwargs) -> T:
+def required(ctx: Context, fact: Callable[Concatenate[Context, P], T], *args: P.args, **kw: P.kwargs) -> T:
     """A fact, or NotApplicable where it is unavailable, which its own check reports."""
     try:
         return ctx.get(fact, *args, **kw)
@@ -78,7 +78,9 @@ def needed(ctx: Context, fact: Callable[Concatenate[Context, P], T], *args: P.ar
         raise NotApplicable(str(error)) from None
 
 
-def had(ctx: Context, fact: Callable[Concatenate[Context, P], T], *args: P.args, **kw: P.kwargs) -> T | None:
+def available(
+    ctx: Context, fact: Callable[Concatenate[Context, P], T], *args: P.args, **kw: P.kwargs
+) -> T | None:
     """A fact, None where it is unavailable."""
     try:
         return ctx.get(fact, *args, **kw)
@@ -94,7 +96,7 @@ def _is_blocked(ctx: Context, target: Target) -> bool:
         return False
     from netcheck.path.verdict import Verdict
 
-    traced = had(ctx, facts.paths, target) or ()
+    traced = available(ctx, facts.paths, target) or ()
     return bool(traced) and all(one.path.verdict is Verdict.BLOCKED for one in traced)
 
 
@@ -138,7 +140,7 @@ def siblings(ctx: Context, target: Target) -> Siblings:
     own = {one.address for one in ctx.get(silence, target).connections}
     answering, silent = [], []
     for host in list(dict.fromkeys(_brokers(ctx, target)))[:MOST_SIBLINGS]:
-        seen = had(ctx, facts.connections, host, target.port)
+        seen = available(ctx, facts.connections, host, target.port)
         if seen is None or own & {one.address for one in seen.connections}:
             continue
         if seen.cause is None:
@@ -177,7 +179,7 @@ def control_host(ctx: Context, target: Target) -> ControlHost:
     if not set(silent) <= set(_public(ctx, target.host)):
         raise NotApplicable("its address is private")
     for other in _others(ctx, target):
-        seen = had(ctx, facts.connections, other.host, other.port)
+        seen = available(ctx, facts.connections, other.host, other.port)
         if seen is not None and seen.cause is None:
             return ControlHost(other.endpoint, seen)
     endpoint = _regional(ctx, target)
@@ -185,12 +187,12 @@ def control_host(ctx: Context, target: Target) -> ControlHost:
         raise Skip("internet access was not tested: add --region")
     if not _public(ctx, endpoint):
         raise Skip(f"internet access was not tested: {endpoint} has no public address")
-    return ControlHost(f"{endpoint}:443", needed(ctx, facts.connections, endpoint, 443))
+    return ControlHost(f"{endpoint}:443", required(ctx, facts.connections, endpoint, 443))
 
 
 def _public(ctx: Context, host: str) -> tuple[str, ...]:
     """The public addresses of a name, none where it also has a private one."""
-    seen = had(ctx, facts.resolution, host)
+    seen = available(ctx, facts.resolution, host)
     if seen is None or any(one.private for one in seen.addresses):
         return ()
     return tuple(one.address for one in seen.addresses)
@@ -215,7 +217,7 @@ def _regional(ctx: Context, target: Target) -> str | None:
 
 def hellos(ctx: Context, target: Target) -> Hellos:
     """Variations of a TLS handshake that got no answer, or whose connection was closed."""
-    seen = needed(ctx, facts.handshake, target)
+    seen = required(ctx, facts.handshake, target)
     named = () if is_address(target.host) else NAMES
     match seen.cause:
         case cause if cause in TLS_UNANSWERED:
@@ -224,7 +226,7 @@ def hellos(ctx: Context, target: Target) -> Hellos:
             variations = (Variation.NOTHING, Variation.NOTHING, *named)
         case _:
             raise NotApplicable("TLS is answered, or not used")
-    if needed(ctx, facts.plain_after_all, target):
+    if required(ctx, facts.plaintext_answer, target):
         raise NotApplicable("this port does not use TLS")
     return _observed(ctx, vary_hello, seen.address, target.port, target.host, variations)
 

@@ -49,7 +49,7 @@ def brokers(config: Config) -> list[Target]:
 
 
 def _security_protocol(config: Config, port: int) -> Security | None:
-    """The security protocol that the configuration asks for; a login implies a listener that accepts it."""
+    """The configured security protocol; a login implies a listener that accepts it."""
     if config.security_protocol or port in BY_PORT:
         return config.security_protocol
     return Security.SASL_SSL if config.sasl_mechanism or config.kafka_login else None

@@ -1,1 +1,1 @@
-"""The pipeline as it is configured: connector, cluster, sink settings, listeners, required services. Pure."""
+"""The configured pipeline: connector, cluster, sink settings, listeners, required services. Pure."""

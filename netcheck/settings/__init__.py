@@ -1,1 +1,1 @@
-"""What a user asks for: options, files, environment, credentials."""
+"""The configuration of a run: options, files, environment, credentials."""

@@ -103,7 +103,7 @@ def token(keys: AwsKeys, region: str) -> str:
 
 
 def _presigned(keys: AwsKeys, host: str, region: str) -> str:
-    """The URL of a presigned GET of `https://host/`: signed by botocore, which asks nobody for it."""
+    """The URL of a presigned GET of `https://host/`: signed by botocore, without a network call."""
     from botocore.auth import SigV4QueryAuth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials

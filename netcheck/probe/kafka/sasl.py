@@ -157,5 +157,5 @@ def _iterations(attributes: dict[str, str]) -> int:
         raise Failed(Cause.KAFKA_MALFORMED, "the SCRAM challenge has no usable iteration count")
     count = int(text)
     if not FEWEST_ITERATIONS <= count <= MOST_ITERATIONS:
-        raise Failed(Cause.KAFKA_MALFORMED, f"the SCRAM challenge asks for {count} iterations")
+        raise Failed(Cause.KAFKA_MALFORMED, f"the SCRAM challenge requires {count} iterations")
     return count
