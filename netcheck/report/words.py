@@ -53,7 +53,7 @@ class Remedy:
 
     @property
     def lines(self) -> list[str]:
-        """The text split at line feeds only: other line separators come from a peer, and are shown escaped."""
+        """The text split at line feeds only: other separators come from a peer and are escaped."""
         return self.text.split("\n")
 
 
