@@ -11,6 +11,7 @@ import pytest
 import netcheck
 from netcheck.core.components import ComponentType, component_type
 from netcheck.engine import plugins
+from tests.architecture.sources import parsed
 
 ROOT = Path(netcheck.__file__).parent
 SOURCES = sorted(ROOT.rglob("*.py"))
@@ -33,7 +34,7 @@ def literals(tree: ast.Module) -> Iterator[str]:
 def test_no_module_outside_checks_names_a_check(path: Path) -> None:
     if path == OLD_SPELLINGS:
         return
-    named = set(literals(ast.parse(path.read_text("utf-8")))) & IDS
+    named = set(literals(parsed(path))) & IDS
     assert named <= {A_SETTING}
 
 
@@ -42,7 +43,7 @@ def test_only_reports_read_evidence_by_key(path: Path) -> None:
     """Evidence is for people; what is computed with has a field of its own."""
     if path.is_relative_to(ROOT / "report"):
         return
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         read: ast.AST | None = None
         if isinstance(node, ast.Subscript):
             read = node.value
@@ -55,7 +56,7 @@ def test_only_reports_read_evidence_by_key(path: Path) -> None:
 def test_ids_of_resources_are_classified_in_one_place(path: Path) -> None:
     if path == PREFIXES:
         return
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         if node.func.attr in ("startswith", "removeprefix"):
@@ -70,7 +71,7 @@ def _is_prefix(text: str) -> bool:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "diagnose").glob("*.py")), ids=lambda path: path.name)
 def test_diagnosis_parses_no_sentence_and_no_suffix(path: Path) -> None:
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = parsed(path)
     called = {
         node.func.attr
         for node in ast.walk(tree)

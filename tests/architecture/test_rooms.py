@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import netcheck
+from tests.architecture.sources import parsed
 
 ROOT = Path(netcheck.__file__).parent.parent
 SOURCES = sorted([*ROOT.glob("netcheck/**/*.py"), *ROOT.glob("checks/*.py")])
@@ -42,11 +42,6 @@ MAY_TOUCH_THE_NETWORK = (
 def module_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
-
-
-@functools.cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(), str(path))
 
 
 def imports(path: Path, *, top_level: bool = False) -> set[str]:

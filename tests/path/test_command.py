@@ -105,7 +105,7 @@ def test_a_line_may_name_its_own_snapshot_and_a_bad_line_stops_nothing(
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [a.get("verdict") for a in answers] == ["reachable", None, None, None, "reachable", None, None]
     assert "line 2" in answers[1]["error"] and "--snapshot" in answers[3]["error"]
-    assert "no such folder" in answers[5]["error"] and "none of reachable" in answers[6]["error"]
+    assert "no such folder" in answers[5]["error"] and "is not one of reachable" in answers[6]["error"]
 
 
 def test_odd_but_possible_lines_are_answered_in_json(
@@ -127,7 +127,7 @@ def test_flows_without_a_question_are_wrong_usage(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(text))
     assert main(["path", "--snapshot", save(tmp_path, two_subnets()), "--flows", "-"]) == 2
-    assert "no questions" in capsys.readouterr().err
+    assert "no flows" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
