@@ -57,6 +57,7 @@ def warm() -> None:
     memory, pipeline = Memory(), base()
     account = world(pipeline)
     where = {"FunctionName": "netcheck", "VpcConfig": {"VpcId": ""}}
+    answers: Any
     for service, answers in {**memory.services(), "lambda": {"GetFunctionConfiguration": where}}.items():
         account.services.setdefault(service, {}).update(answers)
     event = {"connector": "orders-sink", "skip": list(SENDS_PACKETS), "metrics": "none", **STATE}

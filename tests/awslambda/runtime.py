@@ -87,7 +87,7 @@ class Function:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
-            env=function_environment() | self._environment | {"AWS_LAMBDA_RUNTIME_API": self._api()},
+            env=function_environment() | dict(self._environment) | {"AWS_LAMBDA_RUNTIME_API": self._api()},
         )
         return self
 

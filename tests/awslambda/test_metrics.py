@@ -111,7 +111,7 @@ def test_the_number_of_metrics_is_configurable(detail: Detail, count: int) -> No
 
 def test_targets_and_addresses_are_not_dimensions() -> None:
     many = {f"tcp.connect@b-{number}:9096": "fail" for number in range(500)}
-    made = list(documents(report(many), "orders-sink", Detail.ALL))
+    made: list[Any] = list(documents(report(many), "orders-sink", Detail.ALL))
     assert len(made) == 2
     assert {name for one in made for name in one["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]} == {
         "Pipeline",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from netcheck.awslambda import clients, reply
 from netcheck.awslambda.event import Invocation
 from netcheck.awslambda.logs import Log
 from netcheck.core.context import Deadline
-from netcheck.core.model import Json, Report
+from netcheck.core.model import Report
 from netcheck.report.json import document
 from netcheck.settings.config import Config
 from tests.awslambda.reports import report
@@ -32,7 +33,7 @@ def large() -> Report:
 
 def returned(
     of: Report, invocation: Invocation, limit: int = reply.MAX_BYTES
-) -> tuple[dict[str, Json], int, list[str]]:
+) -> tuple[dict[str, Any], int, list[str]]:
     out = io.StringIO()
     answer = reply.of(of, invocation, Deadline(30), Log(out, "request-1"), limit)
     return (

@@ -456,7 +456,7 @@ def test_a_setting_is_found_wrong(
     why: str, change: Mapping[str, str | None], check: str, status: str, code: str | None, fix: str
 ) -> None:
     findings = judge(with_settings(change)).of(check)
-    (found,) = [one for one in findings if (one.status.value, one.code) == (status, code)] or [None]
+    found = next((one for one in findings if (one.status.value, one.code) == (status, code)), None)
     assert found is not None, f"{why}: {[(one.status, one.code, one.summary) for one in findings]}"
     assert fix in "".join(one.text for one in found.fixes)
     if status != U:

@@ -13,7 +13,7 @@ from netcheck.core.check import Check
 from netcheck.core.codec import encode
 from netcheck.core.context import Context, Deadline, PrerequisiteFailed, Skip
 from netcheck.core.credentials import ClickHouseLogin, Trust
-from netcheck.core.model import Cause, Finding, Kind, Result, Security, Status, Target
+from netcheck.core.model import Cause, Finding, Json, Kind, Result, Security, Status, Target
 from netcheck.core.recording import Player, Recording, question_of
 from netcheck.core.secret import Secret
 from netcheck.diagnose import explain
@@ -36,9 +36,16 @@ def findings(
     check: Check, target: Target, *observed: Asked, login: ClickHouseLogin | None = None
 ) -> list[Finding]:
     """What the check yields about these observations."""
-    answers = {question_of(probe, args): {"answer": encode(seen)} for probe, args, seen in observed}
+    answers: dict[str, Json] = {
+        question_of(probe, args): {"answer": encode(seen)} for probe, args, seen in observed
+    }
     player = Player(Recording({}, "", 0.0, answers))
     return list(check.run(target, Context(Config(clickhouse_login=login), Deadline(10), player)))
+
+
+def only(found: list[Finding]) -> Finding:
+    (one,) = found
+    return one
 
 
 def skipped(check: Check, target: Target, *observed: Asked, login: ClickHouseLogin | None = None) -> str:
@@ -130,7 +137,7 @@ def test_a_reset_after_the_version_is_not_explained_by_anything_below() -> None:
     seen = look_up_of("25.3.1.1", Cause.CONNECTION_RESET)
     checks = [clickhouse_checks.TakesLogin(), clickhouse_checks.IsNewEnough(), clickhouse_checks.HasTables()]
     results = [
-        Result(check.id, check.id, CLICKHOUSE, *findings(check, CLICKHOUSE, *seen, login=LOGIN), 0.1)
+        Result(check.id, check.id, CLICKHOUSE, only(findings(check, CLICKHOUSE, *seen, login=LOGIN)), 0.1)
         for check in checks
     ]
     told = explain(results, Catalogue.made_of(checks))
@@ -180,7 +187,7 @@ def test_a_certificate_that_is_wrong_in_two_ways_is_told_of_both() -> None:
         seen = shaken(cause, certificate("CN=old", -3.0))
         checks = [tls_checks.CertificateIsGood(), tls_checks.StaysValid()]
         results = [
-            Result(check.id, check.id, TLS_BROKER, *findings(check, TLS_BROKER, *seen), 0.1)
+            Result(check.id, check.id, TLS_BROKER, only(findings(check, TLS_BROKER, *seen)), 0.1)
             for check in checks
         ]
         told = explain(results, Catalogue.made_of(checks))

@@ -436,7 +436,11 @@ def test_a_connector_that_could_not_be_read_is_not_asked_about() -> None:
 
 
 def test_an_alias_in_plain_text_is_neither_blamed_nor_praised() -> None:
-    change = {"authentication": "NONE", "encryption": "PLAINTEXT", "bootstrap": "kafka.shop.example:9092"}
+    change: dict[str, Any] = {
+        "authentication": "NONE",
+        "encryption": "PLAINTEXT",
+        "bootstrap": "kafka.shop.example:9092",
+    }
     (found,) = judge(replace(HEALTHY, **change), replace(CLUSTER, client_broker="TLS_PLAINTEXT")).of(
         "connector.bootstrap"
     )

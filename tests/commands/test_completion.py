@@ -169,7 +169,7 @@ def answered(terminal: int, line: str) -> str:
     """Tab and Enter wait in the terminal until zsh has taken what came before them."""
     os.write(terminal, f"{line}\n".encode())
     seen = until(terminal, rb"<<.*>>.*ready> ")
-    return re.findall(r"<<(.*?)>>", seen)[-1]
+    return str(re.findall(r"<<(.*?)>>", seen)[-1])
 
 
 def until(terminal: int, wanted: bytes) -> str:

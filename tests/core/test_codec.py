@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -66,7 +66,7 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
         fields = {f.name: any_of(hints[f.name]) for f in dataclasses.fields(kind) if f.init}
-        return st.builds(kind, **fields)
+        return st.builds(cast(type, kind), **fields)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return st.sampled_from(kind)
     raise TypeError(f"{kind} is nothing that a recording holds")
@@ -117,7 +117,7 @@ def _asked(scope: ast.FunctionDef) -> Iterator[ast.expr]:
                 yield probe
 
 
-def _probe(asked: ast.expr, imported: dict[str, tuple[str, str]], module: str) -> Callable[..., object]:
+def _probe(asked: ast.expr, imported: dict[str, tuple[str, str]], module: str) -> Any:
     if isinstance(asked, ast.Attribute):
         return getattr(importlib.import_module(".".join(imported[ast.unparse(asked.value)])), asked.attr)
     holder, name = imported.get(ast.unparse(asked), (module, ast.unparse(asked)))

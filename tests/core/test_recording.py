@@ -66,7 +66,7 @@ def recorded(
         peers.silent() as native,
         peers.ssh_banner() as ssh,
         peers.refused() as refused,
-        peers.http(b"Ok.\n", tls=tls) as front,
+        peers.http(body=b"Ok.\n", tls=tls) as front,
         peers.silent(tls=certificates.expired.server_context()) as expired,
     ):
         brokers = [f"localhost:{peer.address[1]}" for peer in (silent, ssh, refused, expired)]

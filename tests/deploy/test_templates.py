@@ -139,7 +139,7 @@ def test_the_alarms_watch_existing_metrics() -> None:
     from netcheck.awslambda.metrics import NAMESPACE, Detail, documents, undelivered
     from tests.awslambda.reports import report
 
-    sent = [*documents(report(), "x", Detail.SUMMARY), undelivered("x", 0)]
+    sent: list[Any] = [*documents(report(), "x", Detail.SUMMARY), undelivered("x", 0)]
     names = {metric["Name"] for one in sent for metric in one["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     alarms = resources(SAM, "AWS::CloudWatch::Alarm")
     ours = [alarm for alarm in alarms if alarm["Namespace"] == NAMESPACE]
@@ -164,7 +164,7 @@ def lowered(value: Any) -> Any:
 
 
 def problems(service: str, operation: str, given: dict[str, Any]) -> str:
-    model = botocore.session.Session().get_service_model(service).operation_model(operation)
+    model: Any = botocore.session.Session().get_service_model(service).operation_model(operation)
     return str(ParamValidator().validate(given, model.input_shape).generate_report())
 
 

@@ -182,12 +182,12 @@ def hold(told: Diagnosis, place: Place) -> None:
     explained = [key for cause in told.root_causes for key in cause.explains]
     assert len({*shown, *explained}) == len(shown) + len(explained)
     assert set(shown) == {o.key for o in told.results if o.status is Status.FAIL and o.caused_by is None}
-    for cause in told.root_causes:
-        assert set(cause.explains) == {o.key for o in told.results if o.caused_by in cause.results}
-        assert cause.certain == (cause.doubt == "")
-        assert cause.code and cause.component and cause.title and cause.evidence
-        first = by_key[cause.results[0]].finding
-        if cause.certain and place.where is not Where.SAME and first.code is None:
+    for root in told.root_causes:
+        assert set(root.explains) == {o.key for o in told.results if o.caused_by in root.results}
+        assert root.certain == (root.doubt == "")
+        assert root.code and root.component and root.title and root.evidence
+        first = by_key[root.results[0]].finding
+        if root.certain and place.where is not Where.SAME and first.code is None:
             of_the_place = CATALOGUE.cause_of(first).has(Trait.VANTAGE_DEPENDENT)
             assert not of_the_place or first.from_workers
     ranks = [not cause.certain for cause in told.root_causes]

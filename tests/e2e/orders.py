@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.servers.certificates import Authority, Certificates, Leaf
 from tests.servers.chdb_front import ChdbFront
@@ -98,7 +98,7 @@ class Orders:
         }
 
     def _leaf(self, certificates: Certificates, broker: int) -> Leaf:
-        dates = {}
+        dates: dict[str, Any] = {}
         if broker == self._expired:
             dates = {"not_before": certificates.days_ago(91), "not_after": certificates.days_ago(1)}
         own = BROKERS[broker][0]

@@ -31,7 +31,8 @@ def run(pipeline: dict[str, Any], patch: pytest.MonkeyPatch, *arguments: str, **
         for variable, value in aws.environment().items():
             patch.setenv(variable, value)
         for call, fault in faults.items():
-            aws.fail(*call.split("__"), fault)
+            service, operation = call.split("__")
+            aws.fail(service, operation, fault)
         done = netcheck("run", *arguments, *QUIET)
     assert outside.left == []
     return done
@@ -153,7 +154,7 @@ def test_a_file_alone_needs_no_aws(case: str, patch: pytest.MonkeyPatch, tmp_pat
         assert report["values"]["source_subnet"]["value"][0] == "subnet-workers-a"
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[str, str | bytes, str]] = {
     "an escape": ("c.properties", "a=b\nc=\\u12", "c.properties: line 2: \\u must be followed by four"),
     "JSON": ("c.json", '{"a": 1,\n', "c.json: line 2: not valid JSON"),
     "a nested value": ("c.json", '{"a": {"b": 1}}', "a: must be a string"),

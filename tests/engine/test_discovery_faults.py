@@ -210,7 +210,7 @@ PLACES: dict[str, Any] = {
     "JAAS": lambda p: _set(p, "consumer.override.sasl.jaas.config", f'x required password="{CANARY}";'),
     "JDBC options": lambda p: _set(p, "jdbcConnectionProperties", f"?password={CANARY}"),
     "state": lambda p: (
-        _set(p, "password", CANARY),
+        p["connector"]["connectorConfiguration"].update(password=CANARY),
         p["connector"].update(stateDescription={"code": "X", "message": f"bad value {CANARY} for password"}),
     ),
     "worker configuration": lambda p: p.update(
@@ -222,7 +222,7 @@ PLACES: dict[str, Any] = {
         errorInfo={"code": "X", "message": f"bad value {CANARY}"},
     ),
     "plugin": lambda p: (
-        _set(p, "password", CANARY),
+        p["connector"]["connectorConfiguration"].update(password=CANARY),
         p["plugins"][0].update(stateDescription={"code": "X", "message": f"{CANARY} is wrong"}),
     ),
 }

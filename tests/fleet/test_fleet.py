@@ -49,7 +49,8 @@ class Fleet:
             for variable, value in aws.environment().items():
                 self._patch.setenv(variable, value)
             for call, fault in (faults or {}).items():
-                aws.fail(*call.split(":"), fault, after=after)
+                service, operation = call.split(":")
+                aws.fail(service, operation, fault, after=after)
             done = netcheck("fleet", "--calls-a-second", "1000", *arguments)
             self.calls = Counter(f"{call.service}:{call.operation}" for call in aws.calls)
         assert self.outside.left == [], "nothing is sent to a peer"

@@ -29,11 +29,12 @@ def _argument(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
         return loader.construct_scalar(node)
     assert isinstance(node, (yaml.SequenceNode, yaml.MappingNode))
-    made = loader.construct_sequence if isinstance(node, yaml.SequenceNode) else loader.construct_mapping
-    return made(node, deep=True)  # type: ignore[operator]
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_mapping(node, deep=True)
 
 
-_Loader.add_multi_constructor("!", _argument)  # type: ignore[no-untyped-call]
+_Loader.add_multi_constructor("!", _argument)
 
 
 def template() -> Any:

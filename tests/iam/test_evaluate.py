@@ -224,7 +224,7 @@ def test_operators_of_texts_and_arns_take_variables(
 def test_a_condition_value_may_be_a_json_boolean_or_number(
     operator: str, value: Any, of_request: str, as_list: bool
 ) -> None:
-    condition = {"Condition": {operator: {"k": [value] if as_list else value}}}
+    condition: dict[str, Any] = {"Condition": {operator: {"k": [value] if as_list else value}}}
     other = {"true": "false", "false": "true"}.get(of_request, "6")
     for of, outcome in ((of_request, ALLOWED), (other, DENIED)):
         assert ask(statement(**condition), context={"k": (of,)}).outcome is outcome
@@ -466,7 +466,7 @@ def oracle(given_statements: list[dict[str, Any]], resource: str, context: Mappi
 
     def applies(each: dict[str, Any]) -> bool:
         action = each.get("Action", each.get("NotAction")) in ("s:Get", "s:*", "*")
-        wanted = each.get("Resource", each.get("NotResource"))
+        wanted: Any = each.get("Resource", each.get("NotResource"))
         covered = any(
             re.fullmatch("".join({"*": ".*", "?": "."}.get(s, s) for s in one), resource) for one in wanted
         )

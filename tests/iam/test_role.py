@@ -11,7 +11,7 @@ import pytest
 
 from checks.iam import Allowed, Least, ScramSecrets, Trusted
 from netcheck.core.context import FactUnavailable, PrerequisiteFailed, Skip
-from netcheck.core.model import Cause, Finding, Status
+from netcheck.core.model import Cause, Finding, Json, Status
 from netcheck.iam import judge
 from netcheck.iam.evaluate import Outcome
 from netcheck.iam.needs import Need
@@ -372,7 +372,7 @@ OF_SECRETS = [
     ("unread", "name", "outcome"), [row[1:] for row in OF_SECRETS], ids=[row[0] for row in OF_SECRETS]
 )
 def test_a_policy_that_may_not_be_read_is_of_one_secret(unread: str, name: str, outcome: Outcome) -> None:
-    read = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*"}
+    read: dict[str, Json] = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*"}
     seen = RoleSnapshot(
         role=Role(ROLE, "/", None, None, {}),
         policies=(Document("", "inline", {"Version": "2012-10-17", "Statement": read}),),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from typing import Any
 
 from tests.lab.flow import Flow
 from tests.lab.kernel import LabBroken, raise_file_limit, refuse_real_network
@@ -22,7 +23,7 @@ def main() -> None:
         question = json.loads(line)
         flows = [Flow(**flow) for flow in question["flows"]]
         try:
-            answer = {
+            answer: dict[str, Any] = {
                 "outcomes": [asdict(one) for one in ask(question["documents"], flows, question["seed"])]
             }
         except (LabBroken, OSError) as broken:

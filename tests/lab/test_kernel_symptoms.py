@@ -374,7 +374,7 @@ def test_symptom_and_blame(lab: Sandbox, case: Case) -> None:
     site = Site()
     case.change(site)
     source, *rest = case.flow
-    flow = Flow(site.names.get(source, source), *rest)
+    flow = Flow(site.names.get(source, source), *rest)  # type: ignore[arg-type]
     assert lab.ask(site.cloud.documents, [flow]) == [expected(case, site)]
 
 

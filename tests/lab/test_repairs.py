@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from netcheck.aws.ec2.addresses import parse_prefix
+from netcheck.aws.ec2.addresses import Prefix, parse_prefix
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.change import AclRule, Change, GroupRule, TableRoute
 from netcheck.repair.search import Repair, repair
@@ -73,13 +73,15 @@ def any_port_of_an_acl(change: Change) -> Change:
 
 
 def any_end_of_an_acl(change: Change) -> Change:
-    is_v4 = isinstance(change, AclRule) and change.block.version == 4
-    return replace(change, block=EVERYWHERE) if is_v4 else change
+    if isinstance(change, AclRule) and change.block.version == 4:
+        return replace(change, block=EVERYWHERE)
+    return change
 
 
 def wider_route(change: Change) -> Change:
-    is_v4 = isinstance(change, TableRoute) and change.destination.version == 4 and not change.replaces
-    if not is_v4:
+    if not isinstance(change, TableRoute) or change.replaces:
+        return change
+    if not isinstance(change.destination, Prefix) or change.destination.version != 4:
         return change
     first = change.destination.first & ~0xFFF  # a /20: no network here has a route of that length already
     return replace(change, destination=change.destination._replace(first=first, last=first | 0xFFF))

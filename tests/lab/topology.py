@@ -473,7 +473,7 @@ class _Maker:
             if address["NetworkInterfaceId"] != source.eni
         ]
         if publics and self.chance(0.3):
-            return self.rng.choice(publics)
+            return str(self.rng.choice(publics))
         return self.nobody()
 
     def nobody(self) -> str:
@@ -487,7 +487,7 @@ class _Maker:
         ]
         gap = str(ipaddress.IPv4Network(net.cidrs[0])[200 * 256 + 7])
         nats = [one["NatGatewayAddresses"][0]["PrivateIp"] for one in self.cloud.all("NatGateways")]
-        return self.rng.choice([*free[:2], gap, "192.168.77.7", *nats[:1]])
+        return str(self.rng.choice([*free[:2], gap, "192.168.77.7", *nats[:1]]))
 
 
 def _edges(ranges: Iterable[tuple[int, int]]) -> list[int]:

@@ -40,7 +40,9 @@ def _block(number: int, length: int) -> Prefix:
 
 entries = st.lists(
     st.builds(
-        lambda number, protocol, span, block, allow: NaclEntry(number, protocol, *span, block, allow),
+        lambda number, protocol, span, block, allow: NaclEntry(
+            number, protocol, span[0], span[1], block, allow
+        ),
         st.integers(1, 40),
         st.sampled_from([ALL_PROTOCOLS, TCP, UDP]),
         ports,
@@ -117,7 +119,9 @@ def test_the_longest_prefix_wins_and_a_range_is_split_where_the_winner_changes(
 peers = st.one_of(
     blocks, st.sampled_from(["sg-a", "sg-b"]).map(lambda name: GroupReference(name, None, None))
 )
-rules = st.lists(st.builds(lambda span, peer: SecurityGroupRule(TCP, *span, peer), ports, peers), max_size=8)
+rules = st.lists(
+    st.builds(lambda span, peer: SecurityGroupRule(TCP, span[0], span[1], peer), ports, peers), max_size=8
+)
 
 
 @given(rules, blocks, st.integers(0, 9), st.sets(st.sampled_from(["sg-a", "sg-b"])))
@@ -136,7 +140,9 @@ def test_groups_admit_exactly_what_some_rule_admits(
         admitted = any(
             r.first <= port <= r.last
             and (
-                r.peer.first <= address <= r.peer.last if isinstance(r.peer, Prefix) else r.peer.group in held
+                r.peer.first <= address <= r.peer.last
+                if isinstance(r.peer, Prefix)
+                else isinstance(r.peer, GroupReference) and r.peer.group in held
             )
             for r in found
         )

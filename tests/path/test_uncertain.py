@@ -22,7 +22,7 @@ from tests.path.world import (
 )
 
 BROKER = "198.51.100.77"
-WORKERS = {"security_groups": ["sg-w"]}
+WORKERS: dict[str, Any] = {"security_groups": ["sg-w"]}
 
 
 def codes(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -167,7 +167,7 @@ def test_the_receivers_side_of_block_public_access_needs_the_exclusions_too() ->
 
 def test_block_public_access_is_asked_of_the_receivers_region_as_well() -> None:
     world = public_broker()
-    theirs = {stem: {stem: []} for stem in LISTS}
+    theirs: dict[str, dict[str, list[Any]]] = {stem: {stem: []} for stem in LISTS}
     for stem, name in (("Vpcs", "vpc-c"), ("Subnets", "subnet-c")):
         item = world.find(stem, name)
         world.documents[stem][stem].remove(item)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dns.message
 import dns.name
@@ -38,7 +39,7 @@ from netcheck.probe.dns.wire import over_tcp, over_udp
 from tests import needs
 from tests.bounds import LONG, MOMENT, STEP, ends_within
 from tests.servers import peers
-from tests.servers.dns import INSIDE, ORDINARY, OUTSIDE, DnsServer
+from tests.servers.dns import INSIDE, ORDINARY, OUTSIDE, DnsServer, Entry
 
 
 def _ask(name: str, *servers: tuple[str, int], folder: Path, seconds: float = STEP) -> NameServers:
@@ -288,7 +289,9 @@ def test_views_compared(
 
 @contextmanager
 def _serving(host: str, there: list[list[str] | None]) -> Iterator[list[tuple[str, int]]]:
-    zones = [{"silent.example.test": ORDINARY["silent.example.test"], host: _records(one)} for one in there]
+    zones: list[Any] = [
+        {"silent.example.test": ORDINARY["silent.example.test"], host: _records(one)} for one in there
+    ]
     servers = [DnsServer(zone) for zone in zones]
     try:
         yield [server.address for server in servers]
@@ -297,7 +300,7 @@ def _serving(host: str, there: list[list[str] | None]) -> Iterator[list[tuple[st
             server.close()
 
 
-def _records(addresses: list[str] | None) -> object:
+def _records(addresses: list[str] | None) -> Entry:
     if addresses is None:
         return ORDINARY["silent.example.test"]
     return [f"60 {'AAAA' if ':' in one else 'A'} {one}" for one in addresses]

@@ -186,7 +186,7 @@ def reads_as_kafka(replies: Sequence[bytes]) -> bool:
         return False
     apis, count = bodies[0] or b"", struct.unpack_from(">i", bodies[0] or b"\0" * 6, 2)[0]
     if not 0 < count <= (len(apis) - 6) // 6 or len(bodies) < 4:
-        return 0 < count <= (len(apis) - 6) // 6
+        return bool(0 < count <= (len(apis) - 6) // 6)
     described = bodies[3] or b""
     return len(described) > 4 and 1 <= struct.unpack_from(">i", described)[0] <= len(described) // 11
 

@@ -11,7 +11,7 @@ import pytest
 
 from netcheck.core import codec
 from netcheck.core.context import Deadline
-from netcheck.core.credentials import Trust
+from netcheck.core.credentials import KafkaLogin, Trust
 from netcheck.core.model import Cause, Security
 from netcheck.core.secret import Secret
 from netcheck.probe.kafka import broker
@@ -223,7 +223,7 @@ def test_topics_are_told_after_a_login(
     kafka_cluster: KafkaCluster, topic_names: tuple[str, str], certificates: Any
 ) -> None:
     port = kafka_cluster.addresses("SASL_SSL")[0][1]
-    login = broker.KafkaLogin("SCRAM-SHA-512", "connect", Secret("connect-secret"))
+    login = KafkaLogin("SCRAM-SHA-512", "connect", Secret("connect-secret"))
     trust = Trust(str(certificates.authority.certificate))
     where = ("127.0.0.1", port, "localhost", Security.SASL_SSL, trust, login)
     seen = broker.topics(Deadline(LONG), *where, topic_names, "")

@@ -8,17 +8,19 @@ import contextlib
 import random
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from checks import silence
-from checks.silence import Siblings, Verdict
+from checks.silence import Verdict
 from netcheck.core.codec import decode, encode
 from netcheck.core.context import Deadline
 from netcheck.core.credentials import Trust
 from netcheck.core.model import Cause
+from netcheck.engine.follow_up_facts import Siblings
 from netcheck.probe.clickhouse.https import ping, ping_again
 from netcheck.probe.dns.loss import Loss, Losses, count_lost
 from netcheck.probe.http.client import HttpAnswer
@@ -93,7 +95,10 @@ def test_a_sweep_without_a_round_tells_nothing() -> None:
 def test_one_dead_backend_of_two_is_hardly_ever_taken_for_a_rule() -> None:
     """A load balancer picks the backend by a hash of the connection: each port falls as a coin does."""
     chance = random.Random(5)
-    toss = lambda: "".join(chance.choice("x.") for _ in PLACES)  # noqa: E731
+
+    def toss() -> str:
+        return "".join(chance.choice("x.") for _ in PLACES)
+
     blamed = sum(
         verdict is not None and verdict.cause is FILTERED
         for _ in range(1500)
@@ -326,14 +331,17 @@ def test_what_cannot_be_told_of_tls(seen: Hellos) -> None:
 
 def test_one_dead_backend_of_two_is_hardly_ever_taken_for_the_path() -> None:
     chance = random.Random(7)
-    toss = lambda: "".join(chance.choice("x.") for _ in range(6)) + "1"  # noqa: E731
+
+    def toss() -> str:
+        return "".join(chance.choice("x.") for _ in range(6)) + "1"
+
     verdicts = (silence.of_hellos("ch.example:8443", said(toss(), toss())) for _ in range(1500))
     blamed = [one.cause for one in verdicts if one and one.cause not in (None, Cause.INTERMITTENT)]
     # Four hellos that are not answered, of four: 1 in 16; and then those with another name, twice.
     assert len(blamed) <= 1500 * (1 / 16) * (1 / 2)
 
 
-VARIED = {
+VARIED: dict[str, tuple[Callable[[], peers.Peer], int, int | None]] = {
     "accepts and is silent": (peers.silent, 1, len(EVERY)),
     "never accepts": (peers.never_accepts, 1, None),
     "resets after the first bytes": (peers.resets_after_first_bytes, 1, len(EVERY)),
@@ -398,7 +406,7 @@ def resolv_conf(*servers: DnsServer) -> Iterator[str]:
 
 
 def test_each_name_server_is_asked_ten_times_and_three_times_for_another_name() -> None:
-    zone = {"known.example.test": ["60 A 10.0.1.4"], "mute.example.test": Fault.SILENT}
+    zone: dict[str, Any] = {"known.example.test": ["60 A 10.0.1.4"], "mute.example.test": Fault.SILENT}
     with DnsServer(zone) as first, DnsServer(zone) as second, resolv_conf(first, second) as path:
         known = count_lost(Deadline(LONG), "known.example.test", path)
         mute = count_lost(Deadline(LONG), "mute.example.test", path)

@@ -35,6 +35,7 @@ from netcheck.probe.tls.session import Session
 from netcheck.probe.tls.trust import TrustError, verifier
 from netcheck.probe.transport.failure import Failed
 from netcheck.probe.transport.recognise import recognise
+from tests.probe import scripted_kafka as scripted
 from tests.probe import test_fuzz_protocols as fuzz
 from tests.probe import test_trust
 from tests.probe.test_fuzz_protocols import Parrot
@@ -77,8 +78,8 @@ def test_name_servers(records: list[str], code: dns.rcode.Rcode, flags: int) -> 
     reply.set_rcode(code)
     reply.flags |= flags
     for record in records:
-        ttl, kind, data = record.split()
-        reply.answer.append(dns.rrset.from_text(QUERY.question[0].name, int(ttl), "IN", kind, data))
+        ttl, kind, value = record.split()
+        reply.answer.append(dns.rrset.from_text(QUERY.question[0].name, int(ttl), "IN", kind, value))
     soa = "ns.example.test. hostmaster.example.test. 1 3600 600 86400 60"
     reply.authority.append(dns.rrset.from_text("example.test.", 60, "IN", "SOA", soa))
     whole = reply.to_wire()
@@ -122,9 +123,9 @@ PARTITION = struct.pack(">hiiiiii", 0, 0, 1, 1, 1, 1, 1)
 
 def test_kafka_topics(parrot: Parrot) -> None:
     """Metadata version 4 that is cut anywhere: no topic is made up, and none said to be missing."""
-    apis = fuzz.scripted.api_versions(((18, 0, 2), (3, 1, 4)))
+    apis = scripted.api_versions(((18, 0, 2), (3, 1, 4)))
     topic = TOPICS + PARTITION
-    described = fuzz.scripted.metadata((1, "b-1.example.test", 9094, None))[:-4]
+    described = scripted.metadata((1, "b-1.example.test", 9094, None))[:-4]
     body = (
         struct.pack(">i", 0) + described + struct.pack(">i", 2) + topic + topic.replace(b"orders", b"return")
     )

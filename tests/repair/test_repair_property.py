@@ -85,7 +85,9 @@ def test_the_printed_commands_of_proved_causes_are_all_that_is_needed(
     proved = 0
     for name, parts, queries in cases():
         results = _found(queries, from_parts(parts), keep)
-        groups = next((query["security_groups"] for query in queries if "security_groups" in query), [])
+        groups: list[str] = next(
+            (query["security_groups"] for query in queries if "security_groups" in query), []
+        )
         causes = prove(root_causes(results, CATALOGUE), results, dict(parts), groups)
         sure = [cause for cause in causes if cause.fix_proved]
         after = from_parts(applied(parts, _printed(sure, parts, queries)))

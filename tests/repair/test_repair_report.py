@@ -20,7 +20,7 @@ TARGET = Target(Kind.KAFKA, "b-1", 9094)
 
 
 def result(
-    world: World, check: str, *queries: dict[str, Any], blamed: dict[str, str] | None = None
+    world: World, check: str, *queries: dict[str, Any], blamed: dict[str, Any] | None = None
 ) -> Result:
     """A finding of the configured side as the checks make it: with the paths it was read from."""
     paths = [world.ask("subnet-w", **query, security_groups=list(GROUPS)) for query in queries]

@@ -25,7 +25,7 @@ def unescaped(text: str, *more: tuple[str, str]) -> str:
     return text
 
 
-def annotations(made: Report) -> list[Annotation]:
+def annotated(made: Report) -> list[Annotation]:
     """What the runner makes of the text: a command ends its properties at the first `::`."""
     *lines, last = render(made).splitlines()
     assert not last.startswith("::")
@@ -39,7 +39,7 @@ def annotations(made: Report) -> list[Annotation]:
 @pytest.mark.parametrize("name", REPORTS)
 def test_every_line_is_a_command_that_the_runner_reads(name: str) -> None:
     made = REPORTS[name]
-    found = annotations(made)
+    found = annotated(made)
     assert [a.kind for a in found] == sorted(
         (a.kind for a in found), key=["error", "warning", "notice"].index
     )
@@ -48,7 +48,7 @@ def test_every_line_is_a_command_that_the_runner_reads(name: str) -> None:
 
 
 def test_a_root_cause_has_its_title_its_place_and_its_fix() -> None:
-    first = annotations(BLOCKED)[0]
+    first = annotated(BLOCKED)[0]
     assert first.title == "netcheck: root cause 1: ENI_SG_RULES_MISMATCH"
     lines = first.message.split("\n")
     assert lines[0] == BLOCKED.root_causes[0].title
@@ -60,8 +60,8 @@ def test_a_root_cause_has_its_title_its_place_and_its_fix() -> None:
 def test_what_a_peer_says_starts_no_command_of_its_own() -> None:
     text = render(HOSTILE_MARKUP)
     assert not [line for line in text.splitlines()[:-1] if line.startswith("::error title=owned")]
-    assert any(MARKUP in annotation.message for annotation in annotations(HOSTILE_MARKUP))
-    evil = next(a for a in annotations(HOSTILE_MARKUP) if a.kind == "warning")
+    assert any(MARKUP in annotation.message for annotation in annotated(HOSTILE_MARKUP))
+    evil = next(a for a in annotated(HOSTILE_MARKUP) if a.kind == "warning")
     assert evil.title == "netcheck: tls.expiry b-1.<b>evil</b>|`'\"&.example:9094"
 
 
@@ -71,7 +71,7 @@ def test_no_more_than_github_shows(targets: int, shown: int) -> None:
         result("tls.expiry", Target(Kind.KAFKA, f"b-{n}", 9096), Status.WARN, "soon", Cause.CLOCK_SKEW)
         for n in range(targets)
     ]
-    found = annotations(report(*many))
+    found = annotated(report(*many))
     assert len(found) == shown
     if targets > shown:
         assert found[-1].message == f"{targets - shown + 1} more warnings: see the report"

@@ -46,8 +46,8 @@ def test_a_check_by_kind_and_status() -> None:
     assert samples(BLOCKED)["netcheck_check_status", labels] == 3
     labels = (("check", "security.groups"), ("kind", "kafka"), ("status", "pass"))
     assert samples(BLOCKED)["netcheck_check_status", labels] == 0
-    labels = (("certain", "true"), ("code", "ENI_SG_RULES_MISMATCH"))
-    assert ("netcheck_root_cause", labels) in samples(BLOCKED)
+    sure = (("certain", "true"), ("code", "ENI_SG_RULES_MISMATCH"))
+    assert ("netcheck_root_cause", sure) in samples(BLOCKED)
 
 
 def test_more_targets_make_no_more_series() -> None:

@@ -99,7 +99,7 @@ def test_every_report_can_be_written_and_names_every_check(
 
 
 class Terminal(io.StringIO):
-    encoding = "utf-8"  # type: ignore[assignment]
+    encoding = "utf-8"
 
     def isatty(self) -> bool:
         return True

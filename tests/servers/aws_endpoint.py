@@ -169,7 +169,7 @@ class AwsEndpoint:
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client that calls this endpoint, whatever the environment says."""
         variables = self.environment()
-        session = boto3.Session(
+        session: Any = boto3.Session(
             variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"], region_name=REGION
         )
         return session.client(

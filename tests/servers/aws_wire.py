@@ -22,9 +22,11 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 import botocore.session
-from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.model import OperationModel, ServiceModel
 from botocore.utils import parse_timestamp
 
+# botocore's stubs give no shape the members that its type_name promises.
+Shape = Any
 # SigV4 credential scopes that are not botocore's name of the service.
 SCOPES = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2"}
 REQUEST_ID = "11111111-2222-4333-8444-555555555555"
@@ -193,10 +195,11 @@ def _has_required(op: OperationModel, request: Request, query: Mapping[str, str]
     """Whether what must be in the headers and the query is there: copying an object differs from writing one
     in nothing else.
     """
-    shape = op.input_shape
+    shape: Shape = op.input_shape
     for name in [] if shape is None else shape.required_members:
         place = shape.members[name].serialization
-        given = {"header": request.headers, "querystring": query}.get(place.get("location", ""))
+        places: dict[str, Any] = {"header": request.headers, "querystring": query}
+        given = places.get(place.get("location", ""))
         if given is not None and place.get("name", name) not in given:
             return False
     return True
@@ -225,7 +228,7 @@ def _path_pattern(path: str) -> str:
 
 
 def _from_rest(op: OperationModel, request: Request, url: urllib.parse.SplitResult) -> dict[str, Any]:
-    shape = op.input_shape
+    shape: Shape = op.input_shape
     labels = re.fullmatch(_path_pattern(op.http["requestUri"].partition("?")[0]), url.path)
     assert labels is not None
     query = urllib.parse.parse_qs(url.query, keep_blank_values=True)

@@ -13,17 +13,18 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
+from operator import contains
 from pathlib import Path
 from typing import Any
 
 import botocore.session
 from botocore.exceptions import UnknownServiceError
 from botocore.loaders import DataNotFoundError
-from botocore.model import OperationModel, OperationNotFoundError, Shape
+from botocore.model import OperationModel, OperationNotFoundError
 from botocore.validate import ParamValidator
 
-from tests.servers.aws_wire import Call, model, operation
+from tests.servers.aws_wire import Call, Shape, model, operation
 
 Output = Mapping[str, Any] | Callable[[dict[str, Any]], Mapping[str, Any]]
 Services = Mapping[str, Mapping[str, Output]]
@@ -112,11 +113,11 @@ class World:
         items = self.documents.get(
             "ManagedPrefixLists" if call.operation == "DescribeManagedPrefixLists" else key, []
         )
-        shape = op.output_shape.members[key].member
+        shape = _answer_shape(op).members[key].member
         return self._page(call, key, list(_selected(call, shape, _with_ids(call, items))))
 
     def _page(self, call: Call, key: str, items: Sequence[Any]) -> dict[str, Any]:
-        members = operation(call).input_shape.members
+        members = _request_shape(operation(call)).members
         if "NextToken" not in members:
             return {key: list(items)}
         asked = call.params.get("MaxResults")
@@ -157,14 +158,14 @@ class World:
         key = _list_member(operation(call))
         document = next(k for k, (name, _) in _WRAPPED.items() if name == call.operation)
         table = self._wrapped(document, self._transit_gateway_table_id(call))
-        shape = operation(call).output_shape.members[key].member
+        shape = _answer_shape(operation(call)).members[key].member
         return self._page(call, key, list(_selected(call, shape, table.get(key, []))))
 
     def _transit_gateway_routes(self, call: Call) -> Mapping[str, Any]:
         if not call.params.get("Filters"):
             raise AwsError("MissingParameter", "The request must contain the parameter filters")
         table = self._wrapped("TransitGatewayStaticRoutes", self._transit_gateway_table_id(call))
-        shape = operation(call).output_shape.members["Routes"].member
+        shape = _answer_shape(operation(call)).members["Routes"].member
         page = self._page(call, "Routes", list(_selected(call, shape, table.get("Routes", []))))
         more = "NextToken" in page or table.get("AdditionalRoutesAvailable", False)
         return {**page, "AdditionalRoutesAvailable": more}
@@ -186,7 +187,7 @@ class World:
     def _paged(self, call: Call, output: Mapping[str, Any]) -> Mapping[str, Any]:
         rules = _paginators(call.service).get(call.operation)
         key = rules and rules["result_key"]
-        if not isinstance(key, str) or not isinstance(rules["input_token"], str) or "." in key:
+        if not rules or not isinstance(key, str) or not isinstance(rules["input_token"], str) or "." in key:
             return output
         items = output.get(key, [])
         asked = call.params.get(rules.get("limit_key", ""))
@@ -292,11 +293,19 @@ def _paginators(service: str) -> Mapping[str, Any]:
     return rules
 
 
+def _request_shape(op: OperationModel) -> Shape:
+    return op.input_shape
+
+
+def _answer_shape(op: OperationModel) -> Shape:
+    return op.output_shape
+
+
 def _list_member(op: OperationModel) -> str:
-    lists = [name for name, shape in op.output_shape.members.items() if shape.type_name == "list"]
+    lists = [name for name, shape in _answer_shape(op).members.items() if shape.type_name == "list"]
     if len(lists) != 1:
         raise FixtureError(f"ec2:{op.name} is not a plain describe call: give its answer in services")
-    return lists[0]
+    return str(lists[0])
 
 
 def _token(offset: int) -> str:
@@ -310,6 +319,10 @@ def _offset(token: str | None) -> int:
         return int(base64.b64decode(token, validate=True).decode().removeprefix("from "))
     except (binascii.Error, ValueError):
         raise AwsError("InvalidParameterValue", f"Invalid value '{token}' for nextToken.") from None
+
+
+def _matches(patterns: Sequence[re.Pattern[str]], value: Any) -> bool:
+    return any(pattern.fullmatch(_text(value)) for pattern in patterns)
 
 
 def _with_ids(call: Call, items: Sequence[Any]) -> Sequence[Any]:
@@ -328,7 +341,7 @@ def _with_ids(call: Call, items: Sequence[Any]) -> Sequence[Any]:
         for missing in sorted(set(wanted) - there):
             code = _NOT_FOUND.get(param, f"Invalid{param[:-3]}ID.NotFound")
             raise AwsError(code, f"The ID '{missing}' does not exist")
-        items = list(_keep(items, (member,), lambda value, wanted=wanted: value in wanted))
+        items = list(_keep(items, (member,), partial(contains, wanted)))
     return items
 
 
@@ -344,7 +357,7 @@ def _selected(call: Call, shape: Shape, items: Sequence[Any]) -> Iterator[Any]:
             _keep(
                 items,
                 _filter_path(call, shape, given["Name"]),
-                lambda value, patterns=patterns: any(p.fullmatch(_text(value)) for p in patterns),
+                partial(_matches, patterns),
                 tag=given["Name"].partition(":")[2] if given["Name"].startswith("tag:") else None,
             )
         )
@@ -391,7 +404,7 @@ def _pattern(value: str) -> re.Pattern[str]:
 def _filter_path(call: Call, shape: Shape, name: str) -> tuple[str, ...]:
     if name.startswith("tag:"):
         return (_tags_of(shape),)
-    members = operation(call).input_shape.members
+    members = _request_shape(operation(call)).members
     documented = re.findall(
         r"<li> *<p> *<code>([^<]+)</code>", (members.get("Filters") or members["Filter"]).documentation
     )

@@ -38,7 +38,8 @@ class Engine:
     """One in-memory database server's worth of SQL. The engine takes one statement at a time."""
 
     def __init__(self, statements: list[str]) -> None:
-        self._session = session.Session()
+        new_session: Any = session.Session  # chdb has no annotations
+        self._session = new_session()
         self._lock = threading.Lock()
         for statement in statements:
             self._session.query(statement)

@@ -248,7 +248,8 @@ def test_every_protocol_carries_parameters_and_answers(
     if body is not None:
         assert body.read() == b"PK plugin"
         body.close()
-    for key, value in dict(world.services[service][operation]).items():
+    given: Any = world.services[service][operation]
+    for key, value in given.items():
         if key != "Body":
             assert undated(answer[key]) == undated(value), key
 

@@ -15,11 +15,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore import xform_name
-from botocore.model import Shape
 from botocore.validate import ParamValidator
 
 from tests.servers.aws_wire import model
 
+# botocore's stubs give no shape the members that its type_name promises.
+Shape = Any
 Params = Mapping[str, Any]
 Ec2 = dict[str, Any]
 GLOBAL = ("--region", "--profile")
@@ -54,7 +55,7 @@ def parse(command: str) -> tuple[str, dict[str, Any]]:
     if name not in operations:
         raise NotACommand(f"the AWS CLI has no command ec2 {name}")
     operation = operations[name]
-    shape = model("ec2").operation_model(operation).input_shape
+    shape: Shape = model("ec2").operation_model(operation).input_shape
     options = {f"--{xform_name(member, '-')}": member for member in shape.members}
     params: dict[str, Any] = {}
     while words:

@@ -265,7 +265,7 @@ def private_names(ec2: Mapping[str, Any]) -> dict[str, list[str]]:
     """
     attributes = {one["VpcId"]: one for one in ec2.get("VpcAttributes", ())}
     held = {one["NetworkInterfaceId"]: one["PrivateIpAddress"] for one in ec2["NetworkInterfaces"]}
-    found = {}
+    found: dict[str, Any] = {}
     for endpoint in ec2["VpcEndpoints"]:
         vpc = attributes[endpoint["VpcId"]]
         on = all(vpc[name]["Value"] for name in ("EnableDnsSupport", "EnableDnsHostnames"))

@@ -164,10 +164,10 @@ def _keep_models() -> None:
     from botocore.loaders import JSONFileLoader
     from botocore.session import Session
 
-    JSONFileLoader.load_file = functools.cache(JSONFileLoader.load_file)
+    JSONFileLoader.load_file = functools.cache(JSONFileLoader.load_file)  # type: ignore[method-assign]
     # Loaders are many and all alike; what they have read is asked for by path.
-    JSONFileLoader.__hash__ = lambda _: 0
-    JSONFileLoader.__eq__ = lambda _, other: isinstance(other, JSONFileLoader)
+    JSONFileLoader.__hash__ = lambda _: 0  # type: ignore[method-assign, assignment]
+    JSONFileLoader.__eq__ = lambda _, other: isinstance(other, JSONFileLoader)  # type: ignore[method-assign]
     for service in SERVICES:
         Session().create_client(service, "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
 
