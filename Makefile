@@ -39,11 +39,18 @@ test: $(READY)  ## run every test, against real servers (fetched once); says wha
 	$(BIN)/python tools/fetch_servers.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile -rs
 
+coverage: $(READY)  ## run what needs no server, and print how much of each room it reaches
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m $(PURE) --cov --cov-report=
+	$(BIN)/python tools/coverage_by_room.py
+
+hooks: $(READY)  ## run ruff and mypy at each commit, and make quick at each push
+	$(BIN)/pre-commit install
+
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(READY)  ## mypy --strict
+types: $(READY)  ## mypy --strict, of tests and tools too
 	$(BIN)/mypy
 
 check: lint types test  ## what CI runs

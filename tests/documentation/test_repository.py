@@ -31,6 +31,11 @@ def test_github_takes_it(schema: str, pattern: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_pre_commit_takes_its_configuration() -> None:
+    done = ran(BIN / "pre-commit", "validate-config", ".pre-commit-config.yaml")
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_documentation_builds_and_no_link_in_it_is_broken(tmp_path: Path) -> None:
     done = ran(BIN / "mkdocs", "build", "--quiet", "--strict", "--site-dir", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
