@@ -1,4 +1,4 @@
-"""A fleet for people: what to mend first over all connectors, then the connectors, worst first."""
+"""A fleet for people: what to fix first over all connectors, then the connectors, worst first."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Row:
     status: Status
     counts: Mapping[str, int]
     causes: tuple[Cause, ...]
-    told: str
+    text: str
     missing: tuple[str, ...]
     """IAM actions that something depends on and that AWS did not answer."""
 
@@ -52,7 +52,7 @@ class Row:
             for one in report.get("root_causes", ())
         )
         status = Status(line["status"])
-        told = line["error"] or next((cause.title for cause in causes), "") or _first(report, status)
+        text = line["error"] or next((cause.title for cause in causes), "") or _first(report, status)
         return cls(
             line["account"],
             line["connector"],
@@ -62,7 +62,7 @@ class Row:
             status,
             report.get("summary", {}),
             causes,
-            told,
+            text,
             tuple(dict.fromkeys(_unanswered(report))),
         )
 
@@ -97,15 +97,15 @@ def _verdict(rows: Sequence[Row], style: Style) -> str:
     broken = sum(row.status is Status.FAIL for row in rows)
     unknown = sum(row.status is Status.UNKNOWN for row in rows)
     if broken:
-        told = f"{broken} of {len(rows)} connectors cannot work as configured"
-        return f"{style.mark(Status.FAIL)} {style.bold(told)}"
+        text = f"{broken} of {len(rows)} connectors cannot work as configured"
+        return f"{style.mark(Status.FAIL)} {style.bold(text)}"
     if unknown:
-        told = f"No known problem; {unknown} of {len(rows)} connectors could not be judged completely"
-        return f"{style.mark(Status.UNKNOWN)} {style.bold(told)}"
+        text = f"No known problem; {unknown} of {len(rows)} connectors could not be judged completely"
+        return f"{style.mark(Status.UNKNOWN)} {style.bold(text)}"
     if all(row.status is Status.SKIP for row in rows):
         return f"{style.mark(Status.UNKNOWN)} {style.bold('Nothing was checked: every check was skipped')}"
-    told = f"{len(rows)} {_connectors(len(rows))}, and nothing wrong in the configuration"
-    return f"{style.mark(Status.PASS)} {style.bold(told)}"
+    text = f"{len(rows)} {_connectors(len(rows))}, and nothing wrong in the configuration"
+    return f"{style.mark(Status.PASS)} {style.bold(text)}"
 
 
 def _causes(rows: Iterable[Row], style: Style) -> list[str]:
@@ -134,11 +134,11 @@ def _causes(rows: Iterable[Row], style: Style) -> list[str]:
 
 def _missing(rows: Iterable[Row]) -> str:
     actions = Counter(action for row in rows for action in row.missing)
-    told = (
+    text = (
         f"  {printable(action)}  ({count} {_connectors(count)})" for action, count in actions.most_common()
     )
     head = "AWS denied calls that answers depend on (netcheck policy prints the permissions to allow):"
-    return "\n".join([head, *told]) if actions else ""
+    return "\n".join([head, *text]) if actions else ""
 
 
 def _connectors(count: int) -> str:
@@ -160,7 +160,7 @@ def _table(rows: Sequence[Row], style: Style) -> str:
             row.counts.get("fail", ""),
             row.counts.get("unknown", ""),
             row.counts.get("warn", ""),
-            _short(printable(row.told), room),
+            _short(printable(row.text), room),
         ]
         for row in rows
     ]

@@ -32,7 +32,7 @@ _CONCERNS = {
     "kafka": "service",
     "clickhouse": "service",
 }
-"""Where a check belongs that was not asked, and so told no layer: by the first part of its id."""
+"""Where a check that did not run belongs, as it named no layer: by its concern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A connection from the workers to what stands at its far end."""
+    """A connection from the workers to its far end."""
 
     node: Node
     rungs: tuple[Rung, ...]
@@ -164,5 +164,5 @@ def _causes(report: Report, results: Iterable[Result]) -> tuple[int, ...]:
 
 
 def _is_moot(result: Result) -> bool:
-    """Whether there was nothing to ask, rather than no way to ask it."""
+    """Whether the question was moot, rather than impossible to ask."""
     return result.status is Status.SKIP and result.finding.cause is not Cause.NOT_ASKED

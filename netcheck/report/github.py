@@ -34,12 +34,12 @@ def render(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _bounded(kind: str, told: Sequence[tuple[str, str]]) -> Iterator[str]:
-    room = SHOWN if len(told) <= SHOWN else SHOWN - 1
-    for title, message in told[:room]:
+def _bounded(kind: str, notes: Sequence[tuple[str, str]]) -> Iterator[str]:
+    room = SHOWN if len(notes) <= SHOWN else SHOWN - 1
+    for title, message in notes[:room]:
         yield f"::{kind} title={_property(title)}::{_data(message)}"
-    if len(told) > room:
-        rest = f"{counted(len(told) - room, 'more ' + kind)}: see the report"
+    if len(notes) > room:
+        rest = f"{counted(len(notes) - room, 'more ' + kind)}: see the report"
         yield f"::{kind} title=netcheck::{_data(rest)}"
 
 

@@ -1,4 +1,4 @@
-"""One traced path for a terminal: the way there and back, hop by hop, with what stops it marked."""
+"""One traced path for a terminal: forward and return, hop by hop, with what blocks it marked."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _protocol(path: Path) -> str:
 
 
 def _way(path: Path, style: Style) -> Iterator[str]:
-    """Both ways, drawn as in a report."""
+    """Both directions, drawn as in a report."""
     answer = as_json(path) | {"steps": steps(path)}
     components = [blocker.component for blocker in path.blockers]
     for line in draw(of_answer(answer, components), style, style.width - 2, fold=False):
@@ -59,8 +59,8 @@ def _blockers(blockers: Sequence[Blocker], style: Style) -> Iterator[str]:
         return
     yield f"  {style.bold('blocked by')}"
     for blocker in blockers:
-        way = "on the way back: " if blocker.leg is Leg.RETURN else ""
-        yield f"  {style.mark(Status.FAIL)} {way}{printable(blocker.text)} {style.dim(blocker.code.value)}"
+        leg = "on the return path: " if blocker.leg is Leg.RETURN else ""
+        yield f"  {style.mark(Status.FAIL)} {leg}{printable(blocker.text)} {style.dim(blocker.code.value)}"
         for explanation in blocker.explanations:
             yield f"      {printable(explanation.text)} {style.dim(explanation.code.value)}"
     yield ""

@@ -112,7 +112,7 @@ def _hash(name: str) -> str:
 
 
 def _data(report: Report) -> str:
-    """The report as JSON inside a script element, which ends at `</`, whatever it stands in."""
+    """The report as JSON inside a script element, which ends at `</`, whatever it is inside."""
     text = json.dumps(document(report), ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -143,14 +143,14 @@ def _pipeline(report: Report) -> Iterator[str]:
     drawn = flow.of(report)
     if not drawn.links:
         return
-    told = [_link_told(link) for link in drawn.links]
-    label = f"The pipeline: {'; '.join(text for text, _ in told)}."
+    shown = [_link_text(link) for link in drawn.links]
+    label = f"The pipeline: {'; '.join(text for text, _ in shown)}."
     yield '<section aria-labelledby="pipeline">'
     yield '<h2 id="pipeline" class="away">The pipeline</h2>'
     yield '<figure class="pipeline">'
     yield svg.broad(drawn, label)
     yield svg.tall(drawn, label)
-    linked = "; ".join(_text(text) + _causes_linked(causes) for text, causes in told)
+    linked = "; ".join(_text(text) + _causes_linked(causes) for text, causes in shown)
     own = drawn.workers.causes
     if own:
         linked += f"; the pipeline itself is not in order{_causes_linked(own)}"
@@ -159,7 +159,7 @@ def _pipeline(report: Report) -> Iterator[str]:
     yield "</section>"
 
 
-def _link_told(link: flow.Link) -> tuple[str, tuple[int, ...]]:
+def _link_text(link: flow.Link) -> tuple[str, tuple[int, ...]]:
     rung = link.breaks
     if rung is None:
         word = {Status.PASS: "in order", Status.WARN: "works, with a warning"}.get(
@@ -236,25 +236,25 @@ def _path(picture: Picture | None) -> Iterator[str]:
 
 
 def _hops(leg: Iterable[Stage], whole: bool) -> Iterator[str]:
-    """One way, a line a hop. Past a break that stops everything the line is dotted."""
+    """One direction, a line a hop. Past a break that stops everything the line is dotted."""
     beyond = False
     yield '<ol class="hops">'
     for stage in leg:
         way = f" {stage.way}" if stage.way else ""
-        told = f'<span class="kind">{_text(stage.kind)}{way}</span>' + (
+        shown = f'<span class="kind">{_text(stage.kind)}{way}</span>' + (
             f" {_text(stage.text)}" if stage.text and not stage.code else ""
         )
         if stage.code:
             own = "" if stage.own else " (breaks here too)"
             why = " ".join(filter(None, (_text(stage.text), _code(stage.code))))
-            told = (
+            shown = (
                 f'<span class="at fail" aria-hidden="true">✗</span><strong>{_code(stage.component)}</strong> '
-                f'<span class="away">breaks the path:</span>{told}<span class="why">{why}{own}</span>'
+                f'<span class="away">breaks the path:</span>{shown}<span class="why">{why}{own}</span>'
             )
         else:
-            told = f"{_code(stage.component)} {told}"
+            shown = f"{_code(stage.component)} {shown}"
         beyond = beyond or (whole and bool(stage.code))
-        yield f'<li class="{"beyond" if beyond else "on"}">{told}</li>'
+        yield f'<li class="{"beyond" if beyond else "on"}">{shown}</li>'
     yield "</ol>"
 
 
@@ -377,8 +377,8 @@ def _about(report: Report) -> Iterator[str]:
 
 def _value(value: Json) -> str:
     items = value if isinstance(value, list) else [value]
-    told = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in items]
-    return ", ".join(_code(item) for item in told)
+    shown = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in items]
+    return ", ".join(_code(item) for item in shown)
 
 
 def _footer() -> Iterator[str]:

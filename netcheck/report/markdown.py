@@ -116,13 +116,13 @@ def _open(report: Report) -> Iterator[str]:
     lines = [_row("", "check", "target", "what"), _row("---", "---", "---", "---")]
     for result in rows[:OPEN_ROWS]:
         number = known.get(result.key)
-        told = _cell(result.finding.summary) + (f" (root cause {number})" if number else "")
+        text = _cell(result.finding.summary) + (f" (root cause {number})" if number else "")
         lines.append(
             _row(
                 f"{_SIGNS[result.status]} {result.status}",
                 _code_cell(result.check),
                 _code_cell(where(result)),
-                told,
+                text,
             )
         )
     if len(rows) > OPEN_ROWS:

@@ -86,7 +86,7 @@ def of_answer(answer: Mapping[str, object], components: Sequence[str] = (), code
 
 
 def _leg(hops: object, blockers: Sequence[Mapping[str, object]], own: set[int]) -> tuple[Stage, ...]:
-    """The hops of one way. A blocker that is no hop (nothing has the address) stands at the end."""
+    """The hops of one direction. A blocker that is no hop (nothing has the address) comes last."""
     left = list(blockers)
     stages = []
     for hop in hops if isinstance(hops, list) else []:
@@ -99,8 +99,8 @@ def _leg(hops: object, blockers: Sequence[Mapping[str, object]], own: set[int]) 
 
 def _is_at(blocker: Mapping[str, object], step: Mapping[str, object]) -> bool:
     """A packet may meet the same network ACL twice, outbound and inbound."""
-    ways = {_text(blocker, "direction"), _text(step, "direction")} - {""}
-    return _text(blocker, "component") == _text(step, "component") and len(ways) < 2
+    directions = {_text(blocker, "direction"), _text(step, "direction")} - {""}
+    return _text(blocker, "component") == _text(step, "component") and len(directions) < 2
 
 
 def _stage(step: Mapping[str, object], blockers: Sequence[Mapping[str, object]], own: set[int]) -> Stage:

@@ -11,7 +11,7 @@ from netcheck.report.words import placed
 
 
 def render(report: Report, style: Style) -> str:
-    """What is to be mended, ending in a newline; one line where nothing is."""
+    """What to fix, ending in a newline; one line where nothing is broken."""
     lines = [headline(report, style)]
     for cause in report.root_causes:
         lines += _cause(cause, style)
@@ -23,12 +23,12 @@ def headline(report: Report, style: Style) -> str:
     counts = ", ".join(f"{report.count(status)} {status}" for status in Status if report.count(status))
     causes, unknown = len(report.root_causes), report.count(Status.UNKNOWN)
     if causes:
-        status, told = Status.FAIL, f"{causes} root cause{'' if causes == 1 else 's'}"
+        status, text = Status.FAIL, f"{causes} root cause{'' if causes == 1 else 's'}"
     elif unknown or not report.count(Status.PASS) + report.count(Status.WARN):
-        status, told = Status.UNKNOWN, "nothing failed, but not everything is known"
+        status, text = Status.UNKNOWN, "nothing failed, but not everything is known"
     else:
-        status, told = Status.PASS, "nothing failed"
-    return f"{style.mark(status)} {style.bold(told)} ({counts or 'no results'})"
+        status, text = Status.PASS, "nothing failed"
+    return f"{style.mark(status)} {style.bold(text)} ({counts or 'no results'})"
 
 
 def _cause(cause: RootCause, style: Style) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""The pipeline as inline SVG: brokers, the way there rung by rung, workers, ClickHouse; the break is marked.
+"""The pipeline as inline SVG: brokers, the path there rung by rung, workers, ClickHouse; the break is marked.
 
 Two drawings of the same flow, one broad and one tall: style sheets show the one that there is room for.
-Colours are classes of the page's style sheet; each rung also has its own sign, so that nothing is told by
+Colours are classes of the page's style sheet; each rung also has its own sign, so that nothing is shown by
 colour alone.
 """
 
@@ -102,7 +102,7 @@ def _across(link: Link, start: float, way: int, y: float) -> Iterator[str]:
 
 
 def _down(link: Link, start: float, way: int) -> Iterator[str]:
-    """From the workers downwards (`way` is 1) or upwards (-1), what is told of each rung beside it."""
+    """From the workers downwards (`way` is 1) or upwards (-1), each rung labelled."""
     x = 28.0
     places = _places(link, _length(link))
     ends, far = start + way * places[_whole(link)], start + way * places[-1]
@@ -112,9 +112,9 @@ def _down(link: Link, start: float, way: int) -> Iterator[str]:
     for rung, place in zip(link.rungs, places, strict=False):
         y = start + way * place
         yield from _dot(rung, x, y)
-        told = f"{rung.name}: {_called(rung, 32)[0]}" if rung is link.breaks else rung.name
+        label = f"{rung.name}: {_called(rung, 32)[0]}" if rung is link.breaks else rung.name
         kind = "break left" if rung is link.breaks else "rung left"
-        yield _words(kind, x + 20, y + 4, _cut(told, 46))
+        yield _words(kind, x + 20, y + 4, _cut(label, 46))
 
 
 def _length(link: Link) -> float:
@@ -128,7 +128,7 @@ def _places(link: Link, length: float) -> list[float]:
 
 
 def _whole(link: Link) -> int:
-    """The place as far as which the way is whole: nothing gets past a break of every target."""
+    """Where the path ends: nothing passes a break of every target."""
     for number, rung in enumerate(link.rungs):
         if rung.status is Status.FAIL and rung.failed == rung.targets:
             return number
@@ -136,11 +136,11 @@ def _whole(link: Link) -> int:
 
 
 def _called(rung: Rung, room: int) -> list[str]:
-    """What is told of a break, in two short lines."""
-    told = f"✗ {rung.component}" if rung.component else f"✗ {rung.name} fails"
+    """The label of a break, in two short lines."""
+    label = f"✗ {rung.component}" if rung.component else f"✗ {rung.name} fails"
     if rung.targets > 1 and not rung.component:
-        told += f" on {rung.failed} of {rung.targets}"
-    return [_cut(told, room), *([_root_causes(rung.causes)] if rung.causes else [])]
+        label += f" on {rung.failed} of {rung.targets}"
+    return [_cut(label, room), *([_root_causes(rung.causes)] if rung.causes else [])]
 
 
 def _root_causes(causes: tuple[int, ...]) -> str:
@@ -158,7 +158,7 @@ def _words(kind: str, x: float, y: float, text: str) -> str:
 
 
 def _cut(text: str, room: int) -> str:
-    """Names are cut in the middle: their ends tell them apart."""
+    """Names are cut in the middle: their ends differ."""
     text = printable(text)
     if len(text) <= room:
         return text

@@ -32,7 +32,7 @@ ORDER = (Status.FAIL, Status.WARN, Status.UNKNOWN)
 CHECK_WIDTH, WHERE_WIDTH = 28, 40
 """Columns that the checklist needs for marks and checks, and at most for a target."""
 ACTIONABLE = re.compile(r"\b(?:give|set|use) (?:--|[A-Z])")
-"""A reason that tells which option or variable would have the question asked."""
+"""A reason that names the option or variable to set."""
 MOST_SEEN = 6
 """Sentences that show one root cause."""
 _SHORT = {"configured": "config"}
@@ -150,8 +150,8 @@ def _open_rows(report: Report, style: Style) -> Iterator[list[str]]:
     numbers = {key: number for number, cause in enumerate(report.root_causes, 1) for key in cause.results}
     tops = [r for r in report.results if r.caused_by is None and r.status in ORDER]
     for result in sorted(tops, key=lambda r: ORDER.index(r.status)):
-        told = f"root cause {numbers[result.key]}" if result.key in numbers else result.finding.summary
-        yield _row(result, style, "", told)
+        text = f"root cause {numbers[result.key]}" if result.key in numbers else result.finding.summary
+        yield _row(result, style, "", text)
         yield from _folded_rows(folded.get(result.key, []), style)
 
 

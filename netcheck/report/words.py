@@ -116,14 +116,14 @@ def doubt(cause: RootCause) -> str:
 
 def seen(cause: RootCause, results: Mapping[str, Result]) -> tuple[tuple[str, str], ...]:
     """Its evidence: what each side says, then what else shows it. The title is not repeated."""
-    told: dict[str, str] = {}
+    said: dict[str, str] = {}
     for statement in cause.evidence:
-        told.setdefault(statement.text, statement.side)
+        said.setdefault(statement.text, statement.side)
     if len(cause.results) > 1:
         for key in cause.results:
-            told.setdefault(results[key].finding.summary, "seen")
-    told.pop(cause.title, None)
-    return tuple((label, text) for text, label in told.items())
+            said.setdefault(results[key].finding.summary, "seen")
+    said.pop(cause.title, None)
+    return tuple((label, text) for text, label in said.items())
 
 
 def places(cause: RootCause) -> tuple[tuple[str, ...], int]:
