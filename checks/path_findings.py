@@ -146,13 +146,11 @@ def _is_everywhere(group: BlockerGroup, traced: Sequence[Traced]) -> bool:
 
 
 def _brief(group: BlockerGroup, traced: Sequence[Traced]) -> str:
-    """What stops, without the target and without the workers' addresses: for a title."""
-    text = group.text.removesuffix(".")
-    head, between, _ = text.rpartition(" from ")
-    if between and group.of_senders and group.whole and len(group.components) == 1:
+    """The blocker, without the target and without the workers' addresses: for a title."""
+    if group.brief and group.whole:
         who = "the workers" if _is_everywhere(group, traced) else _listed(group.sources)
-        return f"{head} from {who}"
-    return text
+        return f"{group.brief} from {who}"
+    return group.text.removesuffix(".")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -30,8 +30,8 @@ class BlockerGroup:
     """The same blocker on several paths: one thing to fix.
 
     `components` has several entries where a rule in any of them is enough (security groups). `sources` are
-    the blocked worker subnets; `whole` says whether all of their flows are blocked. `of_senders`: the text
-    ends with the senders' addresses, and these are the workers' addresses, not those of a NAT gateway.
+    the blocked worker subnets; `whole` says whether all of their flows are blocked. `brief` is the text
+    without the senders' addresses, where these are the workers' addresses and not those of a NAT gateway.
     """
 
     code: Code
@@ -41,7 +41,7 @@ class BlockerGroup:
     sources: tuple[str, ...]
     addresses: tuple[str, ...]
     whole: bool
-    of_senders: bool = False
+    brief: str = ""
 
 
 def group_blockers(traced: Iterable[Traced], concerns: Collection[Concern]) -> tuple[BlockerGroup, ...]:
@@ -83,13 +83,20 @@ def _grouped(group: Sequence[tuple[Traced, Blocker]]) -> BlockerGroup:
         tuple(dict.fromkeys(one.source for one, _ in group)),
         tuple(dict.fromkeys(one.address for one, _ in group)),
         all(one.path.verdict is Verdict.BLOCKED for one, _ in group),
-        all(_names_senders(*each) for each in group),
+        _brief(group) if len(components) == 1 else "",
     )
 
 
-def _names_senders(one: Traced, blocker: Blocker) -> bool:
-    translated = any(component_type(hop.component) is ComponentType.NAT_GATEWAY for hop in one.path.forward)
-    return blocker.code is Code.ENI_SG_RULES_MISMATCH and blocker.direction == "ingress" and not translated
+def _brief(group: Sequence[tuple[Traced, Blocker]]) -> str:
+    """The text without the workers' addresses, empty where some text names no senders or a NAT gateway."""
+    briefs = {blocker.brief for _, blocker in group}
+    if len(briefs) > 1 or any(_is_translated(one.path) for one, _ in group):
+        return ""
+    return briefs.pop()
+
+
+def _is_translated(path: Path) -> bool:
+    return any(component_type(hop.component) is ComponentType.NAT_GATEWAY for hop in path.forward)
 
 
 def unknowns(traced: Iterable[Traced]) -> tuple[Unknown, ...]:

@@ -61,7 +61,7 @@ def check_outbound(state: TraceState, groups: tuple[str, ...] | None, flows: Reg
     hidden = answer.references if receiver is None and state.egress_references else []
     doubt = _doubt(state, compiled, answer, [one for one in hidden if _members_are_unknown(state, one[0])])
     text = f"does not allow outbound {state.flow.name} to {format_address(state.flow.version, far)}"
-    _refuse(state, groups, compiled, answer, flows, "egress", text, doubt)
+    _refuse(state, groups, compiled, answer, flows, "egress", text, "", doubt)
     return [Hop(group, None, "egress") for group in groups]
 
 
@@ -104,11 +104,12 @@ def _refuse_inbound(
     kept: bool,
 ) -> None:
     flow = state.flow
-    text = f"does not allow inbound {flow.name} from {region_text(flow.version, denied)}"
+    brief = f"does not allow inbound {flow.name}"
+    text = f"{brief} from {region_text(flow.version, denied)}"
     doubt = _doubt(state, compiled, answer, answer.references if state.source_groups_unknown and kept else [])
     if state.groups_unknown is not None and _would_match(answer, state.source_groups):
         doubt = doubt or state.groups_unknown
-    _refuse(state, groups, compiled, answer, denied, "ingress", text, doubt)
+    _refuse(state, groups, compiled, answer, denied, "ingress", text, brief, doubt)
 
 
 def _admitted(groups: tuple[str, ...], answer: GroupAnswer, direction: str) -> list[Hop]:
@@ -184,6 +185,7 @@ def _refuse(
     denied: Region,
     direction: str,
     text: str,
+    brief: str,
     doubt: Unknown | None,
 ) -> None:
     if doubt is not None:
@@ -195,7 +197,8 @@ def _refuse(
         word = "outbound" if direction == "egress" else "inbound"
         sentence = f"{group} has no {word} rules." if empty else f"{group} {text}."
         explanations = tuple(_lost(state, rule, of) for rule, of in _lost_rules(state, answer, group))
-        state.fault(denied, Blocker(code, Leg.FORWARD, group, direction, None, sentence, explanations))
+        short = f"{group} {brief}" if brief and not empty else ""
+        state.fault(denied, Blocker(code, Leg.FORWARD, group, direction, None, sentence, explanations, short))
 
 
 def _lost_rules(state: TraceState, answer: GroupAnswer, group: str) -> list[tuple[SecurityGroupRule, str]]:

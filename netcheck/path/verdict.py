@@ -48,7 +48,10 @@ class Explanation:
 
 
 class Blocker(NamedTuple):
-    """A component that blocks all or some of the flows: the place to fix it."""
+    """A component that blocks all or some of the flows: the place to fix it.
+
+    `brief` is `text` without the senders' addresses and the full stop, empty where the text names no senders.
+    """
 
     code: Code
     leg: Leg
@@ -57,6 +60,7 @@ class Blocker(NamedTuple):
     rule: int | str | None
     text: str
     explanations: tuple[Explanation, ...] = ()
+    brief: str = ""
 
     @property
     def concern(self) -> Concern:
