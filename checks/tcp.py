@@ -1,4 +1,4 @@
-"""Does anything answer at the addresses?"""
+"""Do the addresses accept connections?"""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from netcheck.probe.transport.tcp import Connection, Connections
 CONNECTION_PROBLEMS = (
     Problem(
         Cause.TIMED_OUT,
-        "no answer: packets are swallowed on the way",
-        "Something on the path drops packets without a word: a security group, a network ACL (also for "
-        "the reply, on ports 1024-65535), a missing route or NAT gateway, or a host that is gone. Check, "
-        "in this order: egress of the worker's security group, ingress of the target's, both subnets' "
-        "network ACLs both ways, the subnets' route tables.",
+        "no answer: packets are dropped silently",
+        "Packets are dropped silently by a security group, a network ACL (also for the reply, on ports "
+        "1024-65535), a missing route or NAT gateway, or because the host is gone. Check, in this order: "
+        "egress of the worker's security group, ingress of the target's, both subnets' network ACLs in "
+        "both directions, the subnets' route tables.",
         traits=frozenset({Trait.VANTAGE_DEPENDENT}),
         doubt="what is silent is certain; where packets are lost is not",
     ),
     Problem(
         Cause.CONNECTION_REFUSED,
         "nothing listens on that port",
-        "The path is good both ways: a refusal came back. Compare the port with those that the service "
-        "listens on (for MSK: aws kafka get-bootstrap-brokers), or wait while it restarts.",
+        "The connection was actively refused, so packets travel both ways. Compare the port with those the "
+        "service listens on (for MSK: aws kafka get-bootstrap-brokers), or wait if it is restarting.",
     ),
     Problem(
         Cause.CONNECTION_RESET,
         "the connection was reset",
-        "The path is good as far as whoever sent the reset: the service itself, a load balancer without "
-        "healthy targets, or a firewall that rejects. Look at the service's own log for the time of this "
-        "run.",
+        "The path works as far as the sender of the reset: the service itself, a load balancer without "
+        "healthy targets, or a firewall that rejects the connection. Check the service's log for the time "
+        "of this run.",
         traits=frozenset({Trait.VANTAGE_DEPENDENT}),
     ),
     Problem(
         Cause.CONNECTION_CLOSED,
-        "the peer closed the connection without a word",
-        "Usually the wrong protocol for the port (plain text to a TLS listener, or the other way round), "
-        "or a proxy without a backend. Check port and security protocol against each other.",
+        "the peer closed the connection without sending data",
+        "Usually the wrong protocol for the port (plain text to a TLS listener, or the reverse), or a "
+        "proxy without a backend. Check that port and security protocol match.",
         traits=frozenset({Trait.VANTAGE_DEPENDENT}),
     ),
     Problem(
         Cause.HOST_UNREACHABLE,
-        "a router or the kernel says the host cannot be reached",
+        "a router or the kernel reports the host unreachable",
         "AWS itself never sends this: a router or firewall outside AWS, or this host's own route table "
-        "does. netcheck run --format json names who sent it.",
+        "does. netcheck run --format json names the sender.",
         traits=frozenset({Trait.VANTAGE_DEPENDENT}),
     ),
     Problem(
@@ -61,16 +61,16 @@ CONNECTION_PROBLEMS = (
     Problem(
         Cause.PERMISSION_DENIED,
         "this host's own firewall forbids the connection",
-        "A local packet filter, a prohibit route or a container policy stops it before it leaves; the "
-        "target says nothing about it.",
+        "A local packet filter, a prohibit route or a container policy blocks it before it leaves this "
+        "host; the target was never contacted.",
         traits=frozenset({Trait.VANTAGE_DEPENDENT, Trait.HOST_WIDE}),
     ),
     Problem(
         Cause.FAMILY_SPLIT,
-        "it connects over one family of IP and not over the other",
-        "Clients that try the silent family first wait for it, and some never try the other. For IPv6 the "
-        "subnet's route table needs ::/0 or the peer's range, and security groups and network ACLs need "
-        "rules of their own for IPv6. Else use names that have addresses of one family only.",
+        "the target accepts connections over one IP version only",
+        "Clients that try the silent IP version first wait for it, and some never try the other. For IPv6 "
+        "the subnet's route table needs ::/0 or the peer's range, and security groups and network ACLs need "
+        "separate IPv6 rules. Otherwise use names that have addresses of one IP version only.",
     ),
 )
 
@@ -78,13 +78,13 @@ CONNECTION_PROBLEMS = (
 class Connects(Check):
     """The port accepts a TCP connection.
 
-    Every address that the name resolves to is tried side by side, IPv4 and IPv6. It fails when none of
-    them connects, and warns when only some do, and says so where they are all of one family: clients that
-    try one address only will work sometimes. Silence, a refusal, a reset and an unreachable network are told
-    apart: a refusal has crossed the path both ways, silence may be lost anywhere.
+    Tries every address the name resolves to in parallel, IPv4 and IPv6. It fails when none connects and
+    warns when only some do (clients that try a single address then work sometimes), with a separate cause
+    when all of one IP version fail. Silence, a refusal, a reset and an unreachable network are separate
+    causes: a refusal proves that packets travel both ways, with silence they may be lost anywhere.
 
-    Fix: for silence look at security groups, network ACLs (the reply too), routes and NAT, in this
-    order; for a refusal look at the port and whether the listener is enabled.
+    Fix: for silence check security groups, network ACLs (the reply too), routes and NAT, in this order; for
+    a refusal check the port and whether the listener is enabled.
     """
 
     id = "tcp.connects"
@@ -101,15 +101,17 @@ class Connects(Check):
         seen = ctx.get(facts.connections, target.host, target.port)
         outcome = _outcome(seen, seen.cause)
         failed = [one for one in seen.connections if one.cause is not None]
-        told = "; ".join(_told(one) for one in failed)
+        failures = "; ".join(_described(one) for one in failed)
         if seen.cause is not None:
-            yield finding_from(seen.cause, f"{target.endpoint} {told}", Layer.TCP, seen, connection=outcome)
+            yield finding_from(
+                seen.cause, f"{target.endpoint} {failures}", Layer.TCP, seen, connection=outcome
+            )
         elif split := of_families(target.endpoint, seen):
             outcome = _outcome(seen, Cause.FAMILY_SPLIT)
             yield warning(Cause.FAMILY_SPLIT, split, Layer.TCP, seen, connection=outcome)
         elif failed and (cause := failed[0].cause) and _worth_a_warning(failed):
             good = len(seen.connections) - len(failed)
-            text = f"{target.endpoint} connects at {good} of {len(seen.connections)} addresses: {told}"
+            text = f"{target.endpoint} connects at {good} of {len(seen.connections)} addresses: {failures}"
             yield warning(cause, text, Layer.TCP, seen, connection=_outcome(seen, cause))
         else:
             first = next(one for one in seen.connections if one.cause is None)
@@ -123,10 +125,9 @@ class Connects(Check):
 
 
 def _outcome(seen: Connections, cause: Cause | None) -> ConnectionOutcome:
-    """What became of each address, and by `cause` of all of them. A refusal and a reset have crossed the
-    path both ways. That a host is unreachable this host's own kernel may have found out, where nobody
-    answered ARP: so it is for an address that nothing has, in a subnet of one's own. A router that says so
-    has a name.
+    """The outcome for each address, and by `cause` for all of them. A refusal and a reset have crossed the
+    path both ways. "Host unreachable" without an ICMP sender comes from this host's kernel, when nothing
+    answered ARP: an unused address in the local subnet.
     """
     unreachable = [one for one in seen.connections if one.cause is Cause.HOST_UNREACHABLE]
     routed = any(one.icmp for one in unreachable)
@@ -152,11 +153,11 @@ def _answered(cause: Cause | None, *, routed: bool) -> Answered:
 
 
 def _worth_a_warning(failed: list[Connection]) -> bool:
-    """A host without IPv6 cannot reach IPv6 addresses, and clients there do not miss them."""
+    """A host without IPv6 cannot reach IPv6 addresses, and clients there do not need them."""
     return any(one.cause is not Cause.NETWORK_UNREACHABLE for one in failed)
 
 
-def _told(one: Connection) -> str:
+def _described(one: Connection) -> str:
     match one.cause:
         case Cause.TIMED_OUT:
             return f"does not answer: nothing came back from {one.address} in {one.seconds:.1f} s"
@@ -168,7 +169,7 @@ def _told(one: Connection) -> str:
             return f"cannot be reached: this host has no route to {one.address}"
         case Cause.HOST_UNREACHABLE:
             sender = f", says {one.icmp.sender}" if one.icmp and one.icmp.sender else ""
-            return f"cannot be reached: no way to {one.address}{sender}"
+            return f"cannot be reached: no route to {one.address}{sender}"
         case Cause.PERMISSION_DENIED:
             return f"cannot be tried: this host forbids connections to {one.address}"
         case _:
