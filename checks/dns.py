@@ -47,7 +47,7 @@ RESOLUTION_PROBLEMS = (
         "Open UDP and TCP port 53 to the name servers in the VPC's DHCP options, in both directions, or use "
         "AmazonProvidedDNS; enableDnsSupport must be on.",
         traits=frozenset({Trait.VANTAGE_DEPENDENT, Trait.HOST_WIDE}),
-        doubt="what is silent is certain; where packets are lost is not",
+        doubt="Certain: no answer arrives. Not certain: where packets are lost",
     ),
     Problem(
         Cause.DNS_MALFORMED,
@@ -218,7 +218,7 @@ class ServersAgree(Check):
             return
         bad = [one for one in seen.servers if one.cause in _NO_ANSWER]
         if bad and bad[0].cause is not None:
-            text = f"{len(bad)} of {len(seen.servers)} name servers do not answer: {'; '.join(map(_described, bad))}"
+            text = f"{len(bad)} of {len(seen.servers)} name servers fail: {'; '.join(map(_described, bad))}"
             yield warning(_cause_for_a_name(bad[0].cause), text, Layer.DNS, seen)
         else:
             addresses = ", ".join(one.address for one in seen.servers)
@@ -265,8 +265,8 @@ def _specific_cause(seen: Resolution, ctx: Context, target: Target) -> tuple[Cau
 
 
 def _cause_for_a_name(cause: Cause) -> Cause:
-    """What a name server's failure means for a name. The server that refused the connection is not the target:
-    the target's listeners are not the cause.
+    """What a name server's failure means for a name. A name server that refuses the connection says nothing
+    about the target's listeners.
     """
     return Cause.DNS_RESOLVER_FAILED if cause is Cause.CONNECTION_REFUSED else cause
 

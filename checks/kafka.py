@@ -1,4 +1,4 @@
-"""Does a Kafka broker answer, take the login, and advertise brokers that can be reached?"""
+"""Does a Kafka broker answer, accept the login, and advertise reachable brokers?"""
 
 from __future__ import annotations
 
@@ -17,78 +17,78 @@ if TYPE_CHECKING:
     from netcheck.probe.kafka.broker import KafkaHello, KafkaMetadata
 
 BELOW = frozenset({"tcp.connects", "tls.handshake"})
-NO_BROKERS = "does not name the cluster's brokers"
+NO_BROKERS = "does not list the cluster's brokers"
 ABOUT_SASL = frozenset({Cause.KAFKA_SASL_MECHANISM, Cause.KAFKA_SASL_NOT_ENABLED})
 
 PROTOCOL_PROBLEMS = (
     Problem(
         Cause.KAFKA_SILENT,
-        "the connection opens and Kafka does not answer",
-        "A TLS client on a plain listener waits like that, and so does an overloaded broker: check port "
-        "and security protocol against each other, then the broker's load.",
+        "the connection opens, but Kafka does not answer",
+        "A TLS client on a plain-text listener hangs like this, and so does an overloaded broker: check that "
+        "port and security protocol match, then the broker's load.",
     ),
     Problem(
         Cause.KAFKA_MALFORMED,
-        "the answer is not Kafka's",
-        "A proxy or another service answers on that port; netcheck run --format json has its first bytes.",
+        "the answer is not in the Kafka protocol",
+        "A proxy or another service answers on that port; netcheck run --format json shows its first bytes.",
     ),
     Problem(
         Cause.KAFKA_ERROR,
-        "the broker answers with an error",
-        "netcheck run --format json has Kafka's error code and name.",
+        "the broker returns an error",
+        "netcheck run --format json shows Kafka's error code and name.",
     ),
     Problem(
         Cause.KAFKA_UNSUPPORTED_VERSION,
-        "the broker speaks no version of the protocol that we speak",
-        "Kafka older than 0.10 is not supported by MSK Connect either; compare the address with the "
-        "cluster's.",
+        "the broker and netcheck have no protocol version in common",
+        "MSK Connect does not support Kafka older than 0.10 either; compare the address with the cluster's.",
     ),
 )
 
 SASL_PROBLEMS = (
     Problem(
         Cause.KAFKA_SASL_REQUIRED,
-        "the listener wants a SASL login",
-        "Set the security protocol to SASL_SSL and give a login, or use the listener without "
-        "authentication (MSK: 9094).",
+        "the listener requires a SASL login",
+        "Set the security protocol to SASL_SSL and configure a login, or use the listener "
+        "without authentication (MSK: 9094).",
     ),
     Problem(
         Cause.KAFKA_SASL_NOT_ENABLED,
-        "the listener knows no SASL",
+        "the listener does not support SASL",
         "Use security protocol SSL (or PLAINTEXT) on this port, or the port of the SASL listener (MSK: "
         "9096 SCRAM, 9098 IAM).",
     ),
     Problem(
         Cause.KAFKA_SASL_MECHANISM,
         "the listener does not offer this SASL mechanism",
-        "Use a mechanism that it offers (netcheck run --format json has them), or the port that belongs "
-        "to the mechanism (MSK: 9096 SCRAM-SHA-512, 9098 AWS_MSK_IAM).",
+        "Use a mechanism that it offers (netcheck run --format json lists them), or the mechanism's port "
+        "(MSK: 9096 SCRAM-SHA-512, 9098 AWS_MSK_IAM).",
     ),
 )
 
 LOGIN_PROBLEMS = (
     Problem(
         Cause.KAFKA_AUTH,
-        "Kafka refuses the login",
-        "Check user and password. On MSK the secret's name has to begin with AmazonMSK_, be encrypted "
-        "with a key of your own, and be associated with the cluster (aws kafka list-scram-secrets).",
+        "Kafka rejects the login",
+        "Check user and password. On MSK the secret must have a name that begins with AmazonMSK_, be "
+        "encrypted with a customer managed key, and be associated with the cluster (aws kafka "
+        "list-scram-secrets).",
     ),
     Problem(
         Cause.KAFKA_ACCESS_DENIED,
         "IAM denies the connection to the cluster",
-        "Allow kafka-cluster:Connect on the cluster's ARN to the role in use; netcheck run --format json "
-        "has which identity that was.",
+        "Grant the role kafka-cluster:Connect on the cluster's ARN; netcheck run --format json shows which "
+        "identity was used.",
     ),
     Problem(
         Cause.KAFKA_TOO_MANY_CONNECTS,
-        "the broker limits new IAM connections",
+        "the broker throttles new IAM connections",
         "Raise reconnect.backoff.ms to 1000 or more, run fewer tasks, or use larger brokers (t3.small "
-        "allows 4 a second).",
+        "allows 4 per second).",
     ),
     Problem(
         Cause.KAFKA_NO_CREDENTIALS,
-        "no AWS credentials here to log in with",
-        "Run netcheck where the role of the connector, or one like it, is available, or set a profile.",
+        "no AWS credentials on this host to log in with",
+        "Run netcheck where the connector's role, or an equivalent one, is available, or set a profile.",
         traits=frozenset({Trait.VANTAGE_DEPENDENT}),
     ),
 )
@@ -96,22 +96,22 @@ LOGIN_PROBLEMS = (
 BROKERS_PROBLEMS = (
     Problem(
         Cause.KAFKA_NO_BROKERS,
-        "the cluster names no brokers",
-        "The broker answers and lists none: it has not joined the cluster yet, or a proxy filters its "
+        "the cluster lists no brokers",
+        "The broker answers with an empty list: it has not joined the cluster yet, or a proxy filters its "
         "answer.",
     ),
 )
 
 
 class Answers(Check):
-    """A Kafka broker answers in the protocol that is configured.
+    """A Kafka broker answers in the configured protocol.
 
-    ApiVersions is asked, which every broker answers before any login. It fails when something else
-    listens there (HTTP, SSH), when plain text was spoken to a TLS port or TLS to a plain one, and when
-    the peer stays silent, closes or answers nonsense.
+    Sends ApiVersions, which every broker answers before any login. It fails when another service listens
+    there (HTTP, SSH), when plain text was sent to a TLS port or TLS to a plain-text one, and when the peer
+    is silent, closes the connection or sends a malformed answer.
 
-    Fix: bring port and security protocol together: on MSK 9092 is PLAINTEXT, 9094 SSL, 9096 SASL_SSL
-    with SCRAM, 9098 SASL_SSL with IAM.
+    Fix: make port and security protocol match: on MSK 9092 is PLAINTEXT, 9094 SSL, 9096 SASL_SSL with
+    SCRAM, 9098 SASL_SSL with IAM.
     """
 
     id = "kafka.protocol"
@@ -127,7 +127,7 @@ class Answers(Check):
             text = f"{version} answers {target.security} with {seen.apis} APIs"
             yield finding_from(None, text, Layer.KAFKA, seen)
         elif target.security.tls and ctx.get(facts.tls_is_broken, target):
-            raise PrerequisiteFailed("TLS does not come about")
+            raise PrerequisiteFailed("the TLS handshake failed")
         else:
             text = (
                 f"{target.endpoint} does not answer as a Kafka broker with {target.security}: {seen.detail}"
@@ -136,14 +136,13 @@ class Answers(Check):
 
 
 class OffersMechanism(Check):
-    """The listener offers the SASL mechanism that is configured.
+    """The listener offers the configured SASL mechanism.
 
-    A listener tells its mechanisms to anybody, before a login. It fails when the wanted one is not
-    among them, or when the listener knows no SASL at all: then port and mechanism do not belong
-    together.
+    A listener lists its mechanisms to any client, before a login. It fails when the configured mechanism is
+    not among them, or when the listener does not support SASL at all: then port and mechanism do not match.
 
-    Fix: use a mechanism that the listener offers, or the port of the mechanism: on MSK 9096 is
-    SCRAM-SHA-512, 9098 is AWS_MSK_IAM. MSK Connect itself logs in with IAM or not at all.
+    Fix: use a mechanism that the listener offers, or the mechanism's port: on MSK 9096 is SCRAM-SHA-512,
+    9098 is AWS_MSK_IAM. MSK Connect supports only IAM or no authentication.
     """
 
     id = "kafka.sasl"
@@ -154,7 +153,7 @@ class OffersMechanism(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         if not target.security.sasl:
-            raise Skip("the listener is spoken to without SASL")
+            raise Skip("the security protocol does not use SASL")
         seen = ctx.get(facts.kafka_hello, target)
         offered = ", ".join(seen.mechanisms)
         if seen.cause in ABOUT_SASL and ctx.config.sasl_mechanism is None and seen.mechanisms:
@@ -170,14 +169,14 @@ class OffersMechanism(Check):
 class TakesLogin(Check):
     """The broker accepts the login.
 
-    One login, over verified TLS; one more a second later if the broker limits new connections. It fails
-    when user or password are refused (SCRAM, PLAIN), when IAM denies kafka-cluster:Connect, or when the
-    broker refuses more connections.
+    One login, over verified TLS; a second one after a second if the broker throttles new connections. It
+    fails when user or password are rejected (SCRAM, PLAIN), when IAM denies kafka-cluster:Connect, or when
+    the broker accepts no more connections.
 
     Side effect: on MSK each IAM login counts against the broker's limit of new connections.
 
-    Fix: for SCRAM associate the secret with the cluster, its name beginning with AmazonMSK_ and
-    encrypted with a key of your own; for IAM allow kafka-cluster:Connect on the cluster's ARN.
+    Fix: for SCRAM associate the secret with the cluster (its name must begin with AmazonMSK_, its
+    encryption key must be customer managed); for IAM allow kafka-cluster:Connect on the cluster's ARN.
     """
 
     id = "kafka.login"
@@ -190,13 +189,13 @@ class TakesLogin(Check):
         from netcheck.probe.kafka.broker import Stage
 
         if not target.security.sasl:
-            raise Skip("the listener is spoken to without a login")
+            raise Skip("the security protocol does not use a login")
         login = ctx.get(facts.kafka_login, target)
         if login is None:
-            raise Skip("no Kafka login given: set NETCHECK_KAFKA_USERNAME and NETCHECK_KAFKA_PASSWORD")
+            raise Skip("no Kafka login configured: set NETCHECK_KAFKA_USERNAME and NETCHECK_KAFKA_PASSWORD")
         seen = ctx.get(facts.kafka_metadata, target)
         if seen.cause is Cause.KAFKA_NO_CREDENTIALS:
-            raise Skip(f"no AWS credentials here to log in with: {seen.detail}")
+            raise Skip(f"no AWS credentials on this host to log in with: {seen.detail}")
         if seen.cause in facts.ABOUT_THE_CERTIFICATE:
             raise PrerequisiteFailed("no login is sent to a server whose certificate does not verify")
         if seen.stage in (Stage.METADATA, Stage.DONE):
@@ -207,17 +206,16 @@ class TakesLogin(Check):
 
 
 class AdvertisesBrokers(Check):
-    """The cluster names its brokers, and each of them is checked too.
+    """The cluster lists its brokers, and each of them is checked too.
 
-    Clients use the bootstrap brokers only to learn the others, then connect to every broker by the name
-    that it advertises: each such name goes through all checks as a target of its own. It fails when the
-    broker names none, names one that no client can go to (port 0, not a host name; the others are
-    checked all the same), closes because it wants a login, or answers with an error. No topic is named
-    in the request, so none is created.
+    Clients use the bootstrap brokers only to discover the others, then connect to every broker by the name
+    that it advertises: each such name goes through all checks as a separate target. It fails when the
+    broker lists none, lists one that no client can connect to (port 0, not a host name; the others are
+    still checked), closes the connection because it requires a login, or returns an error. The request
+    names no topic, so none is created.
 
     Fix: if a broker advertises a name that does not resolve or cannot be reached, correct
-    advertised.listeners (on MSK: use the bootstrap string of the network you are in: private, public or
-    multi-VPC).
+    advertised.listeners (on MSK: use the bootstrap string for your network: private, public or multi-VPC).
     """
 
     id = "kafka.brokers"
@@ -228,25 +226,25 @@ class AdvertisesBrokers(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         if target.security.sasl and ctx.get(facts.kafka_login, target) is None:
-            raise Skip("the brokers are only told after a login; those given are checked")
+            raise Skip("brokers are listed only after a login; the configured ones are checked")
         seen = ctx.get(facts.kafka_metadata, target)
         if seen.cause is Cause.KAFKA_NO_CREDENTIALS:
-            raise Skip("the brokers are only told after a login; those given are checked")
-        if seen.cause is not None and _is_told_elsewhere(seen, ctx.get(facts.kafka_hello, target)):
+            raise Skip("brokers are listed only after a login; the configured ones are checked")
+        if seen.cause is not None and _is_reported_by_another_check(seen, ctx.get(facts.kafka_hello, target)):
             raise PrerequisiteFailed("the broker did not get as far as its metadata")
         brokers = tuple(kafka_target(one.host, one.port, target.security) for one in seen.brokers)
         if seen.cause is not None:
-            what = "names brokers that no client can go to, correct their advertised.listeners"
+            what = "lists brokers that no client can connect to (correct their advertised.listeners)"
             text = f"{target.endpoint} {what if brokers else NO_BROKERS}: {seen.detail}"
             yield replace(finding_from(seen.cause, text, Layer.KAFKA, seen), discovered=brokers)
             return
-        told = ", ".join(one.endpoint for one in brokers[:6]) + (", ..." if len(brokers) > 6 else "")
-        found = finding_from(None, f"{len(brokers)} advertised: {told}", Layer.KAFKA, seen)
+        names = ", ".join(one.endpoint for one in brokers[:6]) + (", ..." if len(brokers) > 6 else "")
+        found = finding_from(None, f"{len(brokers)} advertised: {names}", Layer.KAFKA, seen)
         yield replace(found, discovered=brokers)
 
 
-def _is_told_elsewhere(seen: KafkaMetadata, hello: KafkaHello) -> bool:
-    """Whether tls.certificate, kafka.protocol, kafka.sasl or kafka.login tells what stood in the way."""
+def _is_reported_by_another_check(seen: KafkaMetadata, hello: KafkaHello) -> bool:
+    """Whether tls.certificate, kafka.protocol, kafka.sasl or kafka.login reports this failure."""
 
     from netcheck.probe.kafka.broker import Stage
 

@@ -21,7 +21,7 @@ CONNECTION_PROBLEMS = (
         "egress of the worker's security group, ingress of the target's, both subnets' network ACLs in "
         "both directions, the subnets' route tables.",
         traits=frozenset({Trait.VANTAGE_DEPENDENT}),
-        doubt="what is silent is certain; where packets are lost is not",
+        doubt="Certain: no answer arrives. Not certain: where packets are lost",
     ),
     Problem(
         Cause.CONNECTION_REFUSED,
