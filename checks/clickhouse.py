@@ -1,4 +1,4 @@
-"""Is ClickHouse there, does it take the login, and does the sink find what it looks up at its start?"""
+"""Is ClickHouse up, does it accept the login, and does the sink find what it looks up at startup?"""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ BELOW = frozenset({"tcp.connects", "tls.handshake", "tls.certificate"})
 HTTP_PROBLEMS = (
     Problem(
         Cause.HTTP_SILENT,
-        "the connection opens and HTTP gets no answer",
+        "the connection opens, but HTTP gets no answer",
         "An idle ClickHouse Cloud service takes 20 to 60 seconds to wake: try again now, and set "
-        "timeoutSeconds=60 in the sink. Otherwise a load balancer waits for a dead backend.",
+        "timeoutSeconds=60 in the sink. Otherwise a load balancer is waiting for a dead backend.",
     ),
     Problem(
         Cause.HTTP_MALFORMED,
-        "the answer is not proper HTTP",
-        "Something else listens there; netcheck run --format json has its first bytes.",
+        "the answer is not valid HTTP",
+        "Another service listens on that port; netcheck run --format json shows its first bytes.",
     ),
     Problem(
         Cause.HTTP_ERROR,
         "the HTTP answer is an error",
-        "netcheck run --format json has status and body; look at whatever answered (Server, Via).",
+        "netcheck run --format json shows status and body; the Server and Via headers name what answered.",
     ),
     Problem(
         Cause.HTTP_REDIRECTED,
@@ -44,74 +44,73 @@ HTTP_PROBLEMS = (
     ),
     Problem(
         Cause.HTTP_LOAD_BALANCER,
-        "a load balancer answers, and has no healthy backend",
-        "Look at the target group's health and the backend's port; TLS and the path up to the load "
-        "balancer are good.",
+        "a load balancer answers but has no healthy backend",
+        "Check the target group's health and the backend's port; TLS and the path up to the load balancer "
+        "work.",
     ),
     Problem(
         Cause.CLICKHOUSE_NATIVE_PORT,
-        "that is ClickHouse's native port, the sink speaks HTTP",
+        "this is ClickHouse's native port, but the sink uses HTTP",
         "Use port 8443 (HTTPS), or 8123 for plain HTTP.",
     ),
     Problem(
         Cause.CLICKHOUSE_NOT_CLICKHOUSE,
-        "what answers is not ClickHouse",
-        "Compare host and port with ClickHouse's own page; a proxy may answer in its place.",
+        "the service that answers is not ClickHouse",
+        "Compare host and port with the service's page in ClickHouse Cloud; a proxy may answer in its place.",
     ),
     Problem(
         Cause.CLICKHOUSE_SLOW_WAKE,
-        "ClickHouse took long to give its first answer",
-        "Typical of an idle Cloud service that wakes: set timeoutSeconds=60 and retryCount=5 in the sink, "
+        "ClickHouse was slow to give its first answer",
+        "Typical of an idle Cloud service waking up: set timeoutSeconds=60 and retryCount=5 in the sink, "
         "or switch idling off.",
     ),
     Problem(
         Cause.CLICKHOUSE_SLOW,
-        "ClickHouse answers slowly, each time",
-        "It was not asleep and the network is quick: the service is overloaded, or too small. Look at its "
-        "load (system.metrics, the Cloud console), and raise timeoutSeconds in the sink meanwhile.",
+        "ClickHouse answers slowly every time",
+        "It was not idle and the network is fast: the service is overloaded, or too small. Check its load "
+        "(system.metrics, the Cloud console), and raise timeoutSeconds in the sink meanwhile.",
     ),
     Problem(
         Cause.NETWORK_SLOW,
         "the network is slow",
-        "Connecting alone takes long, so it is not the service: look for packets that are lost on the "
-        "way, for a NAT gateway or a proxy at its limit, and for traffic that goes around by another "
-        "Region.",
+        "Connecting alone is slow, so the service is not the cause: look for packet loss, for a NAT gateway "
+        "or a proxy at its limit, and for traffic routed through another Region.",
     ),
 )
 
 LOGIN_PROBLEMS = (
     Problem(
         Cause.CLICKHOUSE_AUTH,
-        "ClickHouse refuses the user or the password",
-        "Check username and password of the sink; a user restricted by HOST is refused with the same "
-        "words. The sink's log says only that the connection is not active.",
+        "ClickHouse rejects the user or the password",
+        "Check username and password of the sink; a user restricted by HOST is rejected with the same "
+        "message. The sink's log says only that the connection is not active.",
     ),
     Problem(
         Cause.CLICKHOUSE_EXCEPTION,
-        "ClickHouse answers with an exception",
-        "netcheck run --format json has its code and first words.",
+        "ClickHouse returns an exception",
+        "netcheck run --format json shows its code and the start of its message.",
     ),
     Problem(
         Cause.CLICKHOUSE_NO_DATABASE,
         "the database does not exist",
         "Create it, or correct `database` in the connector's configuration; a user without rights on it "
-        "sees the same.",
+        "gets the same error.",
     ),
 )
 
 VERSION_PROBLEMS = (
     Problem(
         Cause.CLICKHOUSE_TOO_OLD,
-        "this ClickHouse is older than the sink accepts",
-        "Upgrade to 23.3 or later; the sink refuses to start before it.",
+        "this ClickHouse version is too old for the sink",
+        "Upgrade to 23.3 or later; the sink does not start with an older version.",
     ),
 )
 
 TABLES_PROBLEMS = (
     Problem(
         Cause.CLICKHOUSE_NO_TABLES,
-        "the database has no tables that this user sees",
-        "The sink refuses to start without one: create the table of each topic, or grant the user SHOW "
+        "the database has no tables visible to this user",
+        "The sink does not start without one: create the table for each topic, or grant the user SHOW "
         "TABLES and SELECT on them.",
     ),
 )
@@ -119,18 +118,18 @@ TABLES_PROBLEMS = (
 NATIVE_PROBLEMS = (
     Problem(
         Cause.CLICKHOUSE_HTTP_PORT,
-        "that is ClickHouse's HTTP port, not the native one",
+        "this is ClickHouse's HTTP port, not the native one",
         "Use port 9440 (native, TLS), or 9000 for plain native.",
     ),
     Problem(
         Cause.CLICKHOUSE_SILENT,
-        "the connection opens and ClickHouse does not answer",
-        "The wrong protocol for the port waits like that; otherwise the server is overloaded or waking.",
+        "the connection opens, but ClickHouse does not answer",
+        "The wrong protocol for the port hangs like this; otherwise the server is overloaded or waking up.",
     ),
     Problem(
         Cause.CLICKHOUSE_MALFORMED,
         "the answer is not ClickHouse's native protocol",
-        "Something else listens there; netcheck run --format json has its first bytes.",
+        "Another service listens on that port; netcheck run --format json shows its first bytes.",
     ),
 )
 
@@ -138,16 +137,16 @@ NATIVE_PROBLEMS = (
 class AnswersPing(Check):
     """ClickHouse's HTTP interface answers.
 
-    GET /ping, the first thing the sink does; it needs no login. It fails when nothing, a load balancer,
-    a proxy or something else answers, when the port is the native one, and when TLS and port do not
-    belong together. It warns when the first answer took long, and asks once more to tell why: an idle Cloud
-    service was waking, and the sink may have given up by then, or service or network are slow each time.
+    Sends GET /ping, the sink's first request; it needs no login. It fails when nothing, a load balancer, a
+    proxy or another service answers, when the port is the native one, and when TLS and port do not match.
+    It warns when the first answer was slow, and a second request finds out why: an idle Cloud service was
+    waking up (the sink may have given up by then), or service or network are slow every time.
 
-    Side effect: any request wakes an idle ClickHouse Cloud service, which is then billed; leave it out
-    with --skip 'clickhouse.*'.
+    Side effect: any request wakes an idle ClickHouse Cloud service, which is then billed; exclude it with
+    --skip 'clickhouse.*'.
 
-    Fix: use port 8443 with TLS (the sink's ssl=true has to be written: it is documented as the default
-    and is not); a load balancer's error means that no backend is healthy.
+    Fix: use port 8443 with TLS (set the sink's ssl=true: it is documented as the default but is not); a
+    load balancer's error means that no backend is healthy.
     """
 
     id = "clickhouse.ping"
@@ -170,7 +169,7 @@ class AnswersPing(Check):
 
 
 def _why_slow(ctx: Context, target: Target, first: HttpAnswer) -> tuple[Cause, str]:
-    """Asleep, or slow: a second request tells. Nothing sleeps that has just answered."""
+    """Idle, or slow: a service that has just answered is not idle, so a second request shows which."""
     again = available(ctx, second_ping, target)
     if again is None:
         text = f"{target.endpoint} answered only after {first.first_byte or first.seconds:.0f} s"
@@ -183,12 +182,11 @@ def _why_slow(ctx: Context, target: Target, first: HttpAnswer) -> tuple[Cause, s
 class TakesLogin(Check):
     """ClickHouse accepts the user and the password.
 
-    One authenticated SELECT version(). /ping does not look at the password, so a sink with a wrong one
-    logs "Ping was successful" and then only "Connection to ClickHouse is not active". The same error
-    comes for a user that may not log in from this address.
+    Sends one authenticated SELECT version(). /ping does not check the password, so a sink with a wrong one
+    logs "Ping was successful" and then only "Connection to ClickHouse is not active". A user that may not
+    log in from this address gets the same error.
 
-    Fix: correct username and password in the connector's configuration; look at the user's HOST
-    restriction.
+    Fix: correct username and password in the connector's configuration; check the user's HOST restriction.
     """
 
     id = "clickhouse.login"
@@ -208,7 +206,7 @@ class TakesLogin(Check):
         elif seen.cause is Cause.CLICKHOUSE_AUTH:
             user = ctx.config.clickhouse_login.user if ctx.config.clickhouse_login else ""
             code = f" (code {seen.code})" if seen.code else ""
-            text = f"{target.endpoint} refuses user {user}: wrong password, or no such user{code}"
+            text = f"{target.endpoint} rejects user {user}: wrong password, or no such user{code}"
             yield finding_from(seen.cause, text, Layer.CLICKHOUSE, seen)
         else:
             text = f"{target.endpoint} does not answer SELECT version(): {seen.detail}"
@@ -216,9 +214,9 @@ class TakesLogin(Check):
 
 
 class IsNewEnough(Check):
-    """ClickHouse is a version that the sink accepts.
+    """ClickHouse runs a version that the sink supports.
 
-    The sink refuses to start with anything older than 23.3, in the same words as for a wrong password.
+    With a version older than 23.3 the sink does not start, and logs the same message as for a wrong password.
 
     Fix: upgrade ClickHouse.
     """
@@ -232,22 +230,22 @@ class IsNewEnough(Check):
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         seen = ctx.get(facts.clickhouse_look_up, target)
         if seen.cause is Cause.CLICKHOUSE_NO_DATABASE:
-            raise Skip("ClickHouse tells no version in a database that it does not have")
+            raise Skip("ClickHouse does not return its version: the database does not exist")
         if seen.version is None:
-            raise PrerequisiteFailed("the version is only told after a login")
+            raise PrerequisiteFailed("the version is available only after a login")
         if seen.cause is Cause.CLICKHOUSE_TOO_OLD:
-            text = f"{target.endpoint} is ClickHouse {seen.version}, the sink wants 23.3 or later"
+            text = f"{target.endpoint} is ClickHouse {seen.version}, but the sink requires 23.3 or later"
             yield finding_from(seen.cause, text, Layer.CLICKHOUSE, seen)
         else:
             yield finding_from(None, f"ClickHouse {seen.version}", Layer.CLICKHOUSE, seen)
 
 
 class HasTables(Check):
-    """The database exists and this user sees tables in it.
+    """The database exists and has tables visible to this user.
 
-    The sink looks for its tables at start and does not start without any, or when the look-up fails;
-    its log says only that the connection is not active. It fails when there are none, and when the login
-    was accepted and the look-up is refused or breaks off.
+    The sink looks up its tables at startup and does not start if there are none or the lookup fails; its log
+    says only that the connection is not active. It fails when there are no tables, and when the login was
+    accepted but the lookup is refused or interrupted.
 
     Fix: create the tables first (the sink creates none), correct `database`, or grant the user SELECT
     on them.
@@ -277,20 +275,20 @@ class HasTables(Check):
                 text = f"user {login.user if login else ''} sees no tables in database {database}"
                 yield finding_from(seen.cause, text, Layer.CLICKHOUSE, seen)
             case Cause.CLICKHOUSE_TOO_OLD:
-                raise PrerequisiteFailed("ClickHouse did not get as far as its tables")
+                raise PrerequisiteFailed("ClickHouse did not return its tables")
             case _ if seen.version is None:
-                raise PrerequisiteFailed("ClickHouse did not get as far as its tables")
+                raise PrerequisiteFailed("ClickHouse did not return its tables")
             case _:
                 user = login.user if login else ""
-                text = f"{target.endpoint} does not tell user {user} its tables: {seen.detail}"
+                text = f"{target.endpoint} does not list its tables for user {user}: {seen.detail}"
                 yield finding_from(seen.cause, text, Layer.CLICKHOUSE, seen)
 
 
 class SpeaksNative(Check):
     """ClickHouse's native interface answers.
 
-    A native Hello, with the login where there is one. Without a login no user is named, so that no
-    failed login is counted against anybody. The sink itself does not use this port: it speaks HTTP.
+    Sends a native Hello, with the login if one is configured. Without a login it names no user, so no failed
+    login is counted. The sink does not use this port: it uses HTTP.
 
     Fix: the native protocol is on 9440 (TLS) and 9000 (plain); 8443 and 8123 are HTTP.
     """
@@ -305,7 +303,7 @@ class SpeaksNative(Check):
         seen = ctx.get(facts.native_hello, target)
         if seen.cause is None:
             version = f"{seen.server} {seen.version}" if seen.version else "ClickHouse"
-            login = "accepts the login" if seen.logged_in else "answers (no login tried)"
+            login = "accepts the login" if seen.logged_in else "answers (without a login)"
             yield finding_from(None, f"{version} {login}", Layer.CLICKHOUSE, seen)
         else:
             text = f"{target.endpoint} does not answer as native ClickHouse: {seen.detail}"

@@ -1,4 +1,4 @@
-"""Are the connector's topics there, and is there work for all of its tasks?"""
+"""Do the connector's topics exist, with a partition for each of its tasks?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netcheck.probe.kafka.topics import Topic, TopicState
 
 MOST_BROKERS = 3
-"""Brokers that are tried, until one answers: every login counts against a limit."""
+"""Brokers to try until one answers: every login counts against a limit."""
 MOST_NAMED = 4
 
 DESCRIBE = "kafka-cluster:DescribeTopic"
@@ -28,7 +28,7 @@ TOPICS_PROBLEMS = (
     Problem(
         Cause.KAFKA_NO_TOPIC,
         "a topic of the connector does not exist",
-        "Create the topic, or correct topics in the connector's configuration; MSK creates none by itself "
+        "Create the topic, or correct topics in the connector's configuration; MSK creates no topic "
         "unless auto.create.topics.enable is true in the cluster's configuration.",
     ),
 )
@@ -37,15 +37,16 @@ TOPICS_PROBLEMS = (
 class TopicsAreThere(Check):
     """The connector's topics exist and have a partition for each of its tasks.
 
-    One broker is asked for the metadata of the topics that the connector names (or for all that it may see,
-    where topics.regex names them by a pattern), and told not to create any. It fails for a topic that does
-    not exist: the sink waits for it, RUNNING and without an error. It warns when tasks.max is more than the
-    topics' partitions together: a partition is read by one task, so the others are idle. What this login may
-    not describe is unknown; the connector's own role may.
+    Requests the metadata of the connector's topics from one broker (of all topics this login may see, if
+    topics.regex is set), without creating any. It fails for a topic that does not exist: the sink waits for
+    it, RUNNING and without an error. It warns when tasks.max exceeds the topics' total number of partitions:
+    one task reads a partition, so the other tasks are idle. Topics that this login may not describe are
+    unknown; the connector's role may still be allowed to.
 
-    Side effect: one login more at one broker.
+    Side effect: one more login at one broker.
 
-    Fix: create the topic or correct topics; tasks.max=<partitions> at most, or more partitions.
+    Fix: create the topic or correct topics; set tasks.max to at most the number of partitions, or add
+    partitions.
     """
 
     id = "kafka.topics"
@@ -55,24 +56,24 @@ class TopicsAreThere(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:  # noqa: ARG002
         subject = configured(ctx)
-        names, pattern = _wanted(subject)
+        names, pattern = _topics_to_describe(subject)
         broker = _broker(ctx)
         seen = ctx.get(facts.kafka_topics, broker, names, pattern)
         if seen.cause is not None:
-            text = f"{broker.endpoint} does not tell of the connector's topics: {seen.detail}"
+            text = f"{broker.endpoint} did not return the connector's topics: {seen.detail}"
             evidence = finding_from(None, text, Layer.KAFKA, seen).evidence
             yield Finding(Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.KAFKA, evidence)
         elif pattern and not seen.topics:
-            yield _nothing_fits(pattern, seen)
+            yield _no_match(pattern, seen)
         else:
             yield from _missing(seen, broker)
-            yield from _untold(seen, broker)
+            yield from _undescribed(seen, broker)
             yield from _tasks(subject, pattern, seen)
 
 
-def _wanted(subject: Connector) -> tuple[tuple[str, ...], str]:
-    """The names of the topics, or else their pattern. Raises Skip where connector.topics tells what is
-    wrong with them, or a pattern is not one to be tried here.
+def _topics_to_describe(subject: Connector) -> tuple[tuple[str, ...], str]:
+    """The names of the topics, or their pattern. Raises Skip if connector.topics reports a problem with them,
+    or if the pattern cannot be evaluated safely here.
     """
 
     from netcheck.probe.kafka.topics import MOST_TOPICS, pattern_of
@@ -83,18 +84,20 @@ def _wanted(subject: Connector) -> tuple[tuple[str, ...], str]:
         raise Skip("a config provider fills in the names of the topics on the worker")
     names = tuple(dict.fromkeys(name for part in listed_ones.split(",") if (name := part.strip())))
     if bool(names) is bool(pattern):
-        raise Skip("not exactly one of topics and topics.regex is set: connector.topics tells")
+        raise Skip("topics and topics.regex are both set, or neither is: see connector.topics")
     if pattern and pattern_of(pattern) is None:
-        raise Skip(f"topics.regex={shown(pattern)} is not tried here: Java may read it otherwise, or slowly")
+        raise Skip(
+            f"topics.regex={shown(pattern)} is not evaluated here: Java may match differently, or slowly"
+        )
     return names[:MOST_TOPICS], pattern
 
 
 def _broker(ctx: Context) -> Target:
-    """The first bootstrap server that takes us as far as its metadata. Raises Skip where none does."""
+    """The first bootstrap server that returns its metadata. Raises Skip if none does."""
     reasons = []
     for broker in targets.brokers(ctx.config)[:MOST_BROKERS]:
         if broker.security.sasl and ctx.get(facts.kafka_login, broker) is None:
-            raise Skip("topics are only told after a login")
+            raise Skip("topics are listed only after a login")
         try:
             seen = ctx.get(facts.kafka_metadata, broker)
         except DeadlineExceeded:
@@ -103,18 +106,19 @@ def _broker(ctx: Context) -> Target:
             reasons.append(f"{broker.endpoint}: {reason}")
             continue
         if seen.cause is Cause.KAFKA_NO_CREDENTIALS:
-            raise Skip("topics are only told after a login, and there are no AWS credentials here")
+            raise Skip("topics are listed only after a login, and this host has no AWS credentials")
         if seen.cause is None:
             return broker
         reasons.append(f"{broker.endpoint}: {seen.detail}")
-    raise Skip(f"no broker could be asked for the topics ({'; '.join(reasons) or 'none is known'})")
+    raise Skip(f"no broker returned its topics ({'; '.join(reasons) or 'no broker is known'})")
 
 
-def _nothing_fits(pattern: str, seen: KafkaTopics) -> Finding:
-    """Topics that a login may not describe are left out of the answer, as if they were not there."""
+def _no_match(pattern: str, seen: KafkaTopics) -> Finding:
+    """Topics that a login may not describe are left out of the answer, as if they did not exist."""
     text = (
-        f"none of the {seen.told} topics that this login may see fits topics.regex={shown(pattern)}: there "
-        "is none yet, or it may not see them (needs kafka-cluster:DescribeTopic, or Describe in Kafka's ACLs)"
+        f"none of the {seen.told} topics visible to this login matches topics.regex={shown(pattern)}: none "
+        "exists yet, or the login may not see it (needs kafka-cluster:DescribeTopic, or Describe in Kafka's "
+        "ACLs)"
     )
     cause = Cause.FACT_UNAVAILABLE
     return Finding(Status.UNKNOWN, text, cause, Layer.KAFKA, missing_permissions=(DESCRIBE,))
@@ -141,7 +145,7 @@ def _missing(seen: KafkaTopics, broker: Target) -> Iterator[Finding]:
         yield Finding(Status.FAIL, text, Cause.KAFKA_NO_TOPIC, Layer.KAFKA, evidence)
 
 
-def _untold(seen: KafkaTopics, broker: Target) -> Iterator[Finding]:
+def _undescribed(seen: KafkaTopics, broker: Target) -> Iterator[Finding]:
     from netcheck.probe.kafka.topics import TopicState
 
     for denied in (True, False):
@@ -153,16 +157,16 @@ def _untold(seen: KafkaTopics, broker: Target) -> Iterator[Finding]:
             "broker": broker.endpoint,
             "topics": {one.name: one.error for one in dark},
         }
-        text = f"whether {_named(dark)} exist and how many partitions there are is not known: {dark[0].error}"
+        text = f"existence and partitions of {_named(dark)} are unknown: {dark[0].error}"
         if denied:
-            text += " (needs kafka-cluster:DescribeTopic with IAM, else Describe in Kafka's ACLs)"
+            text += " (needs kafka-cluster:DescribeTopic with IAM, otherwise Describe in Kafka's ACLs)"
         needed = (DESCRIBE,) if denied else ()
         cause = Cause.FACT_UNAVAILABLE
         yield Finding(Status.UNKNOWN, text, cause, Layer.KAFKA, evidence, missing_permissions=needed)
 
 
 def _tasks(subject: Connector, pattern: str, seen: KafkaTopics) -> Iterator[Finding]:
-    """Whether there is a partition for every task; nothing where the sum is not known."""
+    """Whether there is a partition for every task; nothing if the total is unknown."""
 
     from netcheck.probe.kafka.topics import TopicState
 
@@ -172,18 +176,18 @@ def _tasks(subject: Connector, pattern: str, seen: KafkaTopics) -> Iterator[Find
         return
     total = sum(topic.partitions for topic in there)
     counted = "1 partition" if total == 1 else f"{total} partitions"
-    told = {"tasks.max": str(tasks), "partitions": str(total)}
+    evidence = {"tasks.max": str(tasks), "partitions": str(total)}
     if tasks <= total:
-        yield fine(f"{_named(there)}: {counted} for {'1 task' if tasks == 1 else f'{tasks} tasks'}", told)
+        yield fine(f"{_named(there)}: {counted} for {'1 task' if tasks == 1 else f'{tasks} tasks'}", evidence)
     elif not _of(seen, TopicState.DENIED, TopicState.UNKNOWN):
-        seen_only = ", as far as this login may see" if pattern else ""
+        seen_only = " visible to this login" if pattern else ""
         line = f"tasks.max={total}"
         text = (
             f"tasks.max={tasks} and {counted} in {_named(there)}{seen_only}: {tasks - total} "
-            f"{'task has' if tasks - total == 1 else 'tasks have'} nothing to read. Write {line}, or add "
+            f"{'task has' if tasks - total == 1 else 'tasks have'} nothing to read. Set {line}, or add "
             "partitions"
         )
-        yield doubtful(subject, "TASKS_IDLE", Cause.SETTING_RISKY, text, line, told)
+        yield doubtful(subject, "TASKS_IDLE", Cause.SETTING_RISKY, text, line, evidence)
 
 
 def _named(topics: Sequence[Topic]) -> str:

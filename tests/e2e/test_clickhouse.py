@@ -231,7 +231,7 @@ def test_an_idle_service_that_wakes_is_a_warning_and_with_strict_a_failure(
         ran = run(HTTP, server.url, "--ca", str(certificates.authority.certificate), "--record", kept)
     [ping] = ran.results("clickhouse.ping")
     assert (ping["status"], ping["cause"], ran.code) == ("warn", "clickhouse_slow_wake", 0)
-    assert "and again within" in ping["summary"], "a second answer is quick: it was asleep, and is not slow"
+    assert "then within" in ping["summary"], "the second answer is quick: it was idle, not slow"
     assert run("--replay", kept, "--strict").code == 1
 
 
