@@ -181,10 +181,10 @@ MATRIX: list[tuple[str, Ports, Siblings, Cause | None, str]] = [
     ),
     ("its host is open elsewhere", asked(p9098=".", p9094="x"), ALL_SILENT, Cause.PORT_SILENT, "9094 (open)"),
     ("others answer", asked(p9098=".", p9092="."), OTHERS, Cause.HOST_SILENT, "nor do its ports 9092"),
-    ("both", asked(p9098=".", p9092="r"), OTHERS, Cause.LISTENER_SILENT, "this one listener hangs"),
+    ("both", asked(p9098=".", p9092="r"), OTHERS, Cause.LISTENER_SILENT, "this listener hangs"),
     ("neither", asked(p9098=".", p9092="."), ALL_SILENT, None, "nor do b-2.example, b-3.example"),
     ("a router speaks, not the host", asked(p9098=".", p9092="h"), Siblings(), None, "do not answer either"),
-    ("it answers by now", asked(p9098="x", p9092="r"), OTHERS, None, "answers by now"),
+    ("it answers by now", asked(p9098="x", p9092="r"), OTHERS, None, "answers now"),
 ]
 
 
