@@ -281,13 +281,13 @@ def _blocked(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
     from netcheck.aws.ec2.endpoints import GLOBAL_STS
 
     if target.host in GLOBAL_STS:
-        stops = list(path_findings.stopped(traced, target, set(Concern), Cause.STS_GLOBAL_NAME, Layer.DNS))
+        stops = list(path_findings.blocked(traced, target, set(Concern), Cause.STS_GLOBAL_NAME, Layer.DNS))
         yield from (_global(stop, target) for stop in stops[:1])
         return
     yield from path_findings.filtered(traced, target)
-    yield from path_findings.stopped(traced, target, {Concern.INTERNET}, Cause.PATH_NO_INTERNET, Layer.ROUTE)
+    yield from path_findings.blocked(traced, target, {Concern.INTERNET}, Cause.PATH_NO_INTERNET, Layer.ROUTE)
     others = {Concern.ROUTE, Concern.ENDPOINT}
-    yield from path_findings.stopped(traced, target, others, Cause.PATH_NO_ROUTE, Layer.ROUTE)
+    yield from path_findings.blocked(traced, target, others, Cause.PATH_NO_ROUTE, Layer.ROUTE)
 
 
 def _global(stop: Finding, target: Target) -> Finding:

@@ -1,4 +1,4 @@
-"""From traced paths to findings: what checks/routes.py and checks/security.py have in common."""
+"""From traced paths to findings, for checks/routes.py, checks/security.py and others."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 MOST_SHOWN = 4
 
 
-def stopped(
+def blocked(
     traced: Sequence[Traced], target: Target, concerns: Collection[Concern], cause: Cause, layer: Layer
 ) -> Iterator[Finding]:
-    """One failure for each thing to fix."""
+    """One failure for each blocker to fix."""
 
     from netcheck.path.aggregate import group_blockers
 
@@ -39,19 +39,19 @@ def stopped(
 
 
 def filtered(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
-    """What security groups and network ACLs stop."""
-    yield from stopped(traced, target, {Concern.SECURITY_GROUP}, Cause.PATH_SECURITY_GROUP, Layer.FILTER)
-    yield from stopped(traced, target, {Concern.NETWORK_ACL}, Cause.PATH_NETWORK_ACL, Layer.FILTER)
+    """The traffic that security groups and network ACLs block."""
+    yield from blocked(traced, target, {Concern.SECURITY_GROUP}, Cause.PATH_SECURITY_GROUP, Layer.FILTER)
+    yield from blocked(traced, target, {Concern.NETWORK_ACL}, Cause.PATH_NETWORK_ACL, Layer.FILTER)
 
 
 def undecided(traced: Sequence[Traced], target: Target) -> Iterator[Finding]:
-    """One `unknown` for each thing that is not known, with the IAM action that would tell."""
+    """One `unknown` for each gap in the data, with the IAM action that returns it."""
 
     from netcheck.path.aggregate import unknowns
 
     for unknown in unknowns(traced):
         text = (
-            f"whether {sources(traced)} reach {target.endpoint} is not known: {unknown.text}{_needs(unknown)}"
+            f"whether {sources(traced)} reach {target.endpoint} is unknown: {unknown.text}{_needs(unknown)}"
         )
         yield Finding(
             Status.UNKNOWN,
@@ -83,12 +83,12 @@ def is_undecided(traced: Iterable[Traced]) -> bool:
     return any(one.path.verdict is Verdict.UNKNOWN for one in traced)
 
 
-def is_stopped(traced: Iterable[Traced], concerns: Collection[Concern]) -> bool:
+def is_blocked(traced: Iterable[Traced], concerns: Collection[Concern]) -> bool:
     return any(blocker.concern in concerns for one in traced for blocker in one.path.blockers)
 
 
 def sources(traced: Iterable[Traced]) -> str:
-    """The worker subnets, as one says them."""
+    """The worker subnets, as a list in words."""
     return _listed(one.source for one in traced)
 
 
@@ -101,8 +101,8 @@ def to_internet(traced: Iterable[Traced]) -> list[Traced]:
 
 def exits(snapshot: Snapshot, traced: Iterable[Traced]) -> str:
     """Where each subnet's traffic leaves: `subnet-a by nat-1 (us-east-1a, 203.0.113.5)`."""
-    told = dict.fromkeys(f"{one.source} by {_exit(snapshot, one)}" for one in traced)
-    return "; ".join(told)
+    described = dict.fromkeys(f"{one.source} by {_exit(snapshot, one)}" for one in traced)
+    return "; ".join(described)
 
 
 def _exit(snapshot: Snapshot, one: Traced) -> str:
@@ -116,7 +116,7 @@ def _exit(snapshot: Snapshot, one: Traced) -> str:
 
 
 def differences(traced: Sequence[Traced], target: Target) -> str:
-    """Who reaches the target and who does not, in one sentence."""
+    """Which subnets reach the target and which do not, in one sentence."""
 
     from netcheck.path.verdict import Verdict
 
@@ -129,10 +129,10 @@ def differences(traced: Sequence[Traced], target: Target) -> str:
         Verdict.PARTIAL: "for some addresses or ports of {}",
         Verdict.BLOCKED: "never from {}",
     }
-    told = ", ".join(
+    described = ", ".join(
         text.format(by_verdict[verdict]) for verdict, text in words.items() if verdict in by_verdict
     )
-    return f"{target.endpoint} is reached {told}"
+    return f"{target.endpoint} is reachable {described}"
 
 
 def _from(group: BlockerGroup, traced: Sequence[Traced]) -> str:
@@ -160,7 +160,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _traced(traced: Sequence[Traced]) -> dict[str, Any]:
-    """The fields of a finding that rests on these paths: typed, and as evidence for people."""
+    """The fields of a finding about these paths: typed, and as evidence for readers."""
     answers = [_answer(one) for one in traced]
     shown: list[Json] = [
         {"source": one.source, **answer} for one, answer in zip(traced, answers, strict=True)
@@ -170,7 +170,7 @@ def _traced(traced: Sequence[Traced]) -> dict[str, Any]:
 
 
 def _answer(one: Traced) -> dict[str, Any]:
-    """The path, and where it is blocked each hop's rule too: a report draws it."""
+    """The path as JSON; a blocked one with the rule of each hop, so that a report can draw it."""
 
     from netcheck.path.query import as_json, steps
 

@@ -1,4 +1,4 @@
-"""ClickHouse by PrivateLink or over the internet: is the door open that the workers come to?"""
+"""ClickHouse over PrivateLink or the internet: does the service accept the workers' connections?"""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ DOWN = frozenset(
 ENDPOINT_PROBLEMS = (
     Problem(
         Cause.PRIVATELINK_NO_RECORD,
-        "nothing in the workers' VPC answers for ClickHouse's private name",
-        "Switch the endpoint's private DNS on, or associate a private hosted zone for the name with this "
-        "VPC whose record is an alias of the endpoint.",
+        "ClickHouse's private name has no record in the workers' VPC",
+        "Enable the endpoint's private DNS, or associate a private hosted zone for the name with this VPC, "
+        "with an alias record for the endpoint.",
         refuted_by="dns.resolves",
     ),
     Problem(
         Cause.PRIVATELINK_UNUSED,
-        "ClickHouse is reached over the internet although PrivateLink is set up",
-        "Put the service's private name (*.vpce.aws.clickhouse.cloud) into the connector's hostname.",
+        "traffic to ClickHouse uses the internet although PrivateLink is set up",
+        "Set the connector's hostname to the service's private name (*.vpce.aws.clickhouse.cloud).",
     ),
 )
 
 ACCESS_LIST_PROBLEMS = (
     Problem(
         Cause.CLICKHOUSE_ACCESS_LIST,
-        "ClickHouse Cloud does not let the workers in",
+        "ClickHouse Cloud does not accept connections from the workers",
         "Add the addresses of all NAT gateways to the service's IP access list, or, for PrivateLink, the "
         "id of the VPC endpoint to its private endpoints (Settings, Security).",
         refuted_by="tls.handshake",
@@ -65,22 +65,21 @@ SERVICE_PROBLEMS = (
         Cause.CLICKHOUSE_IDLE,
         "the ClickHouse Cloud service is idle",
         "The first connection wakes it, in 20 to 60 seconds: set timeoutSeconds=60 and retryCount=5 in "
-        "the sink, or switch idling off.",
+        "the sink, or turn idling off.",
     ),
 )
 
 
 class EndpointIsUp(Check):
-    """ClickHouse's private name leads to a VPC endpoint of the workers' VPC that is available.
+    """ClickHouse's private name resolves to an available VPC endpoint of the workers' VPC.
 
-    For a name under vpce.aws.clickhouse.cloud, and for any whose address is that of a VPC endpoint. It fails
-    when nothing in the VPC answers for the name (neither the endpoint's private DNS nor a private hosted
-    zone) and when the endpoint waits for acceptance, was rejected or failed. It warns when the public name is
-    used although an endpoint in the VPC leads to the same service: traffic then takes the internet.
+    For a name under vpce.aws.clickhouse.cloud, and for any name that resolves to a VPC endpoint. It fails
+    when nothing in the VPC resolves the name (neither the endpoint's private DNS nor a private hosted zone)
+    and when the endpoint is pending acceptance, rejected or failed. It warns when the connector uses the
+    public name although the VPC has an endpoint for the same service: traffic then uses the internet.
 
-    Fix: switch the endpoint's private DNS on, or associate a private hosted zone for the name with the VPC,
-    its record an alias of the endpoint; have the endpoint's id added to the ClickHouse service's private
-    endpoints.
+    Fix: enable the endpoint's private DNS, or associate a private hosted zone for the name with the VPC, with
+    an alias record for the endpoint; add the endpoint's id to the ClickHouse service's private endpoints.
     """
 
     id = "privatelink.endpoint"
@@ -100,12 +99,12 @@ class EndpointIsUp(Check):
 
 
 class LetsWorkersIn(Check):
-    """ClickHouse Cloud lets the workers in, by address or by endpoint.
+    """ClickHouse Cloud accepts the workers' connections, by address or by endpoint.
 
-    Over the internet a worker comes from the public addresses of its subnet's NAT gateway: all of them, of
-    all worker subnets, are listed here, ready for the service's IP access list. With a ClickHouse Cloud API
-    key they are compared with the list, and over PrivateLink the VPC endpoint's id with the service's private
-    endpoints. A refusal by either looks like a connection reset during the TLS handshake.
+    Over the internet, workers connect from the public addresses of their subnets' NAT gateways: the check
+    lists all of them, ready for the service's IP access list. With a ClickHouse Cloud API key it compares
+    them with the list, and over PrivateLink the VPC endpoint's id with the service's private endpoints. A refusal
+    by either looks like a connection reset during the TLS handshake.
 
     Fix: ClickHouse Cloud, Settings, Security: add every address (each as /32) to the IP access list; for
     PrivateLink add the endpoint's id to the private endpoints.
@@ -131,21 +130,23 @@ class LetsWorkersIn(Check):
             return
         public = path_findings.to_internet(traced)
         if not public:
-            raise Skip("the workers come from private addresses")
+            raise Skip("workers connect from private addresses")
         if any(one.path.verdict in (Verdict.BLOCKED, Verdict.UNKNOWN) for one in public):
-            raise PrerequisiteFailed("the workers' way out is not known as far as the NAT gateways")
+            raise PrerequisiteFailed("the path from the workers to the NAT gateways is unknown")
         addresses = _nat_addresses(ctx.get(facts.snapshot), public)
         if not addresses:
-            raise PrerequisiteFailed("the workers do not leave by NAT gateways of this account")
+            raise PrerequisiteFailed(
+                "the workers' traffic does not leave through NAT gateways of this account"
+            )
         yield from _by_address(addresses, service)
 
 
 class ServiceRuns(Check):
     """The ClickHouse Cloud service runs.
 
-    Asked of ClickHouse Cloud's control plane, with an API key, which does not wake the service. It fails when
-    the service is stopped, as nothing that connects starts it, and warns when it is idle: the first
-    connection then waits 20 to 60 seconds, and a sink with a shorter timeoutSeconds gives up.
+    Queries ClickHouse Cloud's API with an API key, which does not wake the service. It fails when the service
+    is stopped, because a connection does not start it, and warns when it is idle: the first connection then
+    waits 20 to 60 seconds, and a sink with a shorter timeoutSeconds gives up.
 
     Fix: start the service in the console; for an idle one set timeoutSeconds=60 and retryCount=5 in the sink.
     """
@@ -207,9 +208,13 @@ def _state(endpoint: Endpoint, target: Target) -> Finding:
     }
     if endpoint.state.lower() == "available":
         return Finding(
-            Status.PASS, f"{target.host} leads to {endpoint.id}, available", None, Layer.AWS, evidence
+            Status.PASS,
+            f"{target.host} resolves to {endpoint.id}, which is available",
+            None,
+            Layer.AWS,
+            evidence,
         )
-    text = f"{target.host} leads to {endpoint.id}, which is {endpoint.state}"
+    text = f"{target.host} resolves to {endpoint.id}, which is {endpoint.state}"
     return Finding(
         Status.FAIL,
         text,
@@ -222,7 +227,7 @@ def _state(endpoint: Endpoint, target: Target) -> Finding:
 
 
 def _unnamed(vpc: str, target: Target, ctx: Context) -> Iterator[Finding]:
-    """A private name that leads to no endpoint that is known here."""
+    """A private name that does not resolve to any known endpoint."""
 
     from netcheck.path.name_resolution import ResolvedBy
 
@@ -230,10 +235,10 @@ def _unnamed(vpc: str, target: Target, ctx: Context) -> Iterator[Finding]:
     evidence: dict[str, Json] = {"vpc": vpc, "by": str(seen.by)}
     match seen.by:
         case ResolvedBy.PUBLIC if _public_answer(target, ctx):
-            text = f"{target.host} is a PrivateLink name and resolves to public addresses from here"
+            text = f"{target.host} is a PrivateLink name but resolves to public addresses from here"
             yield Finding(Status.WARN, text, Cause.PRIVATELINK_NO_RECORD, Layer.DNS, evidence, component=vpc)
         case ResolvedBy.PUBLIC:
-            text = f"no endpoint's private DNS and no private zone in {vpc} answers for {target.host}"
+            text = f"neither an endpoint's private DNS nor a private zone in {vpc} resolves {target.host}"
             yield Finding(
                 Status.FAIL, text, Cause.PRIVATELINK_NO_RECORD, Layer.DNS, evidence,
                 code="PRIVATELINK_NO_RECORD", component=vpc,
@@ -245,7 +250,7 @@ def _unnamed(vpc: str, target: Target, ctx: Context) -> Iterator[Finding]:
         case ResolvedBy.UNKNOWN if not ctx.config.snapshot:
             action = seen.missing.action if seen.missing else ""
             evidence |= {"missing_permission": action} if action else {}
-            text = f"whether {target.host} leads to a VPC endpoint is not known: {seen.text}"
+            text = f"whether {target.host} resolves to a VPC endpoint is unknown: {seen.text}"
             yield Finding(Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.DNS, evidence, component=vpc)
         case _:
             raise Skip(seen.text)
@@ -256,31 +261,31 @@ def _public_answer(target: Target, ctx: Context) -> bool:
 
 
 def _in_public(vpc: str, target: Target, ctx: Context) -> Iterator[Finding]:
-    """A public name: fine, unless the private one of the same service is set up."""
+    """A public name: a warning if PrivateLink to the same service is set up."""
     host = target.host.lower()
     if not host.endswith(PUBLIC_CLOUD):
-        raise Skip("not reached by PrivateLink")
+        raise Skip("the target does not use PrivateLink")
     private = host.removesuffix(PUBLIC_CLOUD) + facts.CLICKHOUSE_PRIVATE
     seen = None if ctx.config.snapshot else ctx.get(facts.name_resolution, vpc, private)
     endpoint = seen.endpoint if seen is not None else ""
     for one in () if endpoint else _attached(vpc, target, ctx):
         endpoint = one.id
     if not endpoint:
-        raise Skip("reached over the internet, and no PrivateLink endpoint for it is known in this VPC")
+        raise Skip("traffic uses the internet; this VPC has no known PrivateLink endpoint for the service")
     evidence: dict[str, Json] = {"vpc": vpc, "endpoint": endpoint, "private_name": private}
-    text = f"{target.host} goes over the internet, although {endpoint} leads to the same service"
+    text = f"{target.host} is reached over the internet although {endpoint} serves the same service"
     yield Finding(Status.WARN, text, Cause.PRIVATELINK_UNUSED, Layer.DNS, evidence, component=endpoint)
 
 
 def _attached(vpc: str, target: Target, ctx: Context) -> list[Endpoint]:
-    """The endpoints of this VPC that ClickHouse Cloud lists as the service's own; none without an API key."""
+    """The endpoints of this VPC that ClickHouse Cloud lists for the service; none without an API key."""
     service = _service(target, ctx)
     ids = set(service.private_endpoints) if service else set()
     return [one for one in ctx.get(facts.access).of_vpc(vpc) if one.id in ids and one.state == "available"]
 
 
 def _service(target: Target, ctx: Context) -> CloudService | None:
-    """ClickHouse Cloud's account of the service, None where it is not to be had."""
+    """ClickHouse Cloud's data about the service, None if unavailable."""
     try:
         return ctx.get(facts.cloud_service, target)
     except (Skip, FactUnavailable):
@@ -288,7 +293,7 @@ def _service(target: Target, ctx: Context) -> CloudService | None:
 
 
 def _nat_addresses(known: Snapshot, public: Sequence[Traced]) -> dict[str, dict[str, Json]]:
-    """Every public address that workers may come from: its NAT gateway, zone and the subnets behind it."""
+    """Every public address that workers may connect from: its NAT gateway, zone and the subnets behind it."""
     found: dict[str, dict[str, Json]] = {}
     for one in public:
         for nat in (known.nats[hop.component] for hop in one.path.forward if hop.component in known.nats):
@@ -310,17 +315,17 @@ def _by_address(addresses: dict[str, dict[str, Json]], service: CloudService | N
     cidrs = [f"{address}/32" for address in sorted(addresses, key=ipaddress.ip_address)]
     evidence: dict[str, Json] = {"cidrs": list(cidrs), "from": dict(addresses)}
     if service is None:
-        text = f"workers come from {', '.join(cidrs)}: all of these belong into the IP access list"
+        text = f"workers connect from {', '.join(cidrs)}: add all of them to the IP access list"
         yield Finding(Status.PASS, text, None, Layer.CLICKHOUSE, evidence)
         return
     evidence["access_list"] = list(service.access_list)
     absent = [cidr for cidr in cidrs if not _is_listed(cidr, service.access_list)]
     if not absent:
-        text = f"the IP access list of {service.name} holds {', '.join(cidrs)}"
+        text = f"the IP access list of {service.name} contains {', '.join(cidrs)}"
         yield Finding(Status.PASS, text, None, Layer.CLICKHOUSE, evidence)
         return
     evidence["absent"] = list(absent)
-    text = f"the IP access list of {service.name} lacks {', '.join(absent)}, where workers come from"
+    text = f"the IP access list of {service.name} lacks {', '.join(absent)}, which workers connect from"
     yield Finding(
         Status.FAIL, text, Cause.CLICKHOUSE_ACCESS_LIST, Layer.CLICKHOUSE, evidence,
         code="CLICKHOUSE_ACCESS_LIST", component=service.id,
@@ -345,9 +350,7 @@ def _by_endpoint(
     ids = ", ".join(one.id for one in endpoints)
     evidence: dict[str, Json] = {"endpoints": [one.id for one in endpoints]}
     if service is None:
-        text = (
-            f"workers reach {target.host} through {ids}, which belongs into the service's private endpoints"
-        )
+        text = f"workers reach {target.host} through {ids}: add it to the service's private endpoints"
         yield Finding(Status.PASS, text, None, Layer.CLICKHOUSE, evidence)
         return
     absent = [one.id for one in endpoints if one.id not in service.private_endpoints]

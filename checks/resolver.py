@@ -1,4 +1,4 @@
-"""Does DNS in the workers' VPC give the workers the names they need, as AWS is configured?"""
+"""Can workers resolve the names they need in their VPC, according to AWS's configuration?"""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ NEED_NAMES = frozenset(
         "resolver.zones",
     }
 )
-"""Checks that ask what a name leads to in the workers' VPC: where nobody answers there, they cannot run."""
+"""Checks that depend on name resolution in the workers' VPC: without a resolver there they cannot run."""
 
 ZONES_PROBLEMS = (
     Problem(
         Cause.DNS_SHADOWED,
         "a private hosted zone hides the name",
-        "The zone is asked in place of public DNS and does not hold the name: add the record to it, or "
-        "take the zone away from the workers' VPC (aws route53 disassociate-vpc-from-hosted-zone).",
+        "The zone is queried instead of public DNS and does not contain the name: add the record to it, or "
+        "disassociate the zone from the workers' VPC (aws route53 disassociate-vpc-from-hosted-zone).",
         refuted_by="dns.resolves",
     ),
     Problem("PRIVATE_ZONE_LACKS_RECORD", "a private hosted zone hides the name"),
@@ -52,26 +52,26 @@ ZONES_PROBLEMS = (
 SERVERS_PROBLEMS = (
     Problem(
         Cause.VPC_DNS_OFF,
-        "the VPC's DNS is switched off",
-        "Switch enableDnsSupport and enableDnsHostnames on: aws ec2 modify-vpc-attribute --vpc-id VPC "
+        "DNS is disabled in the VPC",
+        "Enable enableDnsSupport and enableDnsHostnames: aws ec2 modify-vpc-attribute --vpc-id VPC "
         "--enable-dns-support (then --enable-dns-hostnames). Private DNS of endpoints and private hosted "
         "zones need both.",
         explains=(Explains(checks=NEED_NAMES, not_run=True),),
     ),
     Problem(
         Cause.RESOLVERS_MIXED,
-        "the DHCP options name AWS's resolver and others side by side",
-        "Each lookup may go to any of them, and only AWS's knows private zones and endpoints. Name "
-        "AmazonProvidedDNS alone and forward your own domains by a Resolver rule.",
+        "the DHCP options mix AWS's resolver with other name servers",
+        "Each lookup may go to any of them, and only AWS's resolver knows private zones and endpoints. "
+        "Configure AmazonProvidedDNS alone and forward your own domains with a Resolver rule.",
     ),
-    Problem("VPC_DNS_SUPPORT_OFF", "the VPC's enableDnsSupport is off"),
+    Problem("VPC_DNS_SUPPORT_OFF", "enableDnsSupport is disabled in the VPC"),
 )
 
 FIREWALL_PROBLEMS = (
     Problem(
         Cause.DNS_FIREWALL,
         "DNS Firewall blocks the name",
-        "Add the name to a list that an ALLOW rule of lower priority number names, or take it off the "
+        "Add the name to a domain list of an ALLOW rule with a lower priority number, or remove it from the "
         "list that blocks it.",
         refuted_by="dns.resolves",
     ),
@@ -82,16 +82,16 @@ FIREWALL_PROBLEMS = (
 class ServersAnswer(Check):
     """The workers' VPC has name servers, and the workers reach them.
 
-    The DHCP options of each worker VPC: MSK Connect uses the name servers they name, and a connector is not
-    even created while those do not answer. It fails when the VPC's own DNS is off (enableDnsSupport) though
-    the options count on it, and when a route, security group or network ACL keeps workers from a name server
-    of one's own. It warns when they are kept from it over TCP alone, by which answers that do not fit into a
-    datagram are asked for again (RFC 7766), and when AWS's resolver and others stand side by side: each
-    lookup may go to any. Whether servers of one's own forward AWS's names is not in AWS's configuration:
-    dns.servers asks them.
+    Reads the DHCP options of each worker VPC: MSK Connect uses the name servers listed there, and cannot
+    create a connector while they do not answer. It fails when DNS is disabled in the VPC (enableDnsSupport)
+    although the options depend on it, and when a route, security group or network ACL blocks workers from a
+    custom name server. It warns when only TCP is blocked, which clients use for answers that do not fit into
+    a datagram (RFC 7766), and when the options mix AWS's resolver with other servers: each lookup may go to
+    any of them. Whether custom servers forward AWS's names is not part of AWS's configuration: dns.servers
+    queries them.
 
-    Fix: AmazonProvidedDNS alone, with Resolver rules for domains of one's own; or open UDP and TCP port 53
-    to the servers, and have them forward to the VPC's resolver. MSK Connect reads changed options anew within
+    Fix: use AmazonProvidedDNS alone, with Resolver rules for your own domains; or open UDP and TCP port 53 to
+    the servers, and have them forward to the VPC's resolver. MSK Connect picks up changed options within
     minutes; tasks may fail meanwhile.
     """
 
@@ -112,13 +112,13 @@ class ServersAnswer(Check):
 class NothingHides(Check):
     """No private hosted zone in the workers' VPC hides the name.
 
-    A private zone for a parent domain (clickhouse.cloud, amazonaws.com) is asked in place of public DNS, and
-    what it does not hold does not exist for the workers, though it resolves everywhere else. Of several zones
-    and Resolver rules the most specific decides. An MSK Serverless name resolves in the VPCs of the cluster
-    only: elsewhere it needs a zone or a rule.
+    A private zone for a parent domain (clickhouse.cloud, amazonaws.com) is queried instead of public DNS: a
+    name that it does not contain does not exist for the workers, although it resolves outside the VPC. Of
+    several zones and Resolver rules the most specific applies. An MSK Serverless name resolves only in the
+    cluster's VPCs: other VPCs need a zone or a rule.
 
-    Fix: add the record to the zone, or take the zone away from the VPC; for MSK Serverless add the workers'
-    VPC to the cluster, or forward the name to a resolver in a VPC of the cluster.
+    Fix: add the record to the zone, or disassociate the zone from the VPC; for MSK Serverless add the
+    workers' VPC to the cluster, or forward the name to a resolver in a VPC of the cluster.
     """
 
     id = "resolver.zones"
@@ -138,9 +138,9 @@ class NothingHides(Check):
                     Layer.DNS, evidence, code="PRIVATE_ZONE_LACKS_RECORD", component=seen.component,
                 )  # fmt: skip
             elif seen.by is ResolvedBy.UNKNOWN:
-                yield _not_known(seen, target, ctx)
+                yield _unknown(seen, target, ctx)
             elif seen.by is ResolvedBy.PUBLIC and SERVERLESS in target.host and not _is_in_cluster(vpc, ctx):
-                text = f"{target.host} resolves in the VPCs of its serverless cluster only, not in {vpc}"
+                text = f"{target.host} resolves only in the VPCs of its serverless cluster, not in {vpc}"
                 yield Finding(
                     Status.FAIL, text, Cause.DNS_NXDOMAIN, Layer.DNS, evidence,
                     code="SERVERLESS_VPC_MISSING", component=vpc,
@@ -152,11 +152,11 @@ class NothingHides(Check):
 class FirewallAllows(Check):
     """DNS Firewall in the workers' VPC does not block the name.
 
-    The rules of all rule groups associated with the VPC, in their order; the first whose domain list holds
-    the name decides. Domain lists that AWS manages cannot be read: they are taken not to hold the names of
-    AWS and ClickHouse.
+    Evaluates the rules of all rule groups associated with the VPC in order; the first rule whose domain list
+    contains the name applies. AWS managed domain lists cannot be read: they are assumed not to contain the
+    names of AWS and ClickHouse.
 
-    Fix: allow the name in a rule with a lower priority number, or take it off the list.
+    Fix: allow the name in a rule with a lower priority number, or remove it from the list.
     """
 
     id = "resolver.firewall"
@@ -185,13 +185,13 @@ def _is_a_name(target: Target) -> None:
         ipaddress.ip_address(target.host)
     except ValueError:
         return
-    raise Skip("an address was given, there is no name to look up")
+    raise Skip("the target is an IP address: there is no name to look up")
 
 
 def _not_collected(vpc: str, action: str) -> Finding:
     return Finding(
         Status.UNKNOWN,
-        f"which name servers {vpc} uses is not known (needs {action})",
+        f"the name servers of {vpc} are unknown (needs {action})",
         Cause.PATH_UNKNOWN,
         Layer.DNS,
         components=(vpc,),
@@ -201,55 +201,55 @@ def _not_collected(vpc: str, action: str) -> Finding:
 
 def _servers(dns: VpcDns, ctx: Context) -> Iterator[Finding]:
     assert dns.servers is not None
-    told = ", ".join(dns.servers) or "no name servers"
+    servers = ", ".join(dns.servers) or "no name servers"
     evidence: dict[str, Json] = {"vpc": dns.vpc, "options": dns.options, "servers": list(dns.servers)}
     asks_aws = len(dns.foreign) < len(dns.servers)
     bad = False
     if asks_aws and dns.support is False:
         bad = True
         yield Finding(
-            Status.FAIL, f"enableDnsSupport of {dns.vpc} is off, and {dns.options} names AWS's resolver",
+            Status.FAIL, f"enableDnsSupport is disabled in {dns.vpc}, but {dns.options} uses AWS's resolver",
             Cause.VPC_DNS_OFF, Layer.DNS, evidence, code="VPC_DNS_SUPPORT_OFF", component=dns.vpc,
         )  # fmt: skip
     if not dns.servers:
         bad = True
-        text = f"the DHCP options of {dns.vpc} ({dns.options}) name no name server"
+        text = f"the DHCP options of {dns.vpc} ({dns.options}) list no name server"
         yield Finding(Status.WARN, text, Cause.VPC_DNS_OFF, Layer.DNS, evidence, component=dns.options)
     if asks_aws and dns.foreign:
         bad = True
-        text = f"{dns.options} of {dns.vpc} names AWS's resolver and others side by side: {told}"
+        text = f"{dns.options} of {dns.vpc} mixes AWS's resolver with other name servers: {servers}"
         yield Finding(Status.WARN, text, Cause.RESOLVERS_MIXED, Layer.DNS, evidence, component=dns.options)
     for server in dns.foreign:
-        found = list(_reached(server, ctx, dns.vpc))
+        found = list(_blocked_from(server, ctx, dns.vpc))
         yield from found
         bad = bad or bool(found)
     if not bad:
-        how = "AWS's resolver" if not dns.foreign else f"name servers of its own, which workers reach: {told}"
+        how = "AWS's resolver" if not dns.foreign else f"custom name servers, which workers reach: {servers}"
         yield Finding(Status.PASS, f"{dns.vpc} uses {how}", None, Layer.DNS, evidence)
 
 
-def _reached(server: str, ctx: Context, vpc: str) -> Iterator[Finding]:
-    """What keeps the workers of this VPC from a name server: over UDP everything, over TCP long answers."""
+def _blocked_from(server: str, ctx: Context, vpc: str) -> Iterator[Finding]:
+    """What blocks the workers of this VPC from a name server: a failure over UDP, a warning over TCP."""
 
     from netcheck.aws.ec2.entities import TCP, UDP
     from netcheck.path.resolver import DNS_PORT
 
     asked = Target(Kind.PIPELINE, server, DNS_PORT)
-    by_udp, by_tcp = _ways(server, ctx, vpc, UDP), _ways(server, ctx, vpc, TCP)
-    kept = list(_stopped(by_udp, asked))
-    yield from kept
+    by_udp, by_tcp = _paths(server, ctx, vpc, UDP), _paths(server, ctx, vpc, TCP)
+    blocked = list(_blockers(by_udp, asked))
+    yield from blocked
     undecided = list(path_findings.undecided(by_udp, asked))
     yield from undecided
-    told = {(one.code, one.component) for one in kept}
-    for one in _stopped(by_tcp, asked):
-        if (one.code, one.component) not in told:
-            text = f"over TCP, by which answers too long for UDP are asked for again: {one.summary}"
+    reported = {(one.code, one.component) for one in blocked}
+    for one in _blockers(by_tcp, asked):
+        if (one.code, one.component) not in reported:
+            text = f"over TCP, which clients use for answers too long for UDP: {one.summary}"
             yield replace(one, status=Status.WARN, summary=text)
     if not undecided:
         yield from path_findings.undecided(by_tcp, asked)
 
 
-def _ways(server: str, ctx: Context, vpc: str, protocol: int) -> list[Traced]:
+def _paths(server: str, ctx: Context, vpc: str, protocol: int) -> list[Traced]:
     """From every worker subnet of this VPC to a name server."""
 
     from netcheck.path.aggregate import Traced
@@ -265,14 +265,12 @@ def _ways(server: str, ctx: Context, vpc: str, protocol: int) -> list[Traced]:
             if name in known.subnets and known.subnets[name].vpc == vpc
         ]
     except (QuestionError, ValueError) as error:
-        raise FactUnavailable(
-            f"whether workers reach the name server {server} is not known: {error}"
-        ) from None
+        raise FactUnavailable(f"whether workers reach the name server {server} is unknown: {error}") from None
 
 
-def _stopped(traced: list[Traced], asked: Target) -> Iterator[Finding]:
+def _blockers(traced: list[Traced], asked: Target) -> Iterator[Finding]:
     yield from path_findings.filtered(traced, asked)
-    yield from path_findings.stopped(traced, asked, ROUTING, Cause.PATH_NO_ROUTE, Layer.ROUTE)
+    yield from path_findings.blocked(traced, asked, ROUTING, Cause.PATH_NO_ROUTE, Layer.ROUTE)
 
 
 def _by_aws(seen: NameResolution, evidence: dict[str, Json]) -> Finding:
@@ -280,7 +278,7 @@ def _by_aws(seen: NameResolution, evidence: dict[str, Json]) -> Finding:
 
     match seen.by:
         case ResolvedBy.FORWARD | ResolvedBy.OWN_SERVERS:
-            text = f"{seen.text}: what they answer is not in AWS's configuration, dns.servers asks from here"
+            text = f"{seen.text}: AWS's configuration does not contain their answers; see dns.servers"
             return Finding(Status.SKIP, text, None, Layer.DNS, evidence)
         case ResolvedBy.NOBODY:
             return Finding(Status.SKIP, seen.text, Cause.NOT_ASKED, Layer.DNS, evidence)
@@ -288,12 +286,12 @@ def _by_aws(seen: NameResolution, evidence: dict[str, Json]) -> Finding:
             return Finding(Status.PASS, seen.text, None, Layer.DNS, evidence)
 
 
-def _not_known(seen: NameResolution, target: Target, ctx: Context) -> Finding:
+def _unknown(seen: NameResolution, target: Target, ctx: Context) -> Finding:
     if ctx.config.snapshot:
         raise Skip(seen.text)
     action = seen.missing.action if seen.missing else ""
     needed = (action,) if action else ()
-    text = f"whether a private zone hides {target.host} is not known: {seen.text}"
+    text = f"whether a private zone hides {target.host} is unknown: {seen.text}"
     return Finding(
         Status.UNKNOWN,
         text,
@@ -305,7 +303,7 @@ def _not_known(seen: NameResolution, target: Target, ctx: Context) -> Finding:
 
 
 def _is_in_cluster(vpc: str, ctx: Context) -> bool:
-    """Whether the serverless cluster has subnets in this VPC; taken to be so where that is not known."""
+    """Whether the serverless cluster has subnets in this VPC; True if that is unknown."""
     cluster, known = ctx.get(facts.pipeline).cluster, ctx.get(facts.snapshot)
     if cluster is None or not cluster.vpc_configs or known.missing("Subnets") is not None:
         return True
@@ -329,13 +327,11 @@ def _fired(host: str, vpc: str, rules: tuple[FirewallRule, ...], found: Listed) 
                 code="DNS_FIREWALL_BLOCKS", component=rule.group,
             )  # fmt: skip
         if rule.domains in found.lists:
-            return Finding(
-                Status.PASS, f"{rule.group} lets {host} through: {rule.name}", None, Layer.DNS, evidence
-            )
+            return Finding(Status.PASS, f"{rule.group} allows {host}: {rule.name}", None, Layer.DNS, evidence)
         if rule.domains in unread and rule.action == "BLOCK":
             gap = unread[rule.domains]
             needed = (gap.action,) if gap.action else ()
-            text = f"whether {rule.group} blocks {host} is not known: {gap.reason}"
+            text = f"whether {rule.group} blocks {host} is unknown: {gap.reason}"
             return Finding(
                 Status.UNKNOWN,
                 text,
@@ -345,4 +341,4 @@ def _fired(host: str, vpc: str, rules: tuple[FirewallRule, ...], found: Listed) 
                 component=rule.group,
                 missing_permissions=needed,
             )
-    return Finding(Status.PASS, f"DNS Firewall of {vpc} does not name {host}", None, Layer.DNS)
+    return Finding(Status.PASS, f"no DNS Firewall rule of {vpc} matches {host}", None, Layer.DNS)

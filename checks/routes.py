@@ -1,4 +1,4 @@
-"""Do the workers' subnets have a way to the target, and back, as AWS is configured?"""
+"""Do the worker subnets have a route to the target, and back, in AWS's configuration?"""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ROUTING = frozenset({Concern.ROUTE, Concern.ENDPOINT})
 ROUTES_PROBLEMS = (
     Problem(
         Cause.PATH_NO_ROUTE,
-        "no route leads there, or none leads back",
-        "Add the route to the table that is named, or associate the subnet with a table that has it.",
+        "no route to the target, or no return route",
+        "Add the route to the named route table, or associate the subnet with a table that has it.",
         traits=frozenset({Trait.BLOCKS_PACKETS}),
     ),
     Problem(
         Cause.PATH_UNKNOWN,
-        "AWS's configuration is not known well enough",
-        "Grant the IAM action that is named (netcheck only reads), or look at the component by hand.",
+        "AWS's configuration could not be read completely",
+        "Grant the named IAM action (netcheck only reads), or check the component manually.",
         traits=frozenset({Trait.AGENT}),
     ),
 )
@@ -34,9 +34,9 @@ ROUTES_PROBLEMS = (
 INTERNET_PROBLEMS = (
     Problem(
         Cause.PATH_NO_INTERNET,
-        "the way out to the internet does not work",
-        "Put the workers into private subnets whose 0.0.0.0/0 leads to an available public NAT gateway, "
-        "itself in a subnet whose 0.0.0.0/0 leads to an internet gateway.",
+        "the path to the internet does not work",
+        "Put the workers into private subnets whose 0.0.0.0/0 route targets an available public NAT gateway, "
+        "itself in a subnet whose 0.0.0.0/0 route targets an internet gateway.",
         traits=frozenset({Trait.BLOCKS_PACKETS}),
     ),
 )
@@ -45,8 +45,8 @@ CONSISTENCY_PROBLEMS = (
     Problem(
         Cause.PATH_PARTIAL,
         "it works from some workers only",
-        "Make route tables and network ACLs of the worker subnets alike, and allow the whole ephemeral "
-        "range of ports.",
+        "Give the worker subnets equivalent route tables and network ACLs, and allow the whole ephemeral "
+        "port range.",
         traits=frozenset({Trait.PATHS_DIFFER}),
     ),
 )
@@ -56,12 +56,13 @@ class LeadsThere(Check):
     """Every worker subnet has a route to the target, and the target has one back.
 
     Computed from the snapshot of AWS's configuration for every address a worker may get. It fails when a
-    route table has no route, when the most specific one is a blackhole, when peering or a transit gateway
-    lacks an attachment, an association or the return route, when nothing has the address, and when a private
-    address is sent to the internet, for want of a route to where it is. What AWS would not say, or what
-    is not modelled, is unknown, with the IAM action or the construct that is missing.
+    route table has no route, when the most specific route is a blackhole, when peering or a transit gateway
+    lacks an attachment, an association or the return route, when no resource has the address, and when
+    traffic to a private address goes to the internet because no route to it exists. Data that AWS does not
+    return, and constructs that are not modelled, make the result unknown; it names the missing IAM action or
+    the construct.
 
-    Fix: add the route to the table that is named; a subnet without a table of its own uses the VPC's main
+    Fix: add the route to the named route table; a subnet without an explicit route table uses the VPC's main
     one.
     """
 
@@ -72,14 +73,14 @@ class LeadsThere(Check):
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         traced = ctx.get(facts.paths, target)
-        found = list(path_findings.stopped(traced, target, ROUTING, Cause.PATH_NO_ROUTE, Layer.ROUTE))
+        found = list(path_findings.blocked(traced, target, ROUTING, Cause.PATH_NO_ROUTE, Layer.ROUTE))
         public = path_findings.to_internet(traced)
         private = [one for one in traced if one not in public]
-        found += path_findings.stopped(private, target, INTERNET, Cause.PATH_NO_ROUTE, Layer.ROUTE)
+        found += path_findings.blocked(private, target, INTERNET, Cause.PATH_NO_ROUTE, Layer.ROUTE)
         yield from found or path_findings.undecided(traced, target)
         if not found and not path_findings.is_undecided(traced):
             yield path_findings.passes(
-                f"routes lead from {path_findings.sources(traced)} to {target.endpoint}", traced, Layer.ROUTE
+                f"routes exist from {path_findings.sources(traced)} to {target.endpoint}", traced, Layer.ROUTE
             )
 
 
@@ -88,11 +89,10 @@ class LeavesByNat(Check):
 
     For a target with a public address. It fails when a subnet sends it straight to the internet gateway
     (a worker of MSK Connect has no public address), when the NAT gateway is not available, private, or
-    itself in a subnet without an internet gateway, and when block public access is on. When it passes, it
-    names each subnet's NAT gateway, with its zone and public addresses: those belong into ClickHouse's
-    access list.
+    itself in a subnet without an internet gateway, and when block public access is on. A pass lists each
+    subnet's NAT gateway, with its zone and public addresses: add those to ClickHouse's access list.
 
-    Fix: put workers into private subnets whose 0.0.0.0/0 leads to a public NAT gateway in a public
+    Fix: put workers into private subnets whose 0.0.0.0/0 route targets a public NAT gateway in a public
     subnet.
     """
 
@@ -106,23 +106,23 @@ class LeavesByNat(Check):
         public = path_findings.to_internet(traced)
         if not public:
             raise Skip("the target has no public address")
-        found = list(path_findings.stopped(public, target, INTERNET, Cause.PATH_NO_INTERNET, Layer.ROUTE))
+        found = list(path_findings.blocked(public, target, INTERNET, Cause.PATH_NO_INTERNET, Layer.ROUTE))
         yield from found
         if found:
             return
-        if path_findings.is_undecided(public) or path_findings.is_stopped(public, ROUTING):
-            raise PrerequisiteFailed("the way out is not known as far as the NAT gateway")
+        if path_findings.is_undecided(public) or path_findings.is_blocked(public, ROUTING):
+            raise PrerequisiteFailed("the path to the NAT gateway is unknown")
         yield path_findings.passes(path_findings.exits(ctx.get(facts.snapshot), public), public, Layer.ROUTE)
 
 
 class PathConsistent(Check):
-    """The target is reached alike from every worker subnet, address and port.
+    """The target is reachable from every worker subnet, address and source port.
 
-    Workers come and go: MSK Connect may start one in any of the connector's subnets, with any address of
-    it and any ephemeral port. Where only some of these pass, it works sometimes. It fails when subnets
-    differ, and when a rule lets part of a subnet or part of the ports through.
+    MSK Connect may start a worker in any of the connector's subnets, with any address of it, and a worker may
+    use any ephemeral port. If only some of these pass, the pipeline works intermittently. It fails when
+    subnets differ, and when a rule allows only part of a subnet or part of the ports.
 
-    Fix: make the subnets' route tables and network ACLs alike; allow replies to the whole ephemeral
+    Fix: give the subnets equivalent route tables and network ACLs; allow replies to the whole ephemeral
     range, 1024-65535.
     """
 
@@ -139,12 +139,12 @@ class PathConsistent(Check):
         traced = ctx.get(facts.paths, target)
         verdicts = {one.path.verdict for one in traced}
         if Verdict.UNKNOWN in verdicts:
-            raise PrerequisiteFailed("not every verdict is known")
+            raise PrerequisiteFailed("the path from some worker subnet is unknown")
         if verdicts == {Verdict.BLOCKED}:
-            raise PrerequisiteFailed("nothing passes from anywhere")
+            raise PrerequisiteFailed("the path is blocked from every worker subnet")
         if verdicts == {Verdict.REACHABLE}:
             yield path_findings.passes(
-                f"{path_findings.sources(traced)} reach {target.endpoint} alike", traced, Layer.ROUTE
+                f"{path_findings.sources(traced)} all reach {target.endpoint}", traced, Layer.ROUTE
             )
             return
         yield path_findings.differs(path_findings.differences(traced, target), traced)

@@ -1,4 +1,4 @@
-"""Do security groups and network ACLs let the workers' traffic pass, both ways, as AWS is configured?"""
+"""Do security groups and network ACLs allow the workers' traffic, in both directions?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GROUPS_PROBLEMS = (
         Cause.PATH_SECURITY_GROUP,
         "no security group rule allows it",
         "Allow egress to the target's port in the workers' group, or ingress from the workers' group in "
-        "the target's; name the other group rather than a range of addresses.",
+        "the target's; reference the other group rather than a CIDR range.",
         traits=frozenset({Trait.BLOCKS_PACKETS}),
     ),
 )
@@ -33,22 +33,22 @@ ACLS_PROBLEMS = (
     Problem(
         Cause.PATH_NETWORK_ACL,
         "a network ACL denies it",
-        "Add an allow with a lower rule number than the deny; the reply goes to ports 1024-65535.",
+        "Add an allow rule with a lower number than the deny rule; the reply goes to ports 1024-65535.",
         traits=frozenset({Trait.BLOCKS_PACKETS}),
     ),
 )
 
 
 class GroupsAllow(Check):
-    """Security groups let the workers out and let them in at the target.
+    """Security groups allow the workers' egress and the target's ingress.
 
-    Egress of the workers' groups and ingress of the groups of whatever has the target's address (a
-    broker, an endpoint). They are stateful: replies need no rule. It fails when no rule of any of the
-    groups matches. A reference to another group means the private addresses of the interfaces that hold
-    it, and is lost behind NAT.
+    Evaluates egress of the workers' groups and ingress of the groups of the interface that has the target's
+    address (a broker, an endpoint). They are stateful: replies need no rule. It fails when no rule of any of
+    the groups matches. A reference to another group stands for the private addresses of the interfaces in
+    it, and does not apply behind NAT.
 
     Fix: allow egress to the target's port in the workers' group, and ingress from the workers' group in
-    the brokers'; brokers and workers that share a group need a rule that names the group itself.
+    the brokers'; brokers and workers that share a group need a rule that references the group itself.
     """
 
     id = "security.groups"
@@ -64,14 +64,14 @@ class GroupsAllow(Check):
 
 
 class AclsAllow(Check):
-    """Network ACLs let the traffic and its replies pass.
+    """Network ACLs allow the traffic and its replies.
 
     Network ACLs are stateless: the reply needs a rule too, to the worker's ephemeral port (any of
     32768-60999, and of 1024-65535 behind a NAT gateway), in the target's subnet outbound and in the
-    worker's inbound, and the subnet of a NAT gateway has both again. Rules are read in order of their
-    numbers; inside one subnet none applies.
+    worker's inbound, and in both directions again in the subnet of a NAT gateway. Rules are evaluated in
+    order of their numbers; traffic within a subnet is not filtered.
 
-    Fix: allow the ports that are named, both ways, with a rule number before the one that denies.
+    Fix: allow the named ports, in both directions, with a lower rule number than the deny rule.
     """
 
     id = "security.acls"
@@ -87,14 +87,14 @@ class AclsAllow(Check):
 def _filtered(
     traced: tuple[Traced, ...], target: Target, concern: Concern, cause: Cause, what: str
 ) -> Iterator[Finding]:
-    found = list(path_findings.stopped(traced, target, {concern}, cause, Layer.FILTER))
+    found = list(path_findings.blocked(traced, target, {concern}, cause, Layer.FILTER))
     yield from found
     if found:
         return
     if path_findings.is_undecided(traced):
-        raise PrerequisiteFailed("the way is not known to its end")
-    if path_findings.is_stopped(traced, NOT_FILTERS):
-        raise PrerequisiteFailed("no packet comes as far as every filter on the way")
+        raise PrerequisiteFailed("part of the path is unknown")
+    if path_findings.is_blocked(traced, NOT_FILTERS):
+        raise PrerequisiteFailed("packets are blocked before they reach every filter on the path")
     yield path_findings.passes(
-        f"{what} let {path_findings.sources(traced)} reach {target.endpoint}", traced, Layer.FILTER
+        f"{what} allow {path_findings.sources(traced)} to reach {target.endpoint}", traced, Layer.FILTER
     )

@@ -1,4 +1,4 @@
-"""Does netcheck look from where the workers are?"""
+"""Does netcheck run where the workers are?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netcheck.engine import facts
 VANTAGE_PROBLEMS = (
     Problem(
         Cause.VANTAGE_DIFFERS,
-        "netcheck does not look from where the workers are",
+        "netcheck does not run where the workers are",
         "Run it in one of the workers' subnets with the workers' security groups (the container or the "
         "Lambda function in deploy/).",
     ),
@@ -21,16 +21,16 @@ VANTAGE_PROBLEMS = (
 
 
 class LooksFromTheWorkers(Check):
-    """This run looks from one of the workers' subnets, with the workers' security groups.
+    """netcheck runs in one of the workers' subnets, with the workers' security groups.
 
-    EC2, ECS or Lambda are asked who this host is. It warns of each difference that changes what is seen:
-    another subnet, zone, route table or security group, another name server, a proxy in the environment. From
-    outside of AWS it is skipped: what is observed there says nothing certain of the workers, and what AWS's
-    configuration says of them holds all the same. Only from the same place is silence certain to be the
-    workers' own.
+    Reads this host's identity from EC2, ECS or Lambda. It warns about each difference that changes the
+    observations: another subnet, zone, route table or security group, another name server, a proxy in the
+    environment. Outside AWS it is skipped: observations from there prove nothing about the workers, while
+    conclusions from AWS's configuration still apply. Only from the same place is observed silence certain to
+    affect the workers too.
 
     Fix: run netcheck in one of the workers' subnets, with the workers' security groups. In a container on EC2
-    the instance's metadata hop limit has to be 2.
+    the instance's metadata hop limit must be 2.
     """
 
     id = "vantage.parity"
@@ -46,11 +46,11 @@ class LooksFromTheWorkers(Check):
         identity, seen = ctx.get(facts.identity), ctx.get(facts.parity)
         evidence: dict[str, Json] = dict(ctx.get(facts.place))
         if identity.kind == "outside":
-            raise Skip("this run looks from outside of AWS: it observes its own way, not the workers'")
+            raise Skip("netcheck runs outside AWS: it observes its own network path, not the workers'")
         if seen.parity is Parity.UNKNOWN:
-            raise Skip(f"whether this run looks from where the workers are is not known: {seen.why}")
+            raise Skip(f"whether netcheck runs where the workers are is unknown: {seen.why}")
         for difference in seen.differences:
             yield Finding(Status.WARN, difference, Cause.VANTAGE_DIFFERS, Layer.AGENT, evidence)
         if not seen.differences:
-            text = f"looks from {', '.join(identity.subnets)} with the workers' security groups"
+            text = f"runs in {', '.join(identity.subnets)} with the workers' security groups"
             yield Finding(Status.PASS, text, None, Layer.AGENT, evidence)

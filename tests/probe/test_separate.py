@@ -60,14 +60,14 @@ def swept(*patterns: str, retransmits: int = 0) -> SourcePorts:
 
 FILTERED, NOW_AND_THEN = Cause.SOURCE_PORT_FILTERED, Cause.INTERMITTENT
 SWEEPS: list[tuple[str, SourcePorts, Cause | None, str]] = [
-    ("nothing from anywhere", swept("........"), None, "silent from all of 8 source ports"),
-    ("below Linux's range", swept("xx......", "xx......"), FILTERED, "1024-32767 and never from 32768-65535"),
-    ("above Linux's range", swept("......xx", "......xx"), FILTERED, "from source ports 61000-65535"),
+    ("nothing from anywhere", swept("........"), None, "silent to all of 8 source ports"),
+    ("below Linux's range", swept("xx......", "xx......"), FILTERED, "1024-32767 and never 32768-65535"),
+    ("above Linux's range", swept("......xx", "......xx"), FILTERED, "answers source ports 61000-65535"),
     ("at both sides of it", swept("xx....xx", "xx....xx"), FILTERED, "1024-32767 and 61000-65535 and never"),
-    ("from 40000 on", swept("...xxxxx", "...xxxxx"), FILTERED, "from source ports 49150-65535"),
+    ("from 40000 on", swept("...xxxxx", "...xxxxx"), FILTERED, "answers source ports 49150-65535"),
     ("a refusal has crossed as well", swept("rr......", "rr......"), FILTERED, "1024-32767"),
     ("a place that was taken", swept("x?......", "x?......"), FILTERED, "1024-1025"),
-    ("everything by now", swept("xxxxxxxx"), NOW_AND_THEN, "answers now"),
+    ("everything by now", swept("xxxxxxxx"), NOW_AND_THEN, "now answers all of 8"),
     ("everything but what could not be tried", swept("xxxx?xxx"), NOW_AND_THEN, "all of 7 source ports"),
     ("here and there", swept("x.x..x..", "x.x..x.."), NOW_AND_THEN, "answers 3 of 8"),
     ("a range, and another one the second time", swept("xx......", "....xx.."), NOW_AND_THEN, "2 of 8"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checks.path_findings import stopped
+from checks.path_findings import blocked
 from netcheck.aws.ec2.snapshot import Snapshot, from_parts
 from netcheck.core.components import Concern
 from netcheck.core.model import Cause, Kind, Layer, Result, RootCause, Target
@@ -67,7 +67,7 @@ def _found(queries: Queries, snapshot: Snapshot, keep: slice) -> list[Result]:
     for query in queries:
         target = Target(Kind.KAFKA, query["to"], query.get("port", 1))
         traced = [Traced(query["from"], query["to"], ask(query, snapshot))]
-        findings = list(stopped(traced, target, set(Concern), Cause.PATH_NO_ROUTE, Layer.ROUTE))
+        findings = list(blocked(traced, target, set(Concern), Cause.PATH_NO_ROUTE, Layer.ROUTE))
         for number, finding in enumerate(findings[keep]):
             check = f"{query['from']}.{query.get('protocol', 'tcp')}.{number}"
             found.append(Result(f"{check}@{target}", check, target, finding, 0.0))

@@ -194,7 +194,7 @@ def traced(address: str, port: int) -> list[Traced]:
 
 def stopped(check: str, target: Target, address: str, concern: Concern, cause: Cause, *fixes: Fix) -> Result:
     """What a check of the configured path finds, with fixes for it."""
-    (found,) = path_findings.stopped(traced(address, target.port), target, {concern}, cause, Layer.FILTER)
+    (found,) = path_findings.blocked(traced(address, target.port), target, {concern}, cause, Layer.FILTER)
     found = replace(found, fixes=fixes)
     return Result(f"{check}@{target}", check, target, found, 0.002)
 
