@@ -47,7 +47,7 @@ RESOLUTION_PROBLEMS = (
         "Open UDP and TCP port 53 to the name servers in the VPC's DHCP options, in both directions, or use "
         "AmazonProvidedDNS; enableDnsSupport must be on.",
         traits=frozenset({Trait.VANTAGE_DEPENDENT, Trait.HOST_WIDE}),
-        doubt="Certain: no answer arrives. Not certain: where packets are lost",
+        doubt="no answer arrives; where packets are lost is uncertain",
     ),
     Problem(
         Cause.DNS_MALFORMED,

@@ -46,8 +46,8 @@ SOURCE_PORTS_PROBLEMS = (
         "netcheck again; if it passes then, check the service's log for the time of this run.",
         traits=frozenset({Trait.SILENCE, Trait.VANTAGE_DEPENDENT}),
         doubt=(
-            "Certain: it works intermittently. Not certain: why. Run netcheck again, and check the target's "
-            "log for the time of this run"
+            "it works intermittently; why is uncertain: run netcheck again, and check the target's log for "
+            "the time of this run"
         ),
     ),
 )

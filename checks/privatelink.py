@@ -103,8 +103,8 @@ class LetsWorkersIn(Check):
 
     Over the internet, workers connect from the public addresses of their subnets' NAT gateways: the check
     lists all of them, ready for the service's IP access list. With a ClickHouse Cloud API key it compares
-    them with the list, and over PrivateLink the VPC endpoint's id with the service's private endpoints. A refusal
-    by either looks like a connection reset during the TLS handshake.
+    them with the list, and over PrivateLink the VPC endpoint's id with the service's private endpoints. A
+    refusal by either looks like a connection reset during the TLS handshake.
 
     Fix: ClickHouse Cloud, Settings, Security: add every address (each as /32) to the IP access list; for
     PrivateLink add the endpoint's id to the private endpoints.

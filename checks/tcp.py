@@ -21,7 +21,7 @@ CONNECTION_PROBLEMS = (
         "egress of the worker's security group, ingress of the target's, both subnets' network ACLs in "
         "both directions, the subnets' route tables.",
         traits=frozenset({Trait.VANTAGE_DEPENDENT}),
-        doubt="Certain: no answer arrives. Not certain: where packets are lost",
+        doubt="no answer arrives; where packets are lost is uncertain",
     ),
     Problem(
         Cause.CONNECTION_REFUSED,

@@ -21,7 +21,7 @@ VANTAGE_PROBLEMS = (
 
 
 class LooksFromTheWorkers(Check):
-    """netcheck runs in one of the workers' subnets, with the workers' security groups.
+    """This host is in one of the workers' subnets, with the workers' security groups.
 
     Reads this host's identity from EC2, ECS or Lambda. It warns about each difference that changes the
     observations: another subnet, zone, route table or security group, another name server, a proxy in the
