@@ -82,7 +82,9 @@ def test_where_aws_would_deliver_it_is_certain_and_nothing_of_aws_is_to_be_chang
     assert observed == f"observed: {CLOSER[cause][0]} of {target.host}: {cause}"
     assert configured.startswith("configured: AWS delivers") and target.endpoint in configured
     (fix,) = one.fix
-    assert fix.text.startswith("AWS's configuration delivers it, both ways: leave routes, security groups")
+    assert fix.text.startswith(
+        "AWS's configuration allows it in both directions: leave routes, security groups"
+    )
 
 
 @pytest.mark.parametrize("cause", CLOSER)
@@ -141,7 +143,7 @@ def test_what_works_now_and_then_is_seen_and_not_why(place: Place) -> None:
     shown = [*silent(B1), failed("tcp.source-ports", B1, "intermittent"), *allowed(B1)]
     (one,) = diagnosed(shown, place).root_causes
     assert (one.code, one.certain) == ("INTERMITTENT", False)
-    assert "why it does is not" in one.doubt
+    assert "why is uncertain" in one.doubt
     assert ("run netcheck in one of their subnets" in one.doubt) is (place is LAPTOP)
 
 
