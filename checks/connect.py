@@ -63,7 +63,7 @@ GLUE = re.compile(r"com\.amazonaws\.services\.schemaregistry\.kafkaconnect\..*Co
 SECRETS_PROBLEMS = (
     Problem(
         Cause.SECRET_IN_CLEAR,
-        "a password stands in the connector's configuration in clear text",
+        "the connector's configuration holds a plaintext password",
         "Keep it in AWS Secrets Manager and name it with a config provider: everybody who may call "
         "kafkaconnect:DescribeConnector reads it.",
     ),
@@ -71,7 +71,7 @@ SECRETS_PROBLEMS = (
 
 
 class PasswordIsKept(Check):
-    """No password stands in the configuration in clear text.
+    """The configuration holds no plaintext password.
 
     It warns when a password, a key or a login of a connector's setting is written out: whoever may describe
     the connector reads it. netcheck keeps no such value; it shows stars.
@@ -91,7 +91,7 @@ class PasswordIsKept(Check):
         clear = [key for key, value in subject.settings.items() if HIDDEN in value]
         for key in clear:
             line = f"{key}=${{secretsManager:<secret>:{key.rpartition('.')[2]}}}"
-            text = f"{key} is written in clear text: keep it in AWS Secrets Manager and write {line}"
+            text = f"{key} is written in plain text: keep it in AWS Secrets Manager and write {line}"
             yield doubtful(subject, f"SECRET_IN_CLEAR_{in_code(key)}", Cause.SECRET_IN_CLEAR, text, line)
         if not clear:
             kept = [key for key, value in subject.settings.items() if is_reference(value)]
@@ -251,7 +251,7 @@ class ErrorsAreSeen(Check):
 
 
 class OverridesApply(Check):
-    """Settings of the Kafka consumer stand where they are read.
+    """Kafka consumer settings are in the right place.
 
     In the worker configuration they begin with `consumer.`, in the connector's with `consumer.override.`; a
     bare `max.poll.records` in the connector's is read by nobody. It warns about those in the wrong place and
@@ -287,14 +287,14 @@ class OverridesApply(Check):
             match = CONSUMER.fullmatch(key)
             if match:
                 line = f"consumer.override.{match[1]}={value}"
-                text = f"nobody reads {key} in a connector's settings: write {line}"
+                text = f"{key} has no effect in a connector's settings: write {line}"
                 code = f"SETTING_IGNORED_{in_code(key)}"
                 yield doubtful(subject, code, Cause.SETTING_IGNORED, text, line, settings={key: value})
         worker = subject.worker_configuration
         for key, value in (worker.properties if worker else {}).items():
             if key.startswith("consumer.override."):
                 line = f"consumer.{key.removeprefix('consumer.override.')}={value}"
-                text = f"nobody reads {key} in a worker configuration: write {line} there"
+                text = f"{key} has no effect in a worker configuration: write {line} there"
                 code = f"SETTING_IGNORED_{in_code(key)}"
                 yield doubtful(subject, code, Cause.SETTING_IGNORED, text, line, settings={key: value})
 

@@ -109,7 +109,7 @@ class NothingInvisible(Check):
     where the value is then read as something else: `ssl` and `exactlyOnce` as false, numbers not at all, a
     host name that does not exist. Elsewhere it warns.
 
-    Fix: write the setting anew by hand, as the finding shows it.
+    Fix: rewrite the setting by hand, as the finding shows it.
     """
 
     id = "connector.whitespace"
@@ -380,7 +380,7 @@ class CertificateIsVerified(Check):
 
 
 class NothingIgnored(Check):
-    """Every setting is one that somebody reads.
+    """No setting is ignored.
 
     It warns about settings that look as if they did something: `security.protocol`, `ssl.truststore.*` and
     `sasl.*` (the sink builds its URL from hostname, port, database and jdbcConnectionProperties alone, and
@@ -415,7 +415,7 @@ class NothingIgnored(Check):
             meant = OTHER_NAMES.get(key) or by_case.get(visible(key).lower(), key)
             if visible(key) not in KNOWN and meant != key:
                 clean = False
-                text = f"nobody reads {shown(key)}: write {meant}={shown(value)} if that was meant"
+                text = f"{shown(key)} has no effect: write {meant}={shown(value)} if that was meant"
                 line = f"{meant}={value}"
                 yield doubtful(
                     subject,
@@ -426,7 +426,7 @@ class NothingIgnored(Check):
                     settings=told,
                 )
         if clean:
-            yield fine("no setting is one that nobody reads")
+            yield fine("every setting has an effect")
 
 
 class FilesExist(Check):
@@ -462,7 +462,7 @@ class FilesExist(Check):
 
 
 class ExactlyOnceWorks(Check):
-    """Delivery exactly once has what it stands on.
+    """The prerequisites of exactly-once delivery are met.
 
     With exactlyOnce=true the sink keeps its offsets in a KeeperMap table. It fails together with
     ssl_socket_sni, which the part of the sink that keeps the state does not set, and when zkPath does not
@@ -654,22 +654,22 @@ def _borrowed(host: str) -> str | None:
 
 def _ignored(key: str, value: str) -> str:
     if key == "schemas.enable":
-        return f"nobody reads schemas.enable: write value.converter.schemas.enable={shown(value)}"
+        return f"schemas.enable has no effect: write value.converter.schemas.enable={shown(value)}"
     if key == "security.protocol":
         return (
-            f"nobody reads security.protocol={shown(value)}: TLS to ClickHouse is ssl=true, and MSK Connect "
+            f"security.protocol={shown(value)} has no effect: TLS to ClickHouse is ssl=true, and MSK Connect "
             "sets Kafka's by itself; remove it"
         )
     if key.startswith("ssl."):
         return (
-            f"nobody reads {key}: for a ClickHouse with a private authority write "
+            f"{key} has no effect: for a ClickHouse with a private authority write "
             "jdbcConnectionProperties=?sslmode=STRICT&sslrootcert=<path>, else remove it"
         )
-    return f"nobody reads {key}: MSK Connect sets Kafka's connection itself, remove it"
+    return f"{key} has no effect: MSK Connect sets Kafka's connection itself, remove it"
 
 
 def _paths(subject: Connector) -> Iterator[tuple[str, str]]:
-    """Settings that name a file, and are read; what nobody reads is for connector.ignored to tell."""
+    """Settings that name a file, and are read; connector.ignored reports those without effect."""
     for name, value in options(subject.settings.get("jdbcConnectionProperties", "")).items():
         if name in FILE_OPTIONS and value.startswith("/"):
             yield f"jdbcConnectionProperties {name}", value

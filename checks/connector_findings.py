@@ -87,7 +87,7 @@ SETTINGS_PROBLEMS = (
     ),
     Problem(
         Cause.SETTING_IGNORED,
-        "nobody reads this setting",
+        "this setting has no effect",
         "Remove it, or write it in the place and under the name that is read.",
     ),
     Problem(
@@ -99,7 +99,7 @@ SETTINGS_PROBLEMS = (
         Cause.SETTINGS_CONTRADICT,
         "settings that contradict each other or the cluster",
         "Bring authentication, encryption and port into agreement. MSK Connect cannot change them later: "
-        "create the connector anew.",
+        "recreate the connector.",
     ),
 )
 

@@ -235,7 +235,7 @@ def _too_wide(one: OverGrant, role: str) -> Finding:
 
 
 class ScramSecrets(Check):
-    """The cluster's SCRAM secrets are such as MSK can use.
+    """MSK can use the cluster's SCRAM secrets.
 
     Asked where the cluster has SASL/SCRAM on. It fails for a secret whose name does not begin with AmazonMSK_
     or that is encrypted with Secrets Manager's own key or an asymmetric one, and warns when no secret is

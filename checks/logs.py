@@ -121,7 +121,7 @@ class AddressesAgree(Check):
     one), and an old address is one that was cached or pinned. Public addresses that change by themselves are
     compared by their kind only.
 
-    Fix: create the connector anew, so that it takes the VPC's resolver; enable private DNS on the endpoint.
+    Fix: recreate the connector, so that it takes the VPC's resolver; enable private DNS on the endpoint.
     """
 
     id = "logs.addresses"

@@ -98,7 +98,7 @@ OPERATIONS_PROBLEMS = (
     Problem(
         Cause.CONNECTOR_OPERATION_FAILED,
         "the last operation on the connector failed",
-        "The connector goes on with what it had before: mend what the operation's error names, and update "
+        "The connector goes on with what it had before: fix what the operation's error names, and update "
         "again.",
         traits=frozenset({Trait.SYMPTOM}),
     ),
@@ -137,7 +137,7 @@ class AuthenticationFits(Check):
     bootstrapServers contradict each other, when the cluster has the method switched off, and when its TLS
     listener wants a client certificate, which MSK Connect cannot show.
 
-    Fix: create the connector anew (MSK Connect cannot change these) with IAM, TLS and the brokers on 9098;
+    Fix: recreate the connector (MSK Connect cannot change these) with IAM, TLS and the brokers on 9098;
     NONE, TLS and 9094; or NONE, PLAINTEXT and 9092.
     """
 
@@ -227,7 +227,7 @@ class BootstrapIsOfCluster(Check):
     IPV4. It warns about public names, which workers reach by NAT only, about names that are not MSK's (their
     certificate has another), and about a single broker.
 
-    Fix: create the connector anew with the string of aws kafka get-bootstrap-brokers.
+    Fix: recreate the connector with the string of aws kafka get-bootstrap-brokers.
     """
 
     id = "connector.bootstrap"
@@ -264,7 +264,7 @@ class BootstrapIsOfCluster(Check):
 
 
 class BrokersBearTasks(Check):
-    """The brokers bear as many logins as the connector makes.
+    """The brokers can handle the connector's login rate.
 
     A kafka.t3.small takes 4 new IAM connections a second ("Too many connects"). It warns when the connector
     has more tasks than that, uses IAM, and does not wait a second between attempts.
@@ -301,7 +301,7 @@ class Runs(Check):
     reach the brokers, and creation fails a little later. It warns while it is paused or being changed.
     RUNNING does not prove that its tasks run: the API does not tell of tasks.
 
-    Fix: mend what the other findings and the worker log name, then create or restart the connector.
+    Fix: correct what the other findings and the worker log name, then create or restart the connector.
     """
 
     id = "connector.state"
@@ -349,7 +349,7 @@ class OperationsSucceed(Check):
     says RUNNING. It fails when the newest operation failed or was rolled back, and warns while one is under
     way.
 
-    Fix: mend what the operation's error names and update again.
+    Fix: correct what the operation's error names and update again.
     """
 
     id = "connector.operations"
@@ -563,7 +563,7 @@ def _recreate(subject: Connector, cluster: Cluster | None, spoken: set[Listener]
         if not fitting:
             what += " and the brokers on port 9098"
     text = f"{_types(subject)} with {shown(subject.bootstrap)}: {why}. Create the connector with {what}"
-    fix = Fix("text", f"create the connector again with {what}")
+    fix = Fix("text", f"recreate the connector with {what}")
     told = {"bootstrapServers": subject.bootstrap}
     return wrong(subject, "MSK_CONNECT_AUTHENTICATION", Cause.SETTINGS_CONTRADICT, text, fix, told, explains)
 

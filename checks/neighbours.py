@@ -82,12 +82,12 @@ def _compared(subject: Connector, one: Neighbour) -> Iterator[Finding]:
     line = f"zkPath={KEEPER_PATH}-{subject.name}"
     told = given(subject, "hostname", "zkPath", "zkDatabase", "topics", "topics.regex")
     where = f"{one.name} ({one.state}) also keeps its state in {_place(mine)}"
-    mend = f"Write {line}, or another zkPath in {one.name}: the state begins anew there"
+    fix = f"Write {line}, or another zkPath in {one.name}: the state starts from scratch there"
     if None not in alike and isinstance(common, str):
-        text = f"{where}, and reads {shown(common)} too: offsets of the one are taken for the other's. {mend}"
+        text = f"{where}, and reads {shown(common)} too: offsets of the one are taken for the other's. {fix}"
         yield wrong(subject, "STATE_SHARED", Cause.SETTING_WRONG, text, line, told)
     else:
-        text = f"{where.replace('also keeps', 'may keep')}, and may read the same topics. {mend}"
+        text = f"{where.replace('also keeps', 'may keep')}, and may read the same topics. {fix}"
         yield doubtful(subject, "STATE_PERHAPS_SHARED", Cause.SETTING_RISKY, text, line, told)
 
 

@@ -8,7 +8,7 @@ from netcheck.core.problem import Problem, Trait
 AGENT_PROBLEMS = (
     Problem(
         Cause.NOT_ASKED,
-        "not asked, as what it stands on is missing",
+        "not asked, as what it depends on is missing",
         "Mend what failed below it, and run again.",
         traits=frozenset({Trait.AGENT}),
     ),

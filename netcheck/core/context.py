@@ -26,7 +26,7 @@ class Skip(Exception):
 
 
 class PrerequisiteFailed(Skip):
-    """Raised where a question could not be asked because what it stands on is missing.
+    """Raised where a question could not be asked because what it depends on is missing.
 
     No address, no connection: whatever failed below explains it.
     """

@@ -50,7 +50,7 @@ class Confidence:
     fix: str
 
     def __str__(self) -> str:
-        return f"Certain: {self.certain}. Not certain: {self.open}"
+        return f"{self.open}. Certain: {self.certain}"
 
 
 @dataclass(frozen=True, slots=True)

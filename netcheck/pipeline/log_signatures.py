@@ -307,7 +307,7 @@ SIGNATURES: tuple[Signature, ...] = (
     _known(
         "state-mismatch",
         r"State mismatch for topic",
-        "the state in KeeperMap is of other offsets: two connectors with one zkPath, or a topic made anew",
+        "the state in KeeperMap is of other offsets: two connectors with one zkPath, or a recreated topic",
         Cause.SETTING_RISKY,
         term="State mismatch",
     ),

@@ -192,7 +192,7 @@ def _causes(report: Report) -> Iterator[str]:
         yield "<div>"
         yield from _facts(cause, results)
         yield "</div>"
-        yield from _mended(number, cause, results[cause.results[0]].check)
+        yield from _fixed(number, cause, results[cause.results[0]].check)
         yield "</div>"
         yield from _path(of_cause(report, cause))
         yield "</article>"
@@ -258,7 +258,7 @@ def _hops(leg: Iterable[Stage], whole: bool) -> Iterator[str]:
     yield "</ol>"
 
 
-def _mended(number: int, cause: RootCause, check: str) -> Iterator[str]:
+def _fixed(number: int, cause: RootCause, check: str) -> Iterator[str]:
     yield '<div class="fix">'
     yield f'<h4>Fix<span class="away"> of root cause {number}</span></h4>'
     if cause.fix and cause.fix_proved:

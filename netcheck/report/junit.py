@@ -94,10 +94,10 @@ def _explained(report: Report, result: Result, number: int | None) -> list[str]:
     about = [f"Root cause {number}: {cause.code} at {placed(cause)}"]
     about += [str(one) for one in cause.evidence if result.finding.summary not in one.text]
     about += [f"Not certain: {unsure}"] if (unsure := doubt(cause)) else []
-    return [*(_line(text) for text in about), *_mended(cause)]
+    return [*(_line(text) for text in about), *_fixed(cause)]
 
 
-def _mended(cause: RootCause) -> list[str]:
+def _fixed(cause: RootCause) -> list[str]:
     lines = [f"The fix is {PROVED}."] if cause.fix and cause.fix_proved else []
     for remedy in remedies(cause):
         lines += [f"{remedy.title}:", *(_line(text) for text in remedy.lines)]

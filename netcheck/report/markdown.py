@@ -73,7 +73,7 @@ def _causes(report: Report) -> Iterator[str]:
         if picture:
             lines = draw(picture, Style(), WIDTH, fold=True)
             yield _fenced(f"{picture.source} → {picture.destination}\n" + "\n".join(lines), "text")
-        yield from _mended(cause)
+        yield from _fixed(cause)
 
 
 def _told(cause: RootCause, results: Mapping[str, Result]) -> Iterator[str]:
@@ -94,7 +94,7 @@ def _told(cause: RootCause, results: Mapping[str, Result]) -> Iterator[str]:
         yield f"- **Explains:** {counted(len(cause.explains), 'result')}: {checks}"
 
 
-def _mended(cause: RootCause) -> Iterator[str]:
+def _fixed(cause: RootCause) -> Iterator[str]:
     if cause.fix and cause.fix_proved:
         yield f"**Fix**: {PROVED}."
     for remedy in remedies(cause):

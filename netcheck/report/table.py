@@ -63,7 +63,7 @@ def _causes(report: Report, style: Style) -> Iterator[str]:
         lines = [
             *_told(number, cause, results, style),
             *_drawn(of_cause(report, cause), style),
-            *_mended(cause, style),
+            *_fixed(cause, style),
             _field("more", f"netcheck explain {results[cause.results[0]].check}", style),
         ]
         yield "\n".join(lines)
@@ -104,7 +104,7 @@ def _drawn(picture: Picture | None, style: Style) -> Iterator[str]:
     yield from (f"   {line if style.unicode else line.replace('→', '->')}" for line in lines)
 
 
-def _mended(cause: RootCause, style: Style) -> Iterator[str]:
+def _fixed(cause: RootCause, style: Style) -> Iterator[str]:
     """What to do: words are wrapped, what is to be copied stays as it is, below the name of its tool."""
     if cause.fix and cause.fix_proved:
         yield _field("fix", PROVED, style)

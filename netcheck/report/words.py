@@ -16,7 +16,7 @@ DONE = {
 }
 """The outcome of a check, by status."""
 WORST_FIRST = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.PASS, Status.SKIP)
-UNCERTAIN = "what is silent is certain; where packets are lost is not"
+UNCERTAIN = "no answer arrives; where packets are lost is uncertain"
 PROVED = "verified on a copy of the configuration: this change opens the path"
 _KINDS = {
     "text": "What to do",
