@@ -50,7 +50,7 @@ class Confidence:
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.open}. Certain: {self.certain}"
+        return f"{self.open} (certain: {self.certain})"
 
 
 @dataclass(frozen=True, slots=True)

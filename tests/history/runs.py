@@ -18,11 +18,12 @@ def result(
     status: Status = Status.PASS,
     seconds: float = 0.01,
     evidence: Mapping[str, Json] | None = None,
+    days_left: float | None = None,
 ) -> Result:
     """One result; a failure is a time-out."""
     cause = Cause.TIMED_OUT if status is Status.FAIL else None
     summary = f"{target.host} \t'quoted' \"twice\" — {status}"
-    finding = Finding(status, summary, cause, Layer.TCP, evidence or {"tried": 1})
+    finding = Finding(status, summary, cause, Layer.TCP, evidence or {"tried": 1}, days_left=days_left)
     return Result(f"{check}@{target}", check, target, finding, seconds)
 
 
