@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-# pip, quiet: a build backend's own warnings are nothing that a user can mend.
+# pip, quiet: a build backend's own warnings are nothing that a user can fix.
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip --disable-pip-version-check
 
 $(INSTALLED): pyproject.toml
@@ -32,7 +32,7 @@ $(READY): $(INSTALLED)
 demo: $(INSTALLED)  ## replay the recorded runs
 	@$(BIN)/netcheck demo
 
-quick: $(READY)  ## run the tests that need no server: a minute
+quick: $(READY)  ## run the tests that need no server: a minute or two
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m $(PURE)
 
 test: $(READY)  ## run every test, against real servers (fetched once); says what it skips and why
@@ -74,7 +74,7 @@ lab: $(READY)  ## compare the path engine with the Linux kernel on 500 random ne
 	$(BIN)/python tools/fetch_servers.py
 	$(BIN)/python -m tests.lab --topologies 500
 
-faults: $(READY)  ## break a whole pipeline in every known way, and mend it again
+faults: $(READY)  ## break a whole pipeline in every known way, and fix it again
 	$(BIN)/python tools/fetch_servers.py --require
 	$(BIN)/python -m tests.lab.faults --all
 

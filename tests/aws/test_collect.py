@@ -273,7 +273,7 @@ def test_everything_denied_is_a_gap_for_each_document(aws: AwsEndpoint) -> None:
     assert got.error == ""
 
 
-def test_an_explicit_deny_is_told_as_such(aws: AwsEndpoint) -> None:
+def test_an_explicit_deny_is_reported_as_such(aws: AwsEndpoint) -> None:
     words = (
         "You are not authorized to perform this operation. User: arn:aws:iam::111122223333:user/a is not "
         "authorized to perform: ec2:DescribeVpcs with an explicit deny in a service control policy. "
@@ -387,7 +387,7 @@ def test_no_time_at_all_is_said_so(aws: AwsEndpoint) -> None:
 @pytest.mark.parametrize(
     ("sentence", "variables", "words"),
     [
-        ("nobody listens", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "refuses the connection"),
+        ("nothing listens", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "refuses the connection"),
         ("a Region that is none", {"AWS_ENDPOINT_URL": "http://ec2.eu-wets-1.invalid"}, "does not resolve"),
         (
             "a proxy that is not there",
@@ -398,7 +398,7 @@ def test_no_time_at_all_is_said_so(aws: AwsEndpoint) -> None:
         ("half the credentials", {"AWS_SECRET_ACCESS_KEY": ""}, "credentials are incomplete"),
         ("no Region", {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "the Region is unknown"),
         ("a Region with a space", {"AWS_DEFAULT_REGION": "eu west 1"}, "Write it like eu-west-1"),
-        ("a profile nobody made", {"AWS_PROFILE": "night"}, "night"),
+        ("a profile that does not exist", {"AWS_PROFILE": "night"}, "night"),
         ("an endpoint that is no URL", {"AWS_ENDPOINT_URL": "127.0.0.1"}, "127.0.0.1"),
     ],
 )
@@ -420,7 +420,7 @@ def test_no_way_to_aws_is_one_clear_error(
     assert aws.calls == []
 
 
-def test_an_authority_that_is_not_trusted_is_told(
+def test_an_authority_that_is_not_trusted_is_reported(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with AwsEndpoint(World(account()), tls=certificates.good) as aws:

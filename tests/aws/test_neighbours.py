@@ -47,7 +47,7 @@ def test_they_are_described_without_themselves_and_those_that_are_going(
     assert decode(Neighbours, encode(seen)) == seen
 
 
-def test_many_are_asked_for_side_by_side_and_those_too_many_are_named(
+def test_many_are_asked_for_in_parallel_and_those_too_many_are_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pipeline = beside(60)

@@ -126,7 +126,7 @@ def test_rules_are_those_of_the_vpc_that_was_asked_about() -> None:
 @pytest.mark.parametrize(
     "strange", [None, [], "x", {"HostedZones": "x"}, {"HostedZones": [1, {"VpcId": VPC}]}]
 )
-def test_a_strange_file_tells_nothing(strange: Any) -> None:
+def test_a_strange_file_shows_nothing(strange: Any) -> None:
     documents = {"HostedZones": strange, "ResolverRules": strange}
     assert saved_lookups(documents, VPC).lacks("private hosted zones") is not None
     assert saved_records(documents, VPC, "Z1", "a", "b.a").missing is not None

@@ -46,7 +46,7 @@ def found(pipeline: dict[str, Any], patch: pytest.MonkeyPatch, *arguments: str) 
 
 
 def refused(pipeline: dict[str, Any], patch: pytest.MonkeyPatch, *arguments: str, **faults: Any) -> str:
-    """The one line that says what to mend."""
+    """The one line that says what to fix."""
     done = run(pipeline, patch, *arguments, **faults)
     assert (done.code, done.out) == (2, "")
     assert done.err.count("\n") == 1
@@ -311,7 +311,7 @@ def test_an_exact_name_wins_over_longer_ones(patch: pytest.MonkeyPatch) -> None:
     assert found(pipeline, patch, "--connector", "orders-sink")["connector"]["arn"] == CONNECTOR
 
 
-def test_two_of_one_name_are_told_apart_by_arn(patch: pytest.MonkeyPatch) -> None:
+def test_two_of_one_name_are_distinguished_by_arn(patch: pytest.MonkeyPatch) -> None:
     other = CONNECTOR.replace("0f3c1e2a", "ffffffff")
     pipeline = base() | {"other_connectors": [{"connectorName": "orders-sink", "connectorArn": other}]}
     said = refused(pipeline, patch, "--connector", "orders-sink")
@@ -373,7 +373,7 @@ def test_without_a_region(patch: pytest.MonkeyPatch) -> None:
     assert "the Region is unknown: add --region" in done.err
 
 
-def test_a_failed_operation_is_told_with_its_error(patch: pytest.MonkeyPatch) -> None:
+def test_a_failed_operation_is_reported_with_its_error(patch: pytest.MonkeyPatch) -> None:
     pipeline = base()
     arn = f"{CONNECTOR}/operation/1"
     operation = {

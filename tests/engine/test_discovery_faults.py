@@ -102,7 +102,7 @@ def test_denials_of_what_only_a_cluster_asks(action: str, monkeypatch: pytest.Mo
         aws.deny(*action.split(":"))
         found = discovered(Config(cluster=pipeline["cluster"]["ClusterArn"], region="eu-west-1"))
     assert {missing.action for missing in found.pipeline.missing} == {action}
-    # What GetBootstrapBrokers told is checked all the same.
+    # What GetBootstrapBrokers returned is checked all the same.
     assert [target.port for target in found.targets if target.host] == [9098, 9098, 9098]
 
 

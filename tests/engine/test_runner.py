@@ -327,7 +327,7 @@ class Denied(Exception):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_fact_that_raised_is_told_once_and_the_others_point_to_the_first_in_report_order(seed: int) -> None:
+def test_a_fact_that_raised_is_reported_once_and_others_point_to_the_first_in_report_order(seed: int) -> None:
     def routes(ctx: Context) -> str:
         raise FactUnavailable("route tables: access denied", action="ec2:DescribeRouteTables")
 
@@ -379,7 +379,7 @@ def test_a_fact_that_breaks_is_never_taken_for_a_value(error: BaseException, wor
     assert any(words in r.finding.summary for r in results)
 
 
-def test_facts_that_differ_in_what_they_are_asked_are_told_apart() -> None:
+def test_facts_that_differ_in_what_they_are_asked_are_distinguished() -> None:
     def address(ctx: Context, host: str) -> str:
         raise Denied(host)
 
@@ -390,7 +390,7 @@ def test_facts_that_differ_in_what_they_are_asked_are_told_apart() -> None:
     assert [r.caused_by for r in results] == [None, "a.one@kafka://b-1:9094", None, "a.one@kafka://b-2:9094"]
 
 
-def test_a_fact_behind_a_fact_is_the_one_that_is_told() -> None:
+def test_a_fact_behind_a_fact_is_the_one_that_is_reported() -> None:
     def ground(ctx: Context) -> str:
         raise FactUnavailable("no ground", action="ec2:DescribeVpcs")
 
@@ -689,7 +689,7 @@ def test_a_finding_with_an_odd_part_is_a_bug_of_its_check(odd: dict[str, object]
     assert (result.status, result.finding.cause) == (Status.UNKNOWN, Cause.CHECK_BUG)
 
 
-def test_a_secret_in_a_code_or_a_component_is_not_told() -> None:
+def test_a_secret_in_a_code_or_a_component_is_not_reported() -> None:
     def body(target: Target, ctx: Context) -> Iterator[Finding]:
         yield Finding(Status.FAIL, "no", Cause.TIMED_OUT, code="my-secret", component="sg-my-secret")
 

@@ -72,7 +72,7 @@ IS_NOT: list[tuple[str, Callable[[], Peer], Cause]] = [
     ("a reset", peers.resets_after_first_bytes, Cause.CONNECTION_RESET),
     ("an SSH server", peers.ssh_banner, Cause.WRONG_PROTOCOL),
     ("a drip", peers.drips_http_header, Cause.HTTP_SILENT),
-    ("nobody", peers.refused, Cause.CONNECTION_REFUSED),
+    ("nothing listens", peers.refused, Cause.CONNECTION_REFUSED),
     ("nothing answers the SYN", peers.syn_drop, Cause.TIMED_OUT),
 ]
 

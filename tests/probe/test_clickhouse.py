@@ -86,8 +86,8 @@ IN_FRONT: list[tuple[str, Callable[[], Peer], Cause]] = [
     ("a page that contains Ok.", page("200 OK", b"All is Ok."), Cause.CLICKHOUSE_NOT_CLICKHOUSE),
     ("an empty answer", page("204 No Content", b""), Cause.CLICKHOUSE_NOT_CLICKHOUSE),
     ("a proxy that wants a login", page("407 Proxy Authentication Required"), Cause.HTTP_ERROR),
-    ("a refusal of somebody's", page("403 Forbidden"), Cause.HTTP_ERROR),
-    ("an error of somebody's", page("500 Internal Server Error"), Cause.HTTP_ERROR),
+    ("a refusal by another server", page("403 Forbidden"), Cause.HTTP_ERROR),
+    ("an error of another server", page("500 Internal Server Error"), Cause.HTTP_ERROR),
     ("an exception", page("500 Internal Server Error", THROWN), Cause.CLICKHOUSE_EXCEPTION),
     (
         "an exception by its header",
@@ -109,7 +109,7 @@ IN_FRONT: list[tuple[str, Callable[[], Peer], Cause]] = [
         page("400 Bad Request", b"Client sent an HTTP request to an HTTPS server."),
         Cause.PLAINTEXT_ON_TLS_PORT,
     ),
-    ("a bad request of somebody's", page("400 Bad Request"), Cause.HTTP_ERROR),
+    ("a bad request to another server", page("400 Bad Request"), Cause.HTTP_ERROR),
     (
         "a page about HTTPS ports",
         page("200 OK", b"<html>The plain HTTP request was sent to HTTPS port</html>"),
@@ -120,7 +120,7 @@ IN_FRONT: list[tuple[str, Callable[[], Peer], Cause]] = [
     ("a hang-up", peers.closes_after_first_bytes, Cause.CONNECTION_CLOSED),
     ("an SSH server", peers.ssh_banner, Cause.WRONG_PROTOCOL),
     ("half an answer", peers.drips_http, Cause.HTTP_SILENT),
-    ("nobody", peers.refused, Cause.CONNECTION_REFUSED),
+    ("nothing listens", peers.refused, Cause.CONNECTION_REFUSED),
 ]
 
 
@@ -140,7 +140,7 @@ def test_a_reset_after_the_client_hello_is_an_access_list(trust: Trust) -> None:
     assert answer.cause is Cause.TLS_RESET_AFTER_CLIENT_HELLO
 
 
-def test_a_service_that_wakes_up_slowly_is_told_from_one_that_is_awake() -> None:
+def test_a_service_that_wakes_up_slowly_is_distinguished_from_one_that_is_awake() -> None:
     with peers.http("200 OK", b"Ok.\n", delay_s=https.SLOW_WAKE + 0.1) as peer:
         slow = ping(peer, seconds=LONG)
     with peers.http("200 OK", b"Ok.\n", delay_s=0.3) as peer:
@@ -297,7 +297,7 @@ def test_a_server_that_turns_nasty_does_not_get_through_the_wall(
         (Tables(1, ("events",), 3, database_visible=True), None),
     ],
 )
-def test_a_database_that_the_user_does_not_see_is_told_from_one_without_tables(
+def test_a_database_that_the_user_does_not_see_is_distinguished_from_one_without_tables(
     tables: Tables, cause: Cause | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(https, "look", lambda *_: tables)
@@ -320,7 +320,7 @@ def test_the_sink_wants_23_3(version: str, old: bool) -> None:
 
 @pytest.fixture
 def everything_logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Whatever any library logs at any level, when somebody has turned all of it on."""
+    """Whatever any library logs at any level, with all logging turned on."""
     lines: list[str] = []
 
     class Keep(logging.Handler):

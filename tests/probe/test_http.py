@@ -28,9 +28,9 @@ def get(
     return client.get(Deadline(STEP), peer.host, peer.port, "localhost", tls, path, headers)
 
 
-def test_an_answer_is_told_with_what_says_who_answered() -> None:
-    told = {"Server": "nginx", "Via": "1.1 proxy", "X-ClickHouse-Timezone": "UTC", "X-Secret-Thing": "no"}
-    with peers.http("404 Not Found", b"nothing \x1b[31mhere\x00\r\n", told) as peer:
+def test_an_answer_is_reported_with_what_says_who_answered() -> None:
+    headers = {"Server": "nginx", "Via": "1.1 proxy", "X-ClickHouse-Timezone": "UTC", "X-Secret-Thing": "no"}
+    with peers.http("404 Not Found", b"nothing \x1b[31mhere\x00\r\n", headers) as peer:
         answer = get(peer)
         assert (answer.status, answer.reason, answer.cause) == (404, "Not Found", None)
         assert answer.body == "nothing ?[31mhere?\n"
@@ -42,7 +42,7 @@ def test_an_answer_is_told_with_what_says_who_answered() -> None:
     assert codec.decode(HttpAnswer, codec.encode(answer)) == answer
 
 
-def test_a_late_first_byte_is_told() -> None:
+def test_a_late_first_byte_is_reported() -> None:
     with peers.http(delay_s=0.5) as peer:
         answer = get(peer)
     assert answer.first_byte is not None
@@ -87,7 +87,7 @@ def raw(data: bytes) -> Callable[[], Peer]:
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 MISBEHAVING: list[tuple[str, Callable[[], Peer], Tls | None, Cause]] = [
-    ("nobody listens", peers.refused, None, Cause.CONNECTION_REFUSED),
+    ("nothing listens", peers.refused, None, Cause.CONNECTION_REFUSED),
     ("nothing answers the SYN", peers.syn_drop, None, Cause.TIMED_OUT),
     ("never accepts", peers.never_accepts, None, Cause.HTTP_SILENT),
     ("is silent", peers.silent, None, Cause.HTTP_SILENT),

@@ -169,7 +169,7 @@ def _cases() -> list[Case]:
             (for_clients,),
             jvm_is_laxer=True,
         ),
-        Case("for somebody else, and in the trust store itself", (leaf,), (leaf,), "b-2.example.test"),
+        Case("for another host, and in the trust store itself", (leaf,), (leaf,), "b-2.example.test"),
         Case("in the trust store itself, without its authority", (leaf,), (leaf,)),
         Case("with its intermediate", (_issue("x", middle, names=good), middle), (root,)),
         Case("without its intermediate", (_issue("x", middle, names=good),), (root,)),

@@ -209,7 +209,7 @@ def test_no_question_makes_a_topic_on_a_broker_that_makes_them_for_anybody(
 # Peers that misbehave.
 
 MISBEHAVING: list[tuple[str, Callable[[], Peer], Security, Cause]] = [
-    ("nobody listens", peers.refused, PLAINTEXT, Cause.CONNECTION_REFUSED),
+    ("nothing listens", peers.refused, PLAINTEXT, Cause.CONNECTION_REFUSED),
     ("nothing answers the SYN", peers.syn_drop, PLAINTEXT, Cause.TIMED_OUT),
     ("never accepts", peers.never_accepts, PLAINTEXT, Cause.KAFKA_SILENT),
     ("accepts and is silent", peers.silent, PLAINTEXT, Cause.KAFKA_SILENT),
@@ -446,7 +446,7 @@ def test_a_broker_that_accepts_any_scram_login_does_not_pass() -> None:
 
 @pytest.fixture
 def everything_logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Whatever any library logs at any level, when somebody has turned all of it on."""
+    """Whatever any library logs at any level, with all logging turned on."""
     lines: list[str] = []
 
     class Keep(logging.Handler):

@@ -71,11 +71,11 @@ def topics(peer: Peer, *names: str, pattern: str = "") -> KafkaTopics:
     return broker.topics(Deadline(LONG), *where, None, names, pattern)
 
 
-def told(seen: KafkaTopics) -> dict[str, tuple[str, int]]:
+def described(seen: KafkaTopics) -> dict[str, tuple[str, int]]:
     return {one.name: (one.state.value, one.partitions) for one in seen.topics}
 
 
-def test_each_topic_is_told_apart_and_none_may_be_created() -> None:
+def test_each_topic_is_distinguished_and_none_may_be_created() -> None:
     describe = Describing(
         9094,
         topic("orders", 6),
@@ -87,7 +87,7 @@ def test_each_topic_is_told_apart_and_none_may_be_created() -> None:
     )
     with scripted.broker(api=VERSION_4, describe=describe) as peer:
         seen = topics(peer, "orders", "returns", "secret", "b@d", "young", "left-out")
-    assert told(seen) == {
+    assert described(seen) == {
         "orders": ("there", 6),
         "returns": ("missing", 0),
         "secret": ("denied", 0),
@@ -106,7 +106,7 @@ def test_a_pattern_takes_what_matches_whole_and_nothing_internal() -> None:
     describe = Describing(9094, *listed, internal)
     with scripted.broker(api=VERSION_4, describe=describe) as peer:
         seen = topics(peer, pattern="orders-.*")
-    assert told(seen) == {"orders-eu": ("there", 2), "orders-us": ("there", 3)}
+    assert described(seen) == {"orders-eu": ("there", 2), "orders-us": ("there", 3)}
     assert (seen.told, describe.asked) == (5, [None])
 
 
@@ -185,17 +185,17 @@ ROWS = [
         {"topics_regex": "shop-o.*", "tasks_max": "2"},
         "warn",
         "setting_risky",
-        "as far as this login may see: 1 task has nothing to read",
+        "visible to this login: 1 task has nothing to read",
     ),
     (
         "a pattern that nothing fits",
         {"topics_regex": "cellar-.*"},
         "unknown",
         "fact_unavailable",
-        "fits topics.regex=cellar-.*",
+        "matches topics.regex=cellar-.*",
     ),
-    ("a pattern that is not tried", {"topics_regex": "(a+)+"}, "skip", None, "is not tried here"),
-    ("neither", {}, "skip", None, "connector.topics tells"),
+    ("a pattern that is not tried", {"topics_regex": "(a+)+"}, "skip", None, "is not evaluated here"),
+    ("neither", {}, "skip", None, "see connector.topics"),
     ("filled in on the worker", {"topics": "${ssm::/topics:}"}, "skip", None, "a config provider"),
 ]
 
@@ -219,7 +219,7 @@ def test_what_is_said_of_topics_on_a_real_cluster(
     assert kafka_cluster.topics() == before, "this cluster creates topics for anybody who may"
 
 
-def test_topics_are_told_after_a_login(
+def test_topics_are_reported_after_a_login(
     kafka_cluster: KafkaCluster, topic_names: tuple[str, str], certificates: Any
 ) -> None:
     port = kafka_cluster.addresses("SASL_SSL")[0][1]
@@ -251,4 +251,4 @@ def test_without_a_broker_the_question_is_not_put(tmp_path: Path) -> None:
     file = sink(tmp_path, topics="orders")
     (found,) = judged(file, closed, "--security-protocol", "PLAINTEXT")
     assert found["status"] == "skip"
-    assert "no broker could be asked" in found["summary"]
+    assert "no broker returned its topics" in found["summary"]

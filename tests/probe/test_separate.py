@@ -88,7 +88,7 @@ def test_a_sweep_of_source_ports(says: str, seen: SourcePorts, cause: Cause | No
     assert words in verdict.text
 
 
-def test_a_sweep_without_a_round_tells_nothing() -> None:
+def test_a_sweep_without_a_round_shows_nothing() -> None:
     assert silence.of_source_ports(WHERE, swept()) is None
 
 
@@ -173,13 +173,13 @@ OTHERS = Siblings(("b-2.example", "b-3.example"), ())
 ALL_SILENT = Siblings((), ("b-2.example", "b-3.example"))
 MATRIX: list[tuple[str, Ports, Siblings, Cause | None, str]] = [
     (
-        "its host refuses elsewhere",
+        "its host refuses on other ports",
         asked(p9098=".", p9092="r"),
         Siblings(),
         Cause.PORT_SILENT,
         "9092 (refused)",
     ),
-    ("its host is open elsewhere", asked(p9098=".", p9094="x"), ALL_SILENT, Cause.PORT_SILENT, "9094 (open)"),
+    ("another port answers", asked(p9098=".", p9094="x"), ALL_SILENT, Cause.PORT_SILENT, "9094 (open)"),
     ("others answer", asked(p9098=".", p9092="."), OTHERS, Cause.HOST_SILENT, "nor do its ports 9092"),
     ("both", asked(p9098=".", p9092="r"), OTHERS, Cause.LISTENER_SILENT, "this listener hangs"),
     ("neither", asked(p9098=".", p9092="."), ALL_SILENT, None, "nor do b-2.example, b-3.example"),
@@ -197,7 +197,7 @@ def test_ports_and_hosts(says: str, seen: Ports, siblings: Siblings, cause: Caus
     assert words in verdict.text
 
 
-def test_ports_are_asked_side_by_side_and_told_in_order() -> None:
+def test_ports_are_asked_in_parallel_and_told_in_order() -> None:
     with peers.syn_drop() as mute, peers.refused() as closed, peers.silent() as listening:
         ports = (mute.port, closed.port, listening.port)
         seen = ask_ports(Deadline(STEP), (HOST,), ports)
@@ -210,10 +210,10 @@ def test_ports_are_asked_side_by_side_and_told_in_order() -> None:
 # --- the internet, and families ---------------------------------------------------------------------------
 
 
-def connections(*told: tuple[str, Cause | None]) -> Connections:
+def connections(*outcomes: tuple[str, Cause | None]) -> Connections:
     every = tuple(
         Connection(address, 6 if ":" in address else 4, None, None, None, cause, "", 1.0)
-        for address, cause in told
+        for address, cause in outcomes
     )
     failed = [one.cause for one in every if one.cause is not None]
     return Connections(443, every, failed[0] if len(failed) == len(every) else None, "", 1.0)
@@ -281,7 +281,7 @@ def said(*rounds: str) -> Hellos:
     """One mark for each of EVERY, in that order."""
     made = tuple(
         tuple(
-            Hello(variation, *_told(mark), 3 if mark in "-0" else 0, 1.0)
+            Hello(variation, *_outcome(mark), 3 if mark in "-0" else 0, 1.0)
             for variation, mark in zip(EVERY, marks, strict=True)
         )
         for marks in rounds
@@ -289,7 +289,7 @@ def said(*rounds: str) -> Hellos:
     return Hellos("10.0.3.20", 8443, "ch.example", made, 2.0)
 
 
-def _told(mark: str) -> tuple[Cause | None, str, int, bool | None]:
+def _outcome(mark: str) -> tuple[Cause | None, str, int, bool | None]:
     cause, received, acknowledged = MARKS[mark]
     return cause, "", received, acknowledged
 
@@ -393,8 +393,8 @@ LOSSES: list[tuple[str, tuple[Loss, ...], Cause | None]] = [
 
 @pytest.mark.parametrize(("says", "servers", "cause"), LOSSES, ids=[row[0] for row in LOSSES])
 def test_questions_that_get_lost(says: str, servers: tuple[Loss, ...], cause: Cause | None) -> None:
-    told = silence.of_loss(Losses("ch.example", servers, True, 1.0))
-    assert (told and told[0]) == cause, says
+    outcome = silence.of_loss(Losses("ch.example", servers, True, 1.0))
+    assert (outcome and outcome[0]) == cause, says
 
 
 @contextlib.contextmanager
@@ -445,8 +445,8 @@ SLOW = [
 def test_why_a_first_answer_was_slow(
     says: str, first: float, again: HttpAnswer, connecting: float, cause: Cause
 ) -> None:
-    told = silence.of_second_answer(WHERE, pong(first, Cause.CLICKHOUSE_SLOW_WAKE), again, connecting)
-    assert told[0] is cause, says
+    outcome = silence.of_second_answer(WHERE, pong(first, Cause.CLICKHOUSE_SLOW_WAKE), again, connecting)
+    assert outcome[0] is cause, says
 
 
 def test_a_second_ping_is_a_ping() -> None:

@@ -38,7 +38,7 @@ def _talk(peer: Peer, tls: Tls | None, seconds: float = STEP) -> bytes:
 
 
 PLAIN: list[tuple[str, Make, Cause]] = [
-    ("nobody listens", lambda _: peers.refused(), Cause.CONNECTION_REFUSED),
+    ("nothing listens", lambda _: peers.refused(), Cause.CONNECTION_REFUSED),
     ("SYNs are dropped", lambda _: peers.syn_drop(), Cause.TIMED_OUT),
     ("it never accepts", lambda _: peers.never_accepts(), Cause.TIMED_OUT),
     ("it accepts and says nothing", lambda _: peers.silent(), Cause.TIMED_OUT),
@@ -49,7 +49,7 @@ PLAIN: list[tuple[str, Make, Cause]] = [
 ]
 
 OVER_TLS: list[tuple[str, Make, Cause]] = [
-    ("nobody listens", lambda _: peers.refused(), Cause.CONNECTION_REFUSED),
+    ("nothing listens", lambda _: peers.refused(), Cause.CONNECTION_REFUSED),
     ("SYNs are dropped", lambda _: peers.syn_drop(), Cause.TIMED_OUT),
     ("it never accepts", lambda _: peers.never_accepts(), Cause.TLS_SILENT_AFTER_CLIENT_HELLO),
     ("it never answers the ClientHello", lambda _: peers.silent(), Cause.TLS_SILENT_AFTER_CLIENT_HELLO),

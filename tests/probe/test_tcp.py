@@ -50,7 +50,7 @@ def test_the_kernel_says_how_often_it_asked_in_vain() -> None:
     assert one.kernel.segments_out >= 2, "the SYN, and again after one second"
 
 
-def test_a_moment_of_silence_is_blamed_on_nobody() -> None:
+def test_a_moment_of_silence_is_not_blamed_on_anything() -> None:
     with peers.syn_drop() as peer:
         seen = connect(Deadline(MOMENT), (peer.host,), peer.port)
     assert seen.cause is Cause.DEADLINE

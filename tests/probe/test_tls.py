@@ -48,7 +48,7 @@ def _shows(leaf: Leaf) -> Peer:
 
 
 BROKEN: list[tuple[str, Make, Cause]] = [
-    ("nobody listens", lambda _: peers.refused(), Cause.CONNECTION_REFUSED),
+    ("nothing listens", lambda _: peers.refused(), Cause.CONNECTION_REFUSED),
     ("SYNs are dropped", lambda _: peers.syn_drop(), Cause.TIMED_OUT),
     ("it never accepts", lambda _: peers.never_accepts(), Cause.TLS_SILENT_AFTER_CLIENT_HELLO),
     ("it never answers the ClientHello", lambda _: peers.silent(), Cause.TLS_SILENT_AFTER_CLIENT_HELLO),
@@ -93,7 +93,7 @@ BROKEN: list[tuple[str, Make, Cause]] = [
         lambda c: _shows(c.not_yet_valid),
         Cause.TLS_CERTIFICATE_NOT_YET_VALID,
     ),
-    ("its certificate is somebody else's", lambda c: _shows(c.wrong_host), Cause.TLS_HOSTNAME_MISMATCH),
+    ("its certificate is for another host", lambda c: _shows(c.wrong_host), Cause.TLS_HOSTNAME_MISMATCH),
     ("its certificate signed itself", lambda c: _shows(c.self_signed), Cause.TLS_SELF_SIGNED),
     ("its authority is unknown", lambda c: _shows(c.intercepted), Cause.TLS_UNTRUSTED),
     ("it forgets its intermediate", lambda c: _shows(c.missing_intermediate), Cause.TLS_UNTRUSTED),
@@ -283,7 +283,7 @@ def test_a_broker_of_aws_that_only_our_own_trust_store_accepts(certificates: Cer
 
 @pytest.fixture
 def public_authority(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """certifi, as if it knew the tests' authority: nobody else can issue for AWS's names."""
+    """certifi, as if it knew the tests' CA: no other CA can issue for AWS's names."""
     monkeypatch.setattr(certifi, "where", lambda: str(certificates.authority.certificate))
     caches = (trust._public_roots, trust._public_organisations, trust._public_verifier)
     for cache in caches:
@@ -371,7 +371,7 @@ def test_a_server_that_insists_on_a_client_certificate_has_shown_a_good_one(
         assert seen.alert in ("40 (handshake_failure)", "116 (certificate_required)")
 
 
-def test_a_client_hello_that_was_acknowledged_is_told_from_one_that_was_not(
+def test_a_client_hello_that_was_acknowledged_is_distinguished_from_one_that_was_not(
     certificates: Certificates,
 ) -> None:
     with peers.never_accepts() as peer:
@@ -411,7 +411,7 @@ def test_a_middlebox_that_drops_the_client_hello_leaves_it_unacknowledged() -> N
     assert seen["kernel"]["retransmits"] > 0
 
 
-def test_a_moment_of_silence_is_blamed_on_nobody(certificates: Certificates) -> None:
+def test_a_moment_of_silence_is_not_blamed_on_anything(certificates: Certificates) -> None:
     with peers.never_accepts() as peer:
         assert _shake(peer, certificates.authority.certificate, seconds=MOMENT).cause is Cause.DEADLINE
 

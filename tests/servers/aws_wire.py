@@ -415,17 +415,17 @@ def _to_json(shape: Shape, value: Any) -> Any:
 
 def error(protocol: str, call: Call, code: str, message: str, status: int) -> Reply:
     """An error as the service sends it."""
-    told = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    outcome = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     match protocol:
         case "ec2":
-            inner = f"<Errors><Error>{told}</Error></Errors><RequestID>{REQUEST_ID}</RequestID>"
+            inner = f"<Errors><Error>{outcome}</Error></Errors><RequestID>{REQUEST_ID}</RequestID>"
             text = f"<Response>{inner}</Response>"
             return Reply(status, _headers("text/xml;charset=UTF-8"), text.encode())
         case "rest-xml" if call.service == "s3":
-            text = f"<Error>{told}<RequestId>{REQUEST_ID}</RequestId></Error>"
+            text = f"<Error>{outcome}<RequestId>{REQUEST_ID}</RequestId></Error>"
             return Reply(status, _headers("application/xml"), text.encode())
         case "query" | "rest-xml":
-            inner = f"<Error><Type>Sender</Type>{told}</Error><RequestId>{REQUEST_ID}</RequestId>"
+            inner = f"<Error><Type>Sender</Type>{outcome}</Error><RequestId>{REQUEST_ID}</RequestId>"
             return Reply(status, _headers("text/xml"), f"<ErrorResponse>{inner}</ErrorResponse>".encode())
         case _:
             headers = _headers("application/x-amz-json-1.1") | {"x-amzn-ErrorType": code}

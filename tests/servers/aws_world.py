@@ -42,7 +42,7 @@ class AwsError(Exception):
 
 
 class FixtureError(Exception):
-    """The test's own data is wrong: AWS cannot answer like that, or was not told what to answer."""
+    """The test's own data is wrong: AWS cannot answer like that, or has no response configured."""
 
 
 class World:

@@ -241,7 +241,7 @@ class Certificates:
 
     @cached_property
     def wrong_host(self) -> Leaf:
-        """Good, but for somebody else's names."""
+        """Valid, but for another host's names."""
         return self.authority.issue("elsewhere.example.test", "192.0.2.7")
 
     @cached_property

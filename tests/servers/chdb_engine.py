@@ -53,7 +53,7 @@ class Engine:
 
 
 class Waking:
-    """A service that slept: whoever asks first waits `seconds`, and so does everybody who comes meanwhile."""
+    """A service that slept: the first request waits `seconds`, and so do all others until then."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -1,4 +1,4 @@
-"""A real DNS server, UDP and TCP on one free loopback port, that answers from a table and fails as told.
+"""A real DNS server, UDP and TCP on one free loopback port, that answers from a table and fails on demand.
 
     with DnsServer(ORDINARY) as server:
         dns.query.udp(dns.message.make_query("both.example.test", "A"), server.host, port=server.port)
@@ -50,7 +50,7 @@ class Fault(StrEnum):
     MALFORMED = auto()
     """Four bytes cut out of the answer's middle."""
     WRONG_ID = auto()
-    """A proper answer to somebody else's question: a resolver has to go on waiting."""
+    """A valid answer to another query: a resolver has to keep waiting."""
     SILENT_OVER_UDP = auto()
     """TCP works: UDP is filtered."""
 

@@ -5,7 +5,7 @@
         cluster.addresses("SASL_SSL")               # [("localhost", 40002), ...], in the order of broker ids
         cluster.users                               # name -> password, for SCRAM-SHA-512, -256 and PLAIN
         cluster.certificates.authority.certificate  # what a client has to trust
-        cluster.topics()                            # the topics there are: proves that nobody made one
+        cluster.topics()                            # the topics there are: proves that none was created
         cluster.stop_broker(2); cluster.start_broker(2)
 
 In a test, take the session fixture `kafka_cluster`, and leave the cluster as it was.
@@ -18,7 +18,7 @@ SASL_PLAINTEXT      the same without TLS
 OAUTH               SASL_SSL with OAUTHBEARER; takes unsecured tokens: see unsecured_token()
 MTLS                SSL, a client certificate of `authority` required
 EXPIRED, WRONG_HOST SSL with such a certificate
-STRAY_REFUSED       SSL; broker 3 advertises a port that nobody listens on
+STRAY_REFUSED       SSL; broker 3 advertises a port that nothing listens on
 STRAY_SILENT        SSL; broker 3 advertises a port that drops every SYN
 STRAY_NAME          SSL; broker 3 advertises a name that does not resolve
 (bootstrap() of these three gives the true ports: only the metadata sends a client astray, to
@@ -28,7 +28,7 @@ STRAY_NAME          SSL; broker 3 advertises a name that does not resolve
     KafkaCluster(seats={2: Seat("b-2.kafka.example", "10.0.2.12", {"SSL": 9094}, certificates.expired)})
 and `listeners` other listeners than those, by name and security protocol (PLAINTEXT has to be among them).
 
-auto.create.topics.enable is on. Access control is on and allows everything nobody made a rule for, so a
+auto.create.topics.enable is on. Access control is on and allows everything without a rule, so a
 test may deny something with a rule. The brokers need Java 17 and the jars that tools/fetch_servers.py
 puts into JARS.
 """

@@ -199,7 +199,7 @@ class Conversation:
 
 
 def refused(host: str = "127.0.0.1") -> Peer:
-    """Nobody listens there: RST to every SYN. The port stays reserved until closed."""
+    """Nothing listens: RST to every SYN. The port stays reserved until closed."""
     return Peer(None, host=host, backlog=None)
 
 
@@ -292,7 +292,7 @@ def drips_tls_record(interval_s: float = 1.0) -> Peer:
 
 
 def speaks_first(data: bytes, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Peer:
-    """Sends `data` as soon as somebody connects, then listens for ever."""
+    """Sends `data` as soon as a client connects, then listens for ever."""
 
     def serve(conversation: Conversation) -> None:
         conversation.send(data)

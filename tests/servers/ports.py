@@ -1,4 +1,4 @@
-"""Free ports for servers that cannot be told to choose their own, without a race.
+"""Free ports for servers that cannot choose their own, without a race.
 
     with ReservedPorts(3) as ports:
         start_server(ports.numbers)     # they bind and listen

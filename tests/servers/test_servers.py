@@ -442,8 +442,8 @@ def test_every_kafka_listener_answers_api_versions(
 def test_every_broker_advertises_the_listener_one_came_by(kafka_cluster: KafkaCluster, listener: str) -> None:
     for index in range(3):
         with broker(kafka_cluster, listener, index) as connection:
-            told = kafka_wire.metadata(connection)
-        assert [told.brokers[one] for one in (1, 2, 3)] == kafka_cluster.addresses(listener)
+            response = kafka_wire.metadata(connection)
+        assert [response.brokers[one] for one in (1, 2, 3)] == kafka_cluster.addresses(listener)
 
 
 @pytest.mark.parametrize("listener", STRAYS)
@@ -451,16 +451,16 @@ def test_one_broker_advertises_an_address_that_leads_nowhere(
     kafka_cluster: KafkaCluster, listener: str
 ) -> None:
     with broker(kafka_cluster, listener) as connection:
-        told = kafka_wire.metadata(connection).brokers
-    assert [told[1], told[2]] == kafka_cluster.addresses(listener)[:2]
-    assert told[3] == kafka_cluster.stray[listener]
+        response = kafka_wire.metadata(connection).brokers
+    assert [response[1], response[2]] == kafka_cluster.addresses(listener)[:2]
+    assert response[3] == kafka_cluster.stray[listener]
     error = {
         "STRAY_REFUSED": ConnectionRefusedError,
         "STRAY_SILENT": TimeoutError,
         "STRAY_NAME": socket.gaierror,
     }
     with pytest.raises(error[listener]):
-        socket.create_connection(told[3], STEP)
+        socket.create_connection(response[3], STEP)
 
 
 @pytest.mark.parametrize(
