@@ -109,7 +109,7 @@ def test_without_a_name_all_are_shown_one_after_the_other(capsys: pytest.Capture
     shown = capsys.readouterr().out
     places = [shown.index(f"$ netcheck demo {name} ") for name in EXPECTED]
     assert places == sorted(places)
-    assert "Everything asked works from here" in shown
+    assert "All checks passed from here" in shown
     assert shown.count("1 root cause") >= 3
     assert "\x1b" not in shown
 

@@ -259,7 +259,7 @@ def test_the_entry_point_runs_as_another_user_with_nothing_but_the_tree_and_writ
     version, demo = image.run("--version"), image.run("demo", "healthy")
     assert (version.returncode, version.stdout) == (0, f"netcheck {VERSION}\n"), version.stderr
     assert demo.returncode == 0, demo.stderr
-    assert "Everything asked works from here" in demo.stdout
+    assert "All checks passed from here" in demo.stdout
     assert image.files() == before
 
 

@@ -141,7 +141,7 @@ def test_the_table_is_plain_and_stable_where_nobody_watches(chdb_server: ChdbFro
     first, second = spoken("run", "--replay", kept), spoken("run", "--replay", kept)
     assert first.stdout == second.stdout
     assert "\x1b" not in first.stdout and first.stderr == ""
-    assert first.stdout.splitlines()[0] == "✓ Everything asked works from here"
+    assert first.stdout.splitlines()[0] == "✓ All checks passed from here"
 
 
 def test_the_report_goes_to_a_file(chdb_server: ChdbFront, tmp_path: Path) -> None:
