@@ -182,12 +182,12 @@ SCENES = [
     ),
     Scene(
         "a network ACL passes answers to part of the ephemeral ports",
-        SILENT, "source_port_filtered", "tcp.source-ports", EVERY_BROKER, "and never from 32768-65535",
+        SILENT, "source_port_filtered", "tcp.source-ports", EVERY_BROKER, "and never 32768-65535",
         "ip saddr 10.0.2.0/24 tcp dport 32768-65535 drop", LISTENING, KAFKA,
     ),
     Scene(
         "a network ACL passes answers to the range of another system",
-        SILENT, "source_port_filtered", "tcp.source-ports", EVERY_BROKER, "from source ports 61000-65535",
+        SILENT, "source_port_filtered", "tcp.source-ports", EVERY_BROKER, "source ports 61000-65535",
         "ip saddr 10.0.2.0/24 tcp dport 1024-60999 drop", LISTENING, KAFKA,
     ),
     Scene(
@@ -197,12 +197,12 @@ SCENES = [
     ),
     Scene(
         "the listener of one broker hangs",
-        SILENT, "listener_silent", "tcp.other-ports", ONE_BROKER, "this one listener hangs",
+        SILENT, "listener_silent", "tcp.other-ports", ONE_BROKER, "this listener hangs",
         f"ip daddr {BROKERS[0]} tcp dport 9098 drop", LISTENING, KAFKA,
     ),
     Scene(
         "one broker restarts",
-        SILENT, "intermittent", "tcp.source-ports", ONE_BROKER, "was silent, and answers now",
+        SILENT, "intermittent", "tcp.source-ports", ONE_BROKER, "was silent, but now answers",
         f"ip daddr {BROKERS[0]} tcp flags syn quota until 190 bytes drop", LISTENING, KAFKA,
     ),
     Scene(
@@ -227,7 +227,7 @@ SCENES = [
     ),
     Scene(
         "the public host is down, or no rule lets out to it",
-        PUBLIC_SILENT, "public_host_silent", "tcp.internet", ON_PUBLIC, "the internet is there",
+        PUBLIC_SILENT, "public_host_silent", "tcp.internet", ON_PUBLIC, "the internet is reachable",
         f"ip daddr {PUBLIC} drop", STS, OUT,
     ),
     Scene(
@@ -243,14 +243,14 @@ SCENES = [
     Scene(
         "IPv6 is lost, IPv4 works",
         FAMILIES, "family_split", "tcp.connects", {"clickhouse-https://both.orders.example:8443"},
-        "over IPv4 and not over IPv6", "meta nfproto ipv6 drop",
+        "over IPv4 but not over IPv6", "meta nfproto ipv6 drop",
         {(SERVER, 8443): takes, (SERVER6, 8443): takes},
         OUT | {"clickhouse": "https://both.orders.example:8443"}, status="warn",
     ),
     Scene(
         "IPv4 is lost, IPv6 works",
         FAMILIES, "family_split", "tcp.connects", {"clickhouse-https://both.orders.example:8443"},
-        "over IPv6 and not over IPv4", f"ip daddr {SERVER} drop",
+        "over IPv6 but not over IPv4", f"ip daddr {SERVER} drop",
         {(SERVER, 8443): takes, (SERVER6, 8443): takes},
         OUT | {"clickhouse": "https://both.orders.example:8443"}, status="warn",
     ),
@@ -265,12 +265,12 @@ SCENES = [
     ),
     Scene(
         "a firewall reads TLS and drops it",
-        TLS, "tls_hello_filtered", "tls.path", CLICKHOUSE, "acknowledges a single byte and no ClientHello",
+        TLS, "tls_hello_filtered", "tls.path", CLICKHOUSE, "acknowledges a single byte but no ClientHello",
         f"{CLIENT_HELLO} drop", TLS_SERVER, HTTPS,
     ),
     Scene(
         "a stateful firewall sees one direction only",
-        TLS, "packet_loss", "tls.path", CLICKHOUSE, "not a single byte of it was acknowledged",
+        TLS, "packet_loss", "tls.path", CLICKHOUSE, "not a single byte was acknowledged",
         "tcp dport 8443 tcp flags & psh == psh drop", TLS_SERVER, HTTPS,
     ),
     Scene(
@@ -290,12 +290,12 @@ SCENES = [
     ),
     Scene(
         "the server accepts and never answers",
-        TLS, "tls_silent_after_client_hello", "tls.handshake", CLICKHOUSE, "its host has received it",
+        TLS, "tls_silent_after_client_hello", "tls.handshake", CLICKHOUSE, "its host received it",
         "", {(SERVER, 8443): takes}, HTTPS,
     ),
     Scene(
         "the server was asleep",
-        TLS, "intermittent", "tls.path", CLICKHOUSE, "did not answer TLS, and then answers",
+        TLS, "intermittent", "tls.path", CLICKHOUSE, "did not answer TLS, then answered",
         "", {(SERVER, 8443): wakes}, HTTPS,
     ),
     Scene(
@@ -313,7 +313,7 @@ SCENES = [
     Scene(
         "whom the name servers ask about the zone is silent",
         NAMES, "dns_name_silent", "dns.resolves", {"kafka://silent.orders.example:9098"},
-        "for other names they are", "", {}, names("silent.orders.example"),
+        "for other names do", "", {}, names("silent.orders.example"),
     ),
     Scene(
         "every name server is dead",
@@ -332,7 +332,7 @@ SCENES = [
     Scene(
         "ClickHouse is overloaded",
         SLOW, "clickhouse_slow", "clickhouse.ping", {"clickhouse-https://ch.orders.example:8123"},
-        "it is slow, and was not asleep", "", {(SERVER, 8123): answers_late},
+        "it is slow, and was not idle", "", {(SERVER, 8123): answers_late},
         {"clickhouse": "http://ch.orders.example:8123", "only": ["tcp.*", "clickhouse.ping"], "timeout": 6},
         status="warn",
     ),
