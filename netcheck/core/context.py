@@ -43,6 +43,10 @@ class NotApplicable(Skip):
     """
 
 
+Unneeded = NotApplicable
+"""The name up to version 0.1, for plugins."""
+
+
 class DeadlineExceeded(Exception):
     """The run's time is over: nothing can be said of what was not finished."""
 
