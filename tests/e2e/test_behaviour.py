@@ -85,7 +85,7 @@ def test_exit_code_3_where_nothing_failed_and_something_is_unknown(tmp_path: Pat
         (
             "an output that cannot be written",
             ("--bootstrap", "b-1:9094", "--output", "/none/here"),
-            "no folder",
+            "no such folder",
         ),
         (
             "a recording that is none",
