@@ -78,9 +78,8 @@ def differs(text: str, traced: Sequence[Traced]) -> Finding:
 
 
 def is_undecided(traced: Iterable[Traced]) -> bool:
-    from netcheck.path.verdict import Verdict
 
-    return any(one.path.verdict is Verdict.UNKNOWN for one in traced)
+    return any(one.path.verdict is Reachability.UNKNOWN for one in traced)
 
 
 def is_blocked(traced: Iterable[Traced], concerns: Collection[Concern]) -> bool:
@@ -118,16 +117,14 @@ def _exit(snapshot: Snapshot, one: Traced) -> str:
 def differences(traced: Sequence[Traced], target: Target) -> str:
     """Which subnets reach the target and which do not, in one sentence."""
 
-    from netcheck.path.verdict import Verdict
-
     by_verdict = {
         verdict: _listed(one.source for one in traced if one.path.verdict is verdict)
         for verdict in dict.fromkeys(one.path.verdict for one in traced)
     }
     words = {
-        Verdict.REACHABLE: "always from {}",
-        Verdict.PARTIAL: "for some addresses or ports of {}",
-        Verdict.BLOCKED: "never from {}",
+        Reachability.REACHABLE: "always from {}",
+        Reachability.PARTIAL: "for some addresses or ports of {}",
+        Reachability.BLOCKED: "never from {}",
     }
     described = ", ".join(
         text.format(by_verdict[verdict]) for verdict, text in words.items() if verdict in by_verdict
@@ -182,7 +179,7 @@ def _typed(one: Traced, answer: Mapping[str, Any]) -> TracedPath:
     return TracedPath(
         answer["source"],
         answer["destination"],
-        Reachability(one.path.verdict),
+        one.path.verdict,
         answer["protocol"],
         one.path.port,
         tuple((blocker.code.value, blocker.component) for blocker in one.path.blockers),

@@ -11,6 +11,7 @@ from checks.connector_findings import CONNECTION_TERMINATED
 from netcheck.aws.ec2.addresses import format_address
 from netcheck.core.check import Check
 from netcheck.core.context import Context, FactUnavailable, PrerequisiteFailed, Skip
+from netcheck.core.evidence import Reachability
 from netcheck.core.model import Cause, Explains, Finding, Json, Kind, Layer, Status, Target
 from netcheck.core.problem import Problem
 from netcheck.engine import facts
@@ -119,8 +120,6 @@ class LetsWorkersIn(Check):
     explains = (Explains(CONNECTION_TERMINATED, CLICKHOUSE, same_target=True),)
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
-        from netcheck.path.verdict import Verdict
-
         traced = ctx.get(facts.paths, target)
         service = _service(target, ctx)
         endpoints = [_endpoint(vpc, target, ctx) for vpc in ctx.get(facts.worker_vpcs)]
@@ -131,7 +130,7 @@ class LetsWorkersIn(Check):
         public = path_findings.to_internet(traced)
         if not public:
             raise Skip("workers connect from private addresses")
-        if any(one.path.verdict in (Verdict.BLOCKED, Verdict.UNKNOWN) for one in public):
+        if any(one.path.verdict in (Reachability.BLOCKED, Reachability.UNKNOWN) for one in public):
             raise PrerequisiteFailed("the path from the workers to the NAT gateways is unknown")
         addresses = _nat_addresses(ctx.get(facts.snapshot), public)
         if not addresses:

@@ -9,6 +9,7 @@ from checks.path_codes import INTERNET_CODES, ROUTE_CODES
 from netcheck.core.check import Check
 from netcheck.core.components import Concern
 from netcheck.core.context import Context, PrerequisiteFailed, Skip
+from netcheck.core.evidence import Reachability
 from netcheck.core.model import WITH_PORT, Cause, Finding, Layer, Target
 from netcheck.core.problem import Problem, Trait
 from netcheck.engine import facts
@@ -134,15 +135,13 @@ class PathConsistent(Check):
     problems = CONSISTENCY_PROBLEMS
 
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
-        from netcheck.path.verdict import Verdict
-
         traced = ctx.get(facts.paths, target)
         verdicts = {one.path.verdict for one in traced}
-        if Verdict.UNKNOWN in verdicts:
+        if Reachability.UNKNOWN in verdicts:
             raise PrerequisiteFailed("the path from some worker subnet is unknown")
-        if verdicts == {Verdict.BLOCKED}:
+        if verdicts == {Reachability.BLOCKED}:
             raise PrerequisiteFailed("the path is blocked from every worker subnet")
-        if verdicts == {Verdict.REACHABLE}:
+        if verdicts == {Reachability.REACHABLE}:
             yield path_findings.passes(
                 f"{path_findings.sources(traced)} all reach {target.endpoint}", traced, Layer.ROUTE
             )

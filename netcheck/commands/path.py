@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TextIO
 
 from netcheck.aws.ec2.snapshot import Snapshot, SnapshotError, load, read_parts
+from netcheck.core.evidence import Reachability
 from netcheck.path.query import answer, as_json, ask
 from netcheck.path.trace import QuestionError
-from netcheck.path.verdict import Verdict
 
-_EXIT = {Verdict.REACHABLE: 0, Verdict.PARTIAL: 1, Verdict.BLOCKED: 1, Verdict.UNKNOWN: 3}
+_EXIT = {Reachability.REACHABLE: 0, Reachability.PARTIAL: 1, Reachability.BLOCKED: 1, Reachability.UNKNOWN: 3}
 _WORST_FIRST = (1, 2, 3, 0)
-_VERDICTS = tuple(verdict.value for verdict in Verdict)
+_VERDICTS = tuple(verdict.value for verdict in Reachability)
 EPILOG = """--flows reads one JSON object per line and answers each with one line, in the same order:
   {"id": "a", "from": "subnet-1", "security_groups": ["sg-1"], "to": "10.0.2.7", "port": 9094,
    "expect": "reachable"}
@@ -218,7 +218,7 @@ def _code(number: int, answered: Mapping[str, object], expected: str | None) -> 
         found = verdict if verdict is not None else f"no answer: {answered.get('error')}"
         print(f"netcheck: {name}: expected {expected}, found {found}{_reason(answered)}", file=sys.stderr)
         return 1
-    return 2 if verdict is None else _EXIT[Verdict(str(verdict))]
+    return 2 if verdict is None else _EXIT[Reachability(str(verdict))]
 
 
 def _reason(answered: Mapping[str, object]) -> str:

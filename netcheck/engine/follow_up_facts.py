@@ -19,6 +19,7 @@ from netcheck.core.context import (
     NotRecorded,
     Skip,
 )
+from netcheck.core.evidence import Reachability
 from netcheck.core.hostport import is_address
 from netcheck.core.model import Cause, Kind, Target
 from netcheck.engine import facts, targets
@@ -94,10 +95,8 @@ def _is_blocked(ctx: Context, target: Target) -> bool:
     """
     if not ctx.config.source_subnet:
         return False
-    from netcheck.path.verdict import Verdict
-
     traced = available(ctx, facts.paths, target) or ()
-    return bool(traced) and all(one.path.verdict is Verdict.BLOCKED for one in traced)
+    return bool(traced) and all(one.path.verdict is Reachability.BLOCKED for one in traced)
 
 
 def silent_addresses(seen: Connections) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from netcheck.core.components import ComponentType, Concern, component_type
+from netcheck.core.evidence import Reachability
 from netcheck.core.text import merge_sentences
 from netcheck.path.codes import Code
-from netcheck.path.verdict import Blocker, Leg, Path, Unknown, Verdict
+from netcheck.path.verdict import Blocker, Leg, Path, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _grouped(group: Sequence[tuple[Traced, Blocker]]) -> BlockerGroup:
         " ".join(merge_sentences(b.text for _, b in group if b.component == name) for name in components),
         tuple(dict.fromkeys(one.source for one, _ in group)),
         tuple(dict.fromkeys(one.address for one, _ in group)),
-        all(one.path.verdict is Verdict.BLOCKED for one, _ in group),
+        all(one.path.verdict is Reachability.BLOCKED for one, _ in group),
         _brief(group) if len(components) == 1 else "",
     )
 
@@ -102,6 +103,6 @@ def _is_translated(path: Path) -> bool:
 def unknowns(traced: Iterable[Traced]) -> tuple[Unknown, ...]:
     """Every gap that an unknown verdict depends on, each once."""
     found = (
-        unknown for one in traced if one.path.verdict is Verdict.UNKNOWN for unknown in one.path.unknowns
+        unknown for one in traced if one.path.verdict is Reachability.UNKNOWN for unknown in one.path.unknowns
     )
     return tuple(dict.fromkeys(found))

@@ -12,6 +12,7 @@ from netcheck.aws.ec2.addresses import format_address, parse_address, range_as_p
 from netcheck.aws.ec2.entities import ICMP, ICMPV6, PROTOCOL_NAMES, TCP, UDP
 from netcheck.aws.ec2.snapshot import Snapshot
 from netcheck.core.components import ComponentType, component_type
+from netcheck.core.evidence import Reachability
 from netcheck.path.codes import Code
 from netcheck.path.flows import EPHEMERAL, Range, Region, by_ports
 from netcheck.path.resolver import is_link_local_resolver
@@ -26,7 +27,7 @@ from netcheck.path.trace import (
     trace_with_state,
 )
 from netcheck.path.trace_state import TraceState
-from netcheck.path.verdict import Blocker, Path, Unknown, Verdict
+from netcheck.path.verdict import Blocker, Path, Unknown
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "icmpv6": ICMPV6}
 _NOT_A_NAME = "; give an address, not a name"
@@ -232,7 +233,7 @@ def as_json(path: Path) -> dict[str, object]:
         "verdict": path.verdict.value,
         "blocked_by": [_blocker(blocker) for blocker in path.blockers],
     }
-    if path.verdict is Verdict.PARTIAL:
+    if path.verdict is Reachability.PARTIAL:
         made["passing"] = _passing(version, path)
     made["hops"] = {
         "forward": [hop.component for hop in path.forward],

@@ -17,11 +17,12 @@ from netcheck.aws.ec2.endpoints import Access, Endpoint, answers_privately
 from netcheck.aws.ec2.entities import TCP
 from netcheck.aws.ec2.snapshot import Snapshot
 from netcheck.core.components import ComponentType, component_type
+from netcheck.core.evidence import Reachability
 from netcheck.path.aggregate import Traced
 from netcheck.path.internet import is_private
 from netcheck.path.name_resolution import NameResolution, ResolvedBy, addresses_of
 from netcheck.path.trace import Destination, from_subnet, trace
-from netcheck.path.verdict import Path, Verdict
+from netcheck.path.verdict import Path
 
 SHARED = parse_prefix("100.64.0.0/10")
 LINK_LOCAL = 169 << 8 | 254
@@ -71,11 +72,11 @@ class ServicePath:
     @property
     def works(self) -> bool:
         """Whether every traced path is wholly reachable."""
-        return bool(self.traced) and all(one.path.verdict is Verdict.REACHABLE for one in self.traced)
+        return bool(self.traced) and all(one.path.verdict is Reachability.REACHABLE for one in self.traced)
 
     @property
     def undecided(self) -> bool:
-        return not self.traced or any(one.path.verdict is Verdict.UNKNOWN for one in self.traced)
+        return not self.traced or any(one.path.verdict is Reachability.UNKNOWN for one in self.traced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def _by_public_address(
     uncovered = idle is not None and answers_privately(idle, access.dns.get(vpc), asked.host) is False
     if idle is None or (sure and uncovered):
         return ServicePath(subnet, AccessKind.INTERNET, out, found, idle)
-    if all(one.path.verdict is Verdict.REACHABLE for one in found):
+    if all(one.path.verdict is Reachability.REACHABLE for one in found):
         return ServicePath(subnet, AccessKind.INTERNET, out, found)
     action = resolution.missing.action if resolution.missing else ""
     text = f"whether {asked.host} resolves to {idle.id} is not known: {resolution.text}"

@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeVar
 from netcheck.aws.ec2.addresses import format_address, parse_address
 from netcheck.aws.ec2.entities import ICMP, ICMPV6, TCP, UDP, NetworkInterface, Subnet
 from netcheck.aws.ec2.snapshot import Snapshot, is_reserved, usable_range
+from netcheck.core.evidence import Reachability
 from netcheck.path.codes import Code
 from netcheck.path.flows import EPHEMERAL, Range, Region, join_ranges, subtract
 from netcheck.path.forwarding import check_alive, go, reply
@@ -24,7 +25,7 @@ from netcheck.path.groups import check_inbound, check_outbound
 from netcheck.path.resolver import ask_resolver, is_resolver
 from netcheck.path.steps import Leave
 from netcheck.path.trace_state import End, Flow, Segment, TraceState
-from netcheck.path.verdict import Blocker, Explanation, Hop, Leg, Path, Translation, Unknown, Verdict
+from netcheck.path.verdict import Blocker, Explanation, Hop, Leg, Path, Translation, Unknown
 
 T = TypeVar("T", Blocker, Unknown)
 
@@ -227,7 +228,7 @@ def _without_address(state: TraceState, source: Source, destination: Destination
     name = source.name
     text = f"{name} has no IPv{destination.version} address, so it cannot send to IPv{destination.version}."
     blocker = Blocker(Code.UNASSOCIATED_COMPONENT, Leg.FORWARD, name, None, None, text)
-    return _path(state, source, destination, Verdict.BLOCKED, (blocker,), (), (), ())
+    return _path(state, source, destination, Reachability.BLOCKED, (blocker,), (), (), ())
 
 
 def _trace_both_legs(state: TraceState, source: Source, destination: Destination) -> None:
@@ -353,7 +354,7 @@ def _conclude(state: TraceState, source: Source, destination: Destination) -> Pa
     first = state.segments[0].region
     assert state.end is not None or state.faults or state.doubts or state.trail, "no result"
     if not state.faults and not state.doubts:
-        return _path(state, source, destination, Verdict.REACHABLE, (), (), first, ())
+        return _path(state, source, destination, Reachability.REACHABLE, (), (), first, ())
     blockers = _distinct(blocker for _, _, blocker in state.faults)
     unknowns = _distinct(unknown for _, _, unknown in state.doubts)
     left: dict[int, Region] = {}
@@ -371,15 +372,15 @@ def _conclude(state: TraceState, source: Source, destination: Destination) -> Pa
         open_ = [r for i, region, _ in state.doubts if i == index for r in region]
         undecided = undecided or subtract(left[index], open_) != left[index]
     if whole:
-        return _path(state, source, destination, Verdict.BLOCKED, blockers, unknowns, (), ())
+        return _path(state, source, destination, Reachability.BLOCKED, blockers, unknowns, (), ())
     if undecided:
-        return _path(state, source, destination, Verdict.UNKNOWN, blockers, unknowns, (), ())
+        return _path(state, source, destination, Reachability.UNKNOWN, blockers, unknowns, (), ())
     narrowed = tuple(
         Translation(state.segments[i].component, region)
         for i, region in left.items()
         if i and region != state.segments[i].region
     )
-    return _path(state, source, destination, Verdict.PARTIAL, blockers, unknowns, left[0], narrowed)
+    return _path(state, source, destination, Reachability.PARTIAL, blockers, unknowns, left[0], narrowed)
 
 
 def _distinct(found: Iterable[T]) -> tuple[T, ...]:
@@ -395,7 +396,7 @@ def _path(
     state: TraceState,
     source: Source,
     destination: Destination,
-    verdict: Verdict,
+    verdict: Reachability,
     blockers: tuple[Blocker, ...],
     unknowns: tuple[Unknown, ...],
     passing: Region,

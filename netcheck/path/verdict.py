@@ -8,15 +8,9 @@ from typing import NamedTuple
 
 from netcheck.aws.ec2.entities import NaclEntry, Route, SecurityGroupRule, TransitRoute
 from netcheck.core.components import Concern
+from netcheck.core.evidence import Reachability
 from netcheck.path.codes import Code, concern_of
 from netcheck.path.flows import Region
-
-
-class Verdict(StrEnum):
-    REACHABLE = "reachable"
-    PARTIAL = "partial"
-    BLOCKED = "blocked"
-    UNKNOWN = "unknown"
 
 
 class Leg(StrEnum):
@@ -92,7 +86,7 @@ class Translation:
 class Path(NamedTuple):
     """The answer to one query. `passing` is exact, in terms of the source; empty if it is not known."""
 
-    verdict: Verdict
+    verdict: Reachability
     source: str
     destination: int
     version: int

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netcheck.aws.ec2.snapshot import Snapshot
+from netcheck.core.evidence import Reachability
 from netcheck.path.query import ask
 from netcheck.path.trace import QuestionError
-from netcheck.path.verdict import Verdict
 from netcheck.repair.search import Query
 
 _MOST_NAMED = 3
@@ -36,6 +36,6 @@ def alternative_subnets(queries: Sequence[Query], snapshot: Snapshot) -> Iterato
 
 def _passes(query: Query, snapshot: Snapshot) -> bool:
     try:
-        return ask(query, snapshot).verdict is Verdict.REACHABLE
+        return ask(query, snapshot).verdict is Reachability.REACHABLE
     except QuestionError:
         return False

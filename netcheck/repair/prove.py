@@ -16,7 +16,6 @@ from netcheck.core.model import Fix, Result, RootCause
 from netcheck.path.codes import SECURITY_GROUP_CODES
 from netcheck.path.query import ask
 from netcheck.path.trace import QuestionError
-from netcheck.path.verdict import Verdict
 from netcheck.repair.alternative_subnets import alternative_subnets
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.awscli import command, undo
@@ -137,7 +136,7 @@ class _FixWriter:
         if needed == changes:
             return changes
         snapshot = from_parts(applied(self._before, needed))
-        enough = all(ask(one.query, snapshot).verdict is Verdict.REACHABLE for one in questions)
+        enough = all(ask(one.query, snapshot).verdict is Reachability.REACHABLE for one in questions)
         return needed if enough else changes
 
     def _proved(self, proof: _Proof, extra: Sequence[Change]) -> Iterator[Fix]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from netcheck.aws.ec2.snapshot import Snapshot, from_parts
+from netcheck.core.evidence import Reachability
 from netcheck.path.query import ask, ask_with_state
-from netcheck.path.verdict import Blocker, Path, Verdict
+from netcheck.path.verdict import Blocker, Path
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.change import Change, TableRoute, TransitRoute
 from netcheck.repair.filters import acl_needs, group_needs
@@ -45,7 +46,7 @@ class QuestionOutcome:
 
     @property
     def proved(self) -> bool:
-        return self.after.verdict is Verdict.REACHABLE
+        return self.after.verdict is Reachability.REACHABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,15 @@ class _Search:
         snapshot = from_parts(self.parts)
         before = [ask(query, snapshot) for query in self.queries]
         verdicts = zip(self.queries, before, strict=True)
-        self.partly = [query for query, path in verdicts if path.verdict is Verdict.PARTIAL]
-        held = [q for q, path in zip(self.queries, before, strict=True) if path.verdict is Verdict.REACHABLE]
+        self.partly = [query for query, path in verdicts if path.verdict is Reachability.PARTIAL]
+        held = [
+            q for q, path in zip(self.queries, before, strict=True) if path.verdict is Reachability.REACHABLE
+        ]
         changes: tuple[Change, ...] = ()
         repaired: list[Query] = []
         unsolved: list[Query] = []
         for query, path in zip(self.queries, before, strict=True):
-            if path.verdict not in (Verdict.BLOCKED, Verdict.PARTIAL):
+            if path.verdict not in (Reachability.BLOCKED, Reachability.PARTIAL):
                 continue
             self.tries = 0
             found = self._repair(query, changes, [*held, *repaired], 0)
@@ -117,9 +120,9 @@ class _Search:
         parts = applied(self.parts, changes)
         snapshot = from_parts(parts)
         path, state = ask_with_state(query, snapshot)
-        if path.verdict is Verdict.REACHABLE:
+        if path.verdict is Reachability.REACHABLE:
             return changes if self._all_pass(held, snapshot) else None
-        if path.verdict is Verdict.UNKNOWN or rounds == _MOST_ROUNDS:
+        if path.verdict is Reachability.UNKNOWN or rounds == _MOST_ROUNDS:
             return None
         for step in self._steps(needs(RepairContext(parts, snapshot, state)), changes):
             if self.tries >= _MOST_TRIES or self.expired():
@@ -181,7 +184,7 @@ class _Search:
 
     def _all_pass(self, queries: Iterable[Query], snapshot: Snapshot) -> bool:
         """Whether all of these are reachable, and partly passing queries still are."""
-        still = (Verdict.REACHABLE, Verdict.PARTIAL)
+        still = (Reachability.REACHABLE, Reachability.PARTIAL)
         return all(_passes(query, snapshot) for query in queries) and all(
             ask(query, snapshot).verdict in still for query in self.partly
         )
@@ -198,7 +201,7 @@ class _Search:
                 query, path, ask(query, snapshot), tuple(c for c in changes if not _passes(query, without[c]))
             )
             for query, path in zip(self.queries, before, strict=True)
-            if path.verdict is not Verdict.REACHABLE
+            if path.verdict is not Reachability.REACHABLE
         )
         offered = distinct(one for query in unsolved for one in self._offered(query, parts, snapshot))
         known = distinct((*changes, *offered))
@@ -231,7 +234,7 @@ def _spot(blocker: Blocker) -> tuple[object, ...]:
 
 
 def _passes(query: Query, snapshot: Snapshot) -> bool:
-    return ask(query, snapshot).verdict is Verdict.REACHABLE
+    return ask(query, snapshot).verdict is Reachability.REACHABLE
 
 
 def _left(need: Need, changes: tuple[Change, ...]) -> list[tuple[Change, ...]]:

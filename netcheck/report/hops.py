@@ -6,19 +6,20 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from netcheck.aws.ec2.addresses import format_address, range_as_prefixes
 from netcheck.aws.ec2.entities import ICMP, ICMPV6, TCP, UDP, protocol_text
+from netcheck.core.evidence import Reachability
 from netcheck.core.model import Status
 from netcheck.path.flows import Region, by_ports
 from netcheck.path.query import as_json, steps
-from netcheck.path.verdict import Blocker, Leg, Path, Verdict
+from netcheck.path.verdict import Blocker, Leg, Path
 from netcheck.report.drawing import draw
 from netcheck.report.picture import of_answer
 from netcheck.report.style import Style, printable
 
 _STATUS = {
-    Verdict.REACHABLE: Status.PASS,
-    Verdict.PARTIAL: Status.WARN,
-    Verdict.BLOCKED: Status.FAIL,
-    Verdict.UNKNOWN: Status.UNKNOWN,
+    Reachability.REACHABLE: Status.PASS,
+    Reachability.PARTIAL: Status.WARN,
+    Reachability.BLOCKED: Status.FAIL,
+    Reachability.UNKNOWN: Status.UNKNOWN,
 }
 
 
@@ -31,7 +32,7 @@ def render(path: Path, style: Style) -> str:
     lines = [f"{style.mark(status)} {style.bold(path.verdict.value)}  {printable(what)}", ""]
     lines += _way(path, style)
     lines += _blockers(path.blockers, style)
-    if path.verdict is Verdict.PARTIAL:
+    if path.verdict is Reachability.PARTIAL:
         lines += _section("passes only", _passing(path), style)
     lines += _section("not known", (_with_action(u.text, u.action) for u in path.unknowns), style)
     lines += _section("assumed", path.assumptions, style)

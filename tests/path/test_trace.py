@@ -8,10 +8,10 @@ import pytest
 
 from netcheck.aws.ec2.addresses import parse_address
 from netcheck.aws.ec2.entities import TCP
+from netcheck.core.evidence import Reachability
 from netcheck.path.flows import EPHEMERAL
 from netcheck.path.query import answer
 from netcheck.path.trace import Destination, from_interface, from_subnet, trace
-from netcheck.path.verdict import Verdict
 from tests.path.world import (
     World,
     acl_line,
@@ -848,7 +848,7 @@ def test_a_return_route_for_one_address_at_the_edge_of_a_subnet_is_of_that_addre
     workers = from_subnet(snapshot, "subnet-w", ["sg-w"])
     found = trace(snapshot, workers, Destination.parse("10.9.1.7"), TCP, 9094)
     base = parse_address("10.0.1.0")[1]
-    assert found.verdict is Verdict.PARTIAL
+    assert found.verdict is Reachability.PARTIAL
     assert [(a - base, b - base) for a, b, _, _ in found.passing] == [(first, last)]
 
 
@@ -1043,7 +1043,7 @@ def test_a_question_that_cannot_be_answered_says_why(question: dict[str, Any], r
 def test_the_typed_answer_says_the_same() -> None:
     snapshot = two_subnets().snapshot()
     path = trace(snapshot, from_interface(snapshot, "eni-w"), Destination.parse("10.0.2.7"), TCP, 9094)
-    assert path.verdict is Verdict.REACHABLE
+    assert path.verdict is Reachability.REACHABLE
     assert path.passing == ((parse_address("10.0.1.10")[1], parse_address("10.0.1.10")[1], *EPHEMERAL),)
     assert [hop.detail for hop in path.forward if hop.component == "rtb-a"] == ["10.0.0.0/16 → local"]
 

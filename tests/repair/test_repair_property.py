@@ -11,11 +11,11 @@ import pytest
 from checks.path_findings import blocked
 from netcheck.aws.ec2.snapshot import Snapshot, from_parts
 from netcheck.core.components import Concern
+from netcheck.core.evidence import Reachability
 from netcheck.core.model import Cause, Kind, Layer, Result, RootCause, Target
 from netcheck.diagnose.roots import root_causes
 from netcheck.path.aggregate import Traced
 from netcheck.path.query import ask
-from netcheck.path.verdict import Verdict
 from netcheck.repair.apply import Parts, applied
 from netcheck.repair.awscli import command
 from netcheck.repair.place import region_of
@@ -57,7 +57,7 @@ def _from_topologies() -> Iterator[tuple[str, Parts, Queries]]:
             | ({"port": flow.port} if flow.protocol in ("tcp", "udp") else {})
             for flow in flows
         ]
-        blocked = [one for one in queries if ask(one, snapshot).verdict is Verdict.BLOCKED]
+        blocked = [one for one in queries if ask(one, snapshot).verdict is Reachability.BLOCKED]
         yield f"seed {seed}", parts, blocked[:TOGETHER]
 
 
@@ -93,7 +93,7 @@ def test_the_printed_commands_of_proved_causes_are_all_that_is_needed(
         after = from_parts(applied(parts, _printed(sure, parts, queries)))
         for query in _asked(sure, results, queries):
             proved += 1
-            assert ask(query, after).verdict is Verdict.REACHABLE, (name, query, [c.fix for c in sure])
+            assert ask(query, after).verdict is Reachability.REACHABLE, (name, query, [c.fix for c in sure])
     assert proved >= len(FIXED)
 
 
