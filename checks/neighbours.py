@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from checks.connector_findings import doubtful, fine, given, listed, shown, sink, wrong
 from netcheck.core.check import Check
 from netcheck.core.context import Context, Skip
-from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.model import Cause, Finding, Kind, Layer, Status, Target
 from netcheck.core.problem import Problem
 from netcheck.engine import facts
 from netcheck.pipeline.clickhouse_sink import KEEPER_PATH, is_reference, is_sink, read
@@ -138,8 +138,8 @@ def _unknown(seen: Neighbours) -> Iterator[Finding]:
         text = f"whether {every}{more} keep state in the same place is not known: {one.reason}"
         if one.action and one.action not in text:
             text += f" (needs {one.action})"
-        evidence: dict[str, Json] = {"missing_permission": one.action} if one.action else {}
-        yield Finding(Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.AWS, evidence)
+        needed = (one.action,) if one.action else ()
+        yield Finding(Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.AWS, missing_permissions=needed)
     if seen.unseen:
         shown_ones = ", ".join(seen.unseen[:MOST_NAMED])
         more = f" and {len(seen.unseen) - MOST_NAMED} more" if len(seen.unseen) > MOST_NAMED else ""

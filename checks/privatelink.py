@@ -247,10 +247,12 @@ def _unnamed(vpc: str, target: Target, ctx: Context) -> Iterator[Finding]:
         case ResolvedBy.ZONE | ResolvedBy.NOBODY:
             raise PrerequisiteFailed(seen.text)
         case ResolvedBy.UNKNOWN if not ctx.config.snapshot:
-            action = seen.missing.action if seen.missing else ""
-            evidence |= {"missing_permission": action} if action else {}
+            needed = (seen.missing.action,) if seen.missing and seen.missing.action else ()
             text = f"whether {target.host} resolves to a VPC endpoint is unknown: {seen.text}"
-            yield Finding(Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.DNS, evidence, component=vpc)
+            yield Finding(
+                Status.UNKNOWN, text, Cause.PATH_UNKNOWN, Layer.DNS, evidence,
+                component=vpc, missing_permissions=needed,
+            )  # fmt: skip
         case _:
             raise Skip(seen.text)
 

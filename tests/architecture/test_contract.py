@@ -52,6 +52,12 @@ def test_only_reports_read_evidence_by_key(path: Path) -> None:
         assert not (isinstance(read, ast.Attribute) and read.attr == "evidence"), ast.unparse(node)
 
 
+def test_no_check_writes_into_evidence_what_has_a_field() -> None:
+    """Reports add these keys from the fields; diagnosis would not see what is in the evidence alone."""
+    for path in sorted((ROOT.parent / "checks").glob("*.py")):
+        assert "missing_permission" not in set(literals(parsed(path))), path.name
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_ids_of_resources_are_classified_in_one_place(path: Path) -> None:
     if path == PREFIXES:

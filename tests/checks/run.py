@@ -88,8 +88,10 @@ def judge(check: Check, target: Target, ctx: Context) -> list[Finding]:
     except Skip as reason:
         found.append(Finding(Status.SKIP, str(reason)))
     except FactUnavailable as error:
-        evidence = {"missing_permission": error.action} if error.action else {}
-        found.append(Finding(Status.UNKNOWN, error.reason, Cause.FACT_UNAVAILABLE, evidence=evidence))
+        needed = (error.action,) if error.action else ()
+        found.append(
+            Finding(Status.UNKNOWN, error.reason, Cause.FACT_UNAVAILABLE, missing_permissions=needed)
+        )
     return found
 
 

@@ -417,7 +417,7 @@ def test_what_aws_did_not_answer_for_another_reason_is_unknown_too(
     """No permission is missing, so none is named; and nothing is said not to be there."""
     known = Pipeline(replace(HEALTHY, **change), cluster, missing=(Missing(what, "", SLOW),))
     (result,) = [one for one in judge(pipeline=known).results if one.check == check]
-    assert (str(result.finding.status), "missing_permission" in result.finding.evidence) == (U, False)
+    assert (str(result.finding.status), result.finding.missing_permissions) == (U, ())
     assert SLOW in result.finding.summary
 
 
