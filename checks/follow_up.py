@@ -33,8 +33,7 @@ SOURCE_PORTS_PROBLEMS = (
         confidence=Confidence(
             "answers depend on the client's source port",
             "which network ACL, or which other stateless filter, is the cause",
-            "AWS's configuration allows it in both directions: leave routes, security groups and network "
-            "ACLs unchanged. Look for another stateless filter that allows only part of the ports "
+            "Look for another stateless filter that allows only part of the ports "
             "1024-65535: on a router or firewall appliance on the path, or at the other party.",
         ),
     ),
@@ -64,8 +63,7 @@ OTHER_PORTS_PROBLEMS = (
         confidence=Confidence(
             "this port is silent and other ports of the host are not",
             "whether a rule for the port drops packets or its listener hangs",
-            "AWS's configuration allows it in both directions: leave routes, security groups and network "
-            "ACLs unchanged. Check the listener (its process, a full accept queue; for an MSK broker see aws "
+            "Check the listener (its process, a full accept queue; for an MSK broker see aws "
             "kafka reboot-broker), the host's own firewall (iptables, firewalld), and firewall appliances "
             "that filter by port.",
         ),
@@ -80,8 +78,7 @@ OTHER_PORTS_PROBLEMS = (
         confidence=Confidence(
             "only this listener is silent",
             "whether it hangs or a rule for this host and port drops packets",
-            "AWS's configuration allows it in both directions: leave routes, security groups and network "
-            "ACLs unchanged. The listener hangs (restart it; for an MSK broker see aws kafka "
+            "The listener hangs (restart it; for an MSK broker see aws kafka "
             "reboot-broker), or the host's own firewall drops packets (iptables, firewalld).",
         ),
     ),
@@ -95,8 +92,7 @@ OTHER_PORTS_PROBLEMS = (
         confidence=Confidence(
             "only this host is silent",
             "whether it is down, or its subnet's network ACL or route differs",
-            "AWS's configuration allows it in both directions: leave routes, security groups and network "
-            "ACLs unchanged. The host is down or being replaced (aws kafka describe-cluster-v2, "
+            "The host is down or being replaced (aws kafka describe-cluster-v2, "
             "list-cluster-operations-v2), or its own firewall drops everything (iptables, firewalld).",
         ),
     ),
@@ -114,8 +110,7 @@ INTERNET_PROBLEMS = (
         confidence=Confidence(
             "nothing public answers from here",
             "whether a route, a NAT gateway or a filter is the cause",
-            "AWS's configuration allows it in both directions: leave routes, security groups and network "
-            "ACLs unchanged. Check this host's own firewall (iptables), firewall appliances on the "
+            "Check this host's own firewall (iptables), firewall appliances on the "
             "outbound path, and the NAT gateway's ErrorPortAllocation and PacketsDropCount in CloudWatch.",
         ),
     ),
@@ -129,8 +124,7 @@ INTERNET_PROBLEMS = (
         confidence=Confidence(
             "the internet is reachable and this host is silent",
             "whether an egress rule or the peer is the cause",
-            "AWS's configuration allows it in both directions: leave routes, security groups and network "
-            "ACLs unchanged. Check the peer: whether it is up, whether its firewall or allow list "
+            "Check the peer: whether it is up, whether its firewall or allow list "
             "contains the NAT gateways' public addresses, whether its load balancer has a healthy target; "
             "then firewall appliances on the outbound path.",
         ),

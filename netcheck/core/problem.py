@@ -42,7 +42,8 @@ class Confidence:
     """How far a follow-up probe of silence gets by itself.
 
     `certain` is what it has seen more than once; `open` is what stays uncertain until it is known whether
-    AWS's configuration delivers; `fix` is what is left to do where it does.
+    AWS's configuration delivers; `fix` is what is left to do where it does, beside leaving that configuration
+    unchanged.
     """
 
     certain: str

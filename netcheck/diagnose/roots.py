@@ -14,6 +14,12 @@ from netcheck.diagnose.correlator import layer_index
 
 LONGEST_TITLE = 120
 
+LEAVE_AWS = (
+    "AWS's configuration allows it in both directions: leave routes, security groups and network ACLs "
+    "unchanged."
+)
+"""What silence comes down to where the path through AWS is known to deliver."""
+
 FAMILY = {Kind.CLICKHOUSE_HTTPS: "ClickHouse", Kind.CLICKHOUSE_NATIVE: "ClickHouse"}
 """ClickHouse's two interfaces are one server with one certificate."""
 
@@ -120,7 +126,7 @@ def _advised(group: Sequence[Result], report: ReportIndex) -> tuple[Fix, ...]:
     """What is always to be done about the cause, without what AWS's configuration has ruled out."""
     code, problem = report.catalogue.problem(group[0].finding.code), report.problem(group[0])
     if problem.confidence and delivers(group, report):
-        return (Fix("text", problem.confidence.fix),)
+        return (Fix("text", f"{LEAVE_AWS} {problem.confidence.fix}"),)
     advice = (code.advice if code else "") or problem.advice
     return (Fix("text", advice),) if advice else ()
 
