@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from netcheck.core.check import Check
 from netcheck.core.context import Context, Skip
 from netcheck.core.model import Cause, Finding, Json, Kind, Layer, Status, Target
+from netcheck.core.text import first_few
 from netcheck.engine import facts
 from netcheck.pipeline.model import Missing, Pipeline
 
@@ -49,11 +50,10 @@ def _grouped(missing: Sequence[Missing]) -> list[list[Missing]]:
 def _unknown(group: Sequence[Missing]) -> Finding:
     first = group[0]
     whats = list(dict.fromkeys(each.what for each in group))
-    more = f" and {len(whats) - MOST_NAMED} more" if len(whats) > MOST_NAMED else ""
     evidence: dict[str, Json] = {"missing": [*whats]}
     needed = (first.action,) if first.action else ()
     verb = "is" if len(whats) == 1 and not whats[0].endswith("s") else "are"
-    text = f"{', '.join(whats[:MOST_NAMED])}{more} {verb} not known: {first.reason}"
+    text = f"{first_few(whats, MOST_NAMED)} {verb} not known: {first.reason}"
     return Finding(
         Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.AWS, evidence, missing_permissions=needed
     )

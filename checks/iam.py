@@ -12,6 +12,7 @@ from netcheck.core.check import Check, Survey
 from netcheck.core.context import Context, PrerequisiteFailed, Skip
 from netcheck.core.model import Cause, Explains, Finding, Fix, Json, Kind, Layer, Status, Target
 from netcheck.core.problem import Problem, Trait
+from netcheck.core.text import first_few
 from netcheck.engine import facts
 from netcheck.pipeline.model import Pipeline
 
@@ -347,9 +348,7 @@ def _on(verdicts: Sequence[Verdict]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    distinct = list(dict.fromkeys(names))
-    more = f" and {len(distinct) - 4} more" if len(distinct) > 4 else ""
-    return ", ".join(distinct[:4]) + more
+    return first_few(list(dict.fromkeys(names)), 4)
 
 
 def _lost(pipeline: Pipeline, seen: RoleSnapshot, role: str) -> Iterator[Finding]:

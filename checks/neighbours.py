@@ -10,6 +10,7 @@ from netcheck.core.check import Check
 from netcheck.core.context import Context, Skip
 from netcheck.core.model import Cause, Finding, Kind, Layer, Status, Target
 from netcheck.core.problem import Problem
+from netcheck.core.text import first_few
 from netcheck.engine import facts
 from netcheck.pipeline.clickhouse_sink import KEEPER_PATH, is_reference, is_sink, read
 from netcheck.pipeline.model import Connector
@@ -141,10 +142,8 @@ def _unknown(seen: Neighbours) -> Iterator[Finding]:
         needed = (one.action,) if one.action else ()
         yield Finding(Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.AWS, missing_permissions=needed)
     if seen.unseen:
-        shown_ones = ", ".join(seen.unseen[:MOST_NAMED])
-        more = f" and {len(seen.unseen) - MOST_NAMED} more" if len(seen.unseen) > MOST_NAMED else ""
         text = (
             f"{len(seen.unseen)} connectors were not looked at, as {len(seen.described)} others were: "
-            f"{shown_ones}{more}"
+            f"{first_few(seen.unseen, MOST_NAMED)}"
         )
         yield Finding(Status.UNKNOWN, text, Cause.FACT_UNAVAILABLE, Layer.AWS, {"unseen": list(seen.unseen)})

@@ -9,6 +9,7 @@ from netcheck.aws.ec2.addresses import format_address
 from netcheck.core.components import Concern
 from netcheck.core.evidence import Passing, Reachability, TracedPath
 from netcheck.core.model import Cause, Finding, Json, Layer, Status, Target
+from netcheck.core.text import first_few
 
 if TYPE_CHECKING:
     from netcheck.aws.ec2.snapshot import Snapshot
@@ -151,9 +152,7 @@ def _brief(group: BlockerGroup, traced: Sequence[Traced]) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    distinct = list(dict.fromkeys(names))
-    more = f" and {len(distinct) - MOST_SHOWN} more" if len(distinct) > MOST_SHOWN else ""
-    return ", ".join(distinct[:MOST_SHOWN]) + more
+    return first_few(list(dict.fromkeys(names)), MOST_SHOWN)
 
 
 def _traced(traced: Sequence[Traced]) -> dict[str, Any]:

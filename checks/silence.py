@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from netcheck.core.model import Cause
+from netcheck.core.text import MOST_NAMED, first_few
 from netcheck.engine.follow_up_facts import Siblings
 from netcheck.probe.dns.loss import Loss, Losses
 from netcheck.probe.tls.hello import OTHER_NAME, SMALL_SEGMENT, Hello, Hellos, Variation
@@ -84,7 +85,7 @@ def of_ports(where: str, port: int, seen: Ports, siblings: Siblings) -> Verdict:
     others = [one for one in seen.asked if one.port != port]
     heard = [one for one in others if one.answered]
     answering = ", ".join(f"{one.port} ({'open' if one.cause is None else 'refused'})" for one in heard)
-    near = _some(siblings.answering)
+    near = first_few(siblings.answering, MOST_NAMED)
     match bool(heard), bool(siblings.answering):
         case True, True:
             text = (
@@ -106,12 +107,8 @@ def of_ports(where: str, port: int, seen: Ports, siblings: Siblings) -> Verdict:
             )
             return Verdict(Cause.HOST_SILENT, text)
         case _:
-            also = f", nor do {_some(siblings.silent)}" if siblings.silent else ""
+            also = f", nor do {first_few(siblings.silent, MOST_NAMED)}" if siblings.silent else ""
             return Verdict(None, f"its other ports do not answer either{also}")
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def of_internet(where: str, neutral: str, seen: Connections) -> Verdict:

@@ -1,12 +1,22 @@
-"""Sentences that say the same of several addresses, as one."""
+"""Lists of names in a sentence, and sentences that say the same of several addresses, as one."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MOST_NAMED = 3
 _VALUE = re.compile(r"[0-9][0-9a-f.:/,-]*|[0-9a-f:]+:[0-9a-f.:/,-]*")
+
+
+def first_few(names: Sequence[str], most: int) -> str:
+    """The first names, and how many there are besides.
+
+    >>> first_few(["b-1", "b-2", "b-3"], 2)
+    'b-1, b-2 and 1 more'
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def merge_sentences(sentences: Iterable[str]) -> str:
@@ -50,5 +60,5 @@ def _place(value: str) -> list[tuple[int, str]]:
 
 def _listed(told: list[str]) -> str:
     if len(told) > MOST_NAMED:
-        return f"{', '.join(told[:MOST_NAMED])} and {len(told) - MOST_NAMED} more"
+        return first_few(told, MOST_NAMED)
     return f"{', '.join(told[:-1])} and {told[-1]}"

@@ -10,6 +10,7 @@ from typing import Any
 from tabulate import tabulate
 
 from netcheck.core.model import Status
+from netcheck.core.text import first_few
 from netcheck.report.style import Style, printable
 
 MOST_CAUSES = 10
@@ -120,12 +121,11 @@ def _causes(rows: Iterable[Row], style: Style) -> list[str]:
     lines = []
     for number, key in enumerate(most[:MOST_CAUSES], 1):
         names = list(dict.fromkeys(struck[key]))
-        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         title = titles[key] if len(names) == 1 else f"{key[0]} at {key[1]}"
         lines.append(
             f"{number}. {style.bold(printable(title))}\n"
             f"   {len(names)} {_connectors(len(names))}: "
-            f"{printable(', '.join(names[:MOST_NAMED]))}{more}"
+            f"{printable(first_few(names, MOST_NAMED))}"
         )
     if len(most) > MOST_CAUSES:
         lines.append(f"... and {len(most) - MOST_CAUSES} more root causes: --format jsonl has them all")

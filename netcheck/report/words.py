@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from netcheck.core.model import Fix, Report, Result, RootCause, Status
+from netcheck.core.text import first_few
 
 DONE = {
     Status.PASS: "passed",
@@ -134,8 +135,7 @@ def places(cause: RootCause) -> tuple[tuple[str, ...], int]:
 
 def placed(cause: RootCause) -> str:
     """Where it is, in one line."""
-    named, more = places(cause)
-    return ", ".join(named) + (f" and {more} more" if more else "")
+    return first_few(cause.components, MOST_PLACES)
 
 
 def by_key(report: Report) -> dict[str, Result]:

@@ -18,6 +18,7 @@ from netcheck.aws.msk import clusters, connectors
 from netcheck.aws.msk.clusters import MskHost, msk_host
 from netcheck.core.arn import parse_arn
 from netcheck.core.context import Deadline, DeadlineExceeded
+from netcheck.core.text import first_few
 from netcheck.pipeline.java_properties import PropertiesError
 from netcheck.pipeline.model import Cluster, Connector, Missing, WorkerConfiguration
 from netcheck.pipeline.msk_listeners import MULTI_VPC_PORTS
@@ -460,6 +461,5 @@ def _choose(name: str, found: Sequence[tuple[str, str]], kind: str, region: str)
         return (
             f"no {kind} in {region} has this name: list them with {_listing(kind, region)}, or check --region"
         )
-    near = ", ".join(sorted(each for each, _ in found)[:MOST_LISTED])
-    more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
-    return f"no {kind} in {region} has exactly this name; these start with it: {near}{more}"
+    near = first_few(sorted(each for each, _ in found), MOST_LISTED)
+    return f"no {kind} in {region} has exactly this name; these start with it: {near}"
