@@ -7,6 +7,7 @@ Everything runs as in a real run: by the real runner, with the real diagnosis.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -95,5 +96,11 @@ def root_causes(
 
 
 def _catalogue(checks: Sequence[Check]) -> Catalogue:
-    known = {check.id: check for check in (*plugins.find().checks, *checks)}
+    known = {check.id: check for check in (*_installed(), *checks)}
     return Catalogue.made_of(known.values())
+
+
+@functools.cache
+def _installed() -> tuple[Check, ...]:
+    """netcheck's own checks and those of installed plugins, searched for once in a test run."""
+    return plugins.find().checks
