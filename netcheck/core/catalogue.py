@@ -54,7 +54,7 @@ class Catalogue:
 
     def depends_on(self) -> dict[str, frozenset[str]]:
         """For each check id, the ids of the checks whose failure on the same target explains it."""
-        return {id: frozenset(check.depends_on | check.after) for id, check in self.checks.items()}
+        return {id: check.explained_by() for id, check in self.checks.items()}
 
     def explains(self, result: Result) -> tuple[Explains, ...]:
         """What follows from a failure: as the finding itself says, else its code, its cause and its check."""

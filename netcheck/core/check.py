@@ -57,10 +57,9 @@ class Check(ABC):
     def run(self, target: Target, ctx: Context) -> Iterator[Finding]:
         """Yield findings. Raise Skip if the question is moot; let anything unexpected propagate."""
 
-
-def depends_on(check: Check) -> frozenset[str]:
-    """Ids of the checks whose failure on the same target explains this one's."""
-    return frozenset(check.depends_on | check.after)
+    def explained_by(self) -> frozenset[str]:
+        """Ids of the checks whose failure on the same target explains ours, under both names."""
+        return frozenset(self.depends_on | self.after)
 
 
 class DerivedCheck(Check):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from netcheck.core.catalogue import Catalogue
-from netcheck.core.check import Check, depends_on
+from netcheck.core.check import Check
 from netcheck.core.problem import Problem, Trait
 
 
@@ -46,7 +46,7 @@ def page(check: Check) -> Page:
         body.strip(),
         fix.strip(),
         tuple(sorted(check.kinds)),
-        tuple(sorted(depends_on(check))),
+        tuple(sorted(check.explained_by())),
         tuple(check.problems),
     )
 

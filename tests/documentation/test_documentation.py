@@ -10,7 +10,7 @@ import pytest
 
 from checks.path_codes import PATH_CODES
 from netcheck.core.catalogue import Catalogue
-from netcheck.core.check import Check, depends_on
+from netcheck.core.check import Check
 from netcheck.core.model import Cause, Kind
 from netcheck.core.problem import Problem
 from netcheck.engine import plugins
@@ -67,14 +67,14 @@ def test_a_checks_documentation_is_complete(check: Check) -> None:
 @pytest.mark.parametrize("check", CHECKS, ids=IDS)
 def test_a_check_stands_on_checks_that_exist_and_are_asked_of_its_targets(check: Check) -> None:
     by_id = {other.id: other for other in CHECKS}
-    assert depends_on(check) <= by_id.keys()
-    assert check.id not in depends_on(check)
-    for ground in depends_on(check):
+    assert check.explained_by() <= by_id.keys()
+    assert check.id not in check.explained_by()
+    for ground in check.explained_by():
         assert by_id[ground].kinds & check.kinds, f"{ground} is never asked of the same target"
 
 
 def test_no_check_stands_on_itself_by_way_of_others() -> None:
-    after = {check.id: depends_on(check) for check in CHECKS}
+    after = {check.id: check.explained_by() for check in CHECKS}
     for start in after:
         seen: set[str] = set()
         todo = list(after[start])
