@@ -37,7 +37,7 @@ quick: $(READY)  ## run the tests that need no server: a minute or two
 
 test: $(READY)  ## run every test, against real servers (fetched once); says what it skips and why
 	$(BIN)/python tools/fetch_servers.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile -rs
+	$(BIN)/python -m pytest -n 2 --dist loadfile -rfEs
 
 coverage: $(READY)  ## run what needs no server, and print how much of each room it reaches
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m $(PURE) --cov --cov-report=

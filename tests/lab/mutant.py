@@ -41,13 +41,13 @@ class Bug:
 BUGS = (
     Bug(
         "the answer's network ACLs are not asked",
-        "path/walk.py",
+        "path/trace_state.py",
         """
-_right_check_acl = Walk.check_acl
-def _check_acl_forward_only(self, subnet, egress, piece):
+_right_check_acl = TraceState.check_acl
+def _check_acl_forward_only(self, subnet, egress, flows):
     if self.leg is Leg.FORWARD:
-        _right_check_acl(self, subnet, egress, piece)
-Walk.check_acl = _check_acl_forward_only
+        _right_check_acl(self, subnet, egress, flows)
+TraceState.check_acl = _check_acl_forward_only
 """,
     ),
     Bug(
@@ -81,21 +81,22 @@ def _resolve(*arguments):
     ),
     Bug(
         "network ACLs are asked inside a subnet",
-        "path/moves.py",
+        "path/forwarding.py",
         """
-def _stays_inside(walk, subnet, piece):
+_right_stays_inside = _stays_inside
+def _stays_inside(state, subnet, flows):
     return False
 """,
     ),
     Bug(
         "a NAT gateway leaves the source address as it is",
-        "path/walk.py",
+        "path/trace_state.py",
         """
-_right_translate = Walk.translate
-def _translate(self, stretch):
-    kept = stretch._replace(region=self.stretch.region) if stretch.is_nat else stretch
+_right_translate = TraceState.translate
+def _translate(self, segment):
+    kept = segment._replace(region=self.segment.region) if segment.is_nat else segment
     _right_translate(self, kept)
-Walk.translate = _translate
+TraceState.translate = _translate
 """,
     ),
 )
@@ -109,8 +110,8 @@ class CopiedEngine:
             ROOT / "netcheck", folder / "netcheck", ignore=shutil.ignore_patterns("__pycache__")
         )
         if bug:
-            with (package / bug.file).open("a") as file:
-                file.write(bug.replacement)
+            broken = package / bug.file
+            broken.write_text(broken.read_text() + bug.replacement)  # raises for a file that is gone
         self._child = subprocess.Popen(
             [sys.executable, "-c", ANSWERING],
             cwd=folder,
